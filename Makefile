@@ -1,0 +1,11 @@
+# Every target is a job of tasks.py, which also works where make is missing: python tasks.py demo
+PYTHON ?= python3
+JOBS = demo test check lint book learn
+
+.PHONY: help $(JOBS)
+
+help:
+	@$(PYTHON) tasks.py --help
+
+$(JOBS):
+	@$(PYTHON) tasks.py $@

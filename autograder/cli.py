@@ -1,0 +1,70 @@
+"""The command line: `python -m autograder COMMAND`, also installed as `gcnn-course`."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from autograder.errors import CourseError
+
+COMMANDS = ("build", "render", "book", "grade", "feedback", "check", "demo", "env")
+DESCRIPTION = "Build the course's notebooks, grade submissions, and make the book."
+EPILOG = """Each command explains itself: python -m autograder build --help
+
+authors:      build, render, book
+instructors:  grade, feedback, demo
+students:     check, env
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 1 after an error, 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a letter shows another in its place instead of failing.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = _make_parser(words).parse_args(words)
+    try:
+        return args.run(args)
+    except CourseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser; only the module of the command that is named is imported.
+
+    The others, some of which take seconds, are read for their first line alone.
+    """
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m autograder",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=layout,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        text = _docstring(name)
+        command = commands.add_parser(
+            name, help=text.split("\n")[0], description=text, formatter_class=layout
+        )
+        if name in words[:1]:
+            module = importlib.import_module(f"autograder.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+def _docstring(name: str) -> str:
+    """Return what a command's module says of itself."""
+    source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").removeprefix(f"`{name}`: ")

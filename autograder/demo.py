@@ -1,0 +1,162 @@
+"""Build a lesson, make a small class of submissions from it, and grade it.
+
+Everything happens in a folder of its own (`_demo/`), so that nothing of the course is touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from nbformat import NotebookNode
+from rich.console import Console
+
+from autograder.build import build
+from autograder.course import CONFIG_NAME, Course
+from autograder.errors import CourseError
+from autograder.feedback import feedback_page
+from autograder.grade import grade_with_progress, report, say
+from autograder.lesson import Lesson, blocks, fill_blocks
+from autograder.submissions import (
+    BROKEN_JSON,
+    fill_in,
+    read_notebook,
+    solutions,
+    with_copied_cell,
+    with_endless_loop,
+    with_helper_cell,
+    with_syntax_error,
+    write_submission,
+)
+
+LOOP_TIMEOUT = 20
+MARKER = ".made-by-demo"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `demo`."""
+    parser.add_argument("--lesson", metavar="LESSON", help="the lesson to use (default: the first)")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="where to work (default: _demo in the course folder)",
+    )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="go on in what an earlier demo left: submissions already graded are not graded again",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; return what grading returned."""
+    course = Course.find()
+    stem = first_lesson(course) if args.lesson is None else course.check_lesson(args.lesson)
+    folder = args.folder or course.root / "_demo"
+    console = Console()
+    say(console, f"A demonstration course in {folder}")
+    # Data that the course has already are used, wherever the demonstration is.
+    os.environ.setdefault("COURSE_DATA", str(course.data))
+    demo = copy_course(course, stem, folder, keep=args.keep)
+    say(console, f"Building {stem} …")
+    build(demo)
+    lesson = Lesson.load(demo.lesson_path(stem))
+    release = read_notebook(demo.release_notebook(stem))
+    students = make_class(lesson, release)
+    for student, (_, content) in students.items():
+        write_submission(demo, student, stem, content)
+    say(console, f"A class of {len(students)}:")
+    for student, (what, _) in students.items():
+        say(console, f"  {student:<14} {what}")
+    # Waiting for the endless loop as long as for an honest cell would show nothing more.
+    loop = ["endless-loop"]
+    others = [student for student in students if student not in loop]
+    results = grade_with_progress(demo, stem, others)
+    results += grade_with_progress(demo, stem, loop, timeout=LOOP_TIMEOUT)
+    code = report(demo, results)
+    for line in next_steps(demo, stem, others):
+        say(console, line)
+    return code
+
+
+def first_lesson(course: Course) -> str:
+    """Return the first lesson; raise CourseError if the course has none yet."""
+    if not course.lessons():
+        raise CourseError(f"there is no lesson in {course.notebooks}")
+    return course.lessons()[0]
+
+
+def copy_course(course: Course, stem: str, folder: Path, *, keep: bool = False) -> Course:
+    """Return a course in `folder` with one lesson of `course` and its configuration.
+
+    An earlier demo there is removed unless `keep`. Raises CourseError if the folder holds something
+    that no demo has made.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+        raise CourseError(f"{folder} is not empty and no demo made it: choose another --folder")
+    if folder.exists() and not keep:
+        shutil.rmtree(folder)
+    demo = Course(folder.resolve())
+    demo.notebooks.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).touch()
+    shutil.copyfile(course.lesson_path(stem), demo.lesson_path(stem))
+    for name in (CONFIG_NAME, "pyproject.toml"):
+        shutil.copyfile(course.root / name, folder / name)
+    return demo
+
+
+def make_class(lesson: Lesson, release: NotebookNode) -> dict[str, tuple[str, NotebookNode | str]]:
+    """Return the class: a student's name → what is special there, and the submission."""
+    perfect = fill_in(release, lesson)
+    tested = [exercise for exercise in lesson.exercises if not exercise.manual]
+    middle, last = tested[len(tested) // 2], tested[-1]
+    return {
+        "perfect": ("every answer as in the solutions", perfect),
+        "untouched": ("the released notebook as it is", release),
+        "own-way": (
+            "a right solution with a cell of the student's own",
+            with_helper_cell(perfect, last.answer_cell_id),
+        ),
+        "one-mistake": (
+            f"one block of {last.label} left as it was",
+            fill_in(release, lesson, without_last_block(lesson, last.answer_cell_id)),
+        ),
+        "syntax-error": (
+            f"a line of {last.label} that is not Python",
+            with_syntax_error(perfect, last.answer_cell_id),
+        ),
+        "broken-file": ("a file that was cut off", BROKEN_JSON),
+        "copied-test": (
+            f"the checks of {middle.label} pasted a second time",
+            with_copied_cell(perfect, middle.test_cell_id),
+        ),
+        "endless-loop": (
+            f"a loop that never ends in {last.label}",
+            with_endless_loop(perfect, last.answer_cell_id),
+        ),
+    }
+
+
+def without_last_block(lesson: Lesson, name: str) -> dict[str, str]:
+    """Return the lesson's answers, with the last block of one cell as its stub."""
+    source = lesson.cell(name).source
+    bodies = ["\n".join(block.solution) for block in blocks(source)]
+    bodies = [textwrap.dedent(body) for body in bodies]
+    bodies[-1] = "\n".join(blocks(source)[-1].stub)
+    return solutions(lesson) | {name: fill_blocks(source, bodies)}
+
+
+def next_steps(demo: Course, stem: str, students: Sequence[str]) -> list[str]:
+    """Return the lines that say where to look next."""
+    return [
+        "",
+        "Look next at:",
+        f"  {demo.root / 'grades.csv'}",
+        f"  {feedback_page(demo, stem, students[-1])}",
+        f"  cd {demo.root} && nbgrader formgrader     to mark the written answers in a browser",
+    ]

@@ -1,0 +1,143 @@
+"""nbgrader's converters and gradebook, reached with the course's own configuration."""
+
+from __future__ import annotations
+
+import glob
+import tempfile
+import warnings
+from dataclasses import dataclass
+
+from nbgrader.api import MissingEntry
+from nbgrader.apps import NbGraderAPI
+from nbgrader.utils import temp_attrs
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
+from traitlets.config import PyFileConfigLoader
+
+from autograder.course import CONFIG_NAME, Course
+from autograder.errors import CourseError
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the gradebook holds for one exercise of one submission.
+
+    auto: points given by the tests; None before grading, and for a written answer.
+    score: points that count now; a grader's mark and extra credit take precedence over `auto`.
+    open: a person still has to give or confirm a mark.
+    """
+
+    auto: float | None
+    score: float
+    open: bool
+
+
+def open_api(course: Course, db_url: str | None = None, timeout: int | None = None) -> NbGraderAPI:
+    """Return nbgrader's API for the course, configured by its nbgrader_config.py.
+
+    `db_url` replaces the gradebook and `timeout` the seconds one cell may take. Raises CourseError
+    if nbgrader could not find anything in a folder of that name.
+    """
+    if glob.has_magic(str(course.root)):
+        raise CourseError(
+            f"nbgrader takes *, ? and [ in a path for a pattern: rename a folder of {course.root}"
+        )
+    config = PyFileConfigLoader(CONFIG_NAME, path=str(course.root)).load_config()
+    config.CourseDirectory.root = str(course.root)
+    if db_url:
+        config.CourseDirectory.db_url = db_url
+    if timeout:
+        config.GradingExecute.timeout = timeout
+    return NbGraderAPI(config=config)
+
+
+def database_name(api: NbGraderAPI) -> str:
+    """Return the gradebook's URL without its password."""
+    return make_url(api.coursedir.db_url).render_as_string(hide_password=True)
+
+
+def prepare_assignment(api: NbGraderAPI, stem: str) -> None:
+    """Bring the gradebook's picture of an assignment up to date with `source/`.
+
+    nbgrader records the cells while it makes a release; this one goes into a temporary folder, so
+    that `release/` stays as the build wrote it. Raises CourseError if that fails.
+    """
+    try:
+        api.gradebook.close()
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        raise CourseError(
+            f"the gradebook cannot be opened ({_first_line(error)}): check --db, or that the "
+            "folder can be written to"
+        ) from error
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        temp_attrs(api.coursedir, release_directory=folder),
+    ):
+        result = api.generate_assignment(stem, force=True, create=True)
+    if result["success"]:
+        return
+    if "submissions associated" in result.get("log", "") + result["error"]:
+        raise CourseError(
+            f"{database_name(api)} holds marks for an earlier version of {stem} with other "
+            "exercises: keep that gradebook under another name (or choose a new one with --db) and "
+            "grade again"
+        )
+    raise CourseError(
+        f"nbgrader could not read source/{stem} ({last_line(result['error'])}): run `python -m "
+        "autograder build` and grade again"
+    )
+
+
+def autograde(api: NbGraderAPI, stem: str, student: str) -> str | None:
+    """Grade one submission with nbgrader; return None, or its log if it gave the submission up.
+
+    Raises KeyboardInterrupt if the user interrupted it (nbgrader itself would go on).
+    """
+    with warnings.catch_warnings():
+        # nbgrader's own use of its database, of no concern to an instructor.
+        warnings.simplefilter("ignore", SAWarning)
+        result = api.autograde(stem, student, force=True, create=True)
+    if result["success"]:
+        return None
+    if last_line(result["error"]).startswith("KeyboardInterrupt"):
+        raise KeyboardInterrupt
+    return result.get("log", "") + result["error"]
+
+
+def read_marks(api: NbGraderAPI, stem: str, student: str) -> dict[str, Mark]:
+    """Return the marks of one submission by the id of the graded cell; {} if there are none."""
+    with api.gradebook as gradebook:
+        try:
+            notebook = gradebook.find_submission_notebook(stem, stem, student)
+        except MissingEntry:
+            return {}
+        return {
+            grade.name: Mark(grade.auto_score, grade.score, grade.needs_manual_grade)
+            for grade in notebook.grades
+        }
+
+
+def withdraw_marks(api: NbGraderAPI, stem: str, student: str) -> None:
+    """Take back the automatic marks of a submission that can no longer be graded.
+
+    What a grader wrote by hand stays.
+    """
+    with api.gradebook as gradebook:
+        try:
+            notebook = gradebook.find_submission_notebook(stem, stem, student)
+        except MissingEntry:
+            return
+        for grade in notebook.grades:
+            grade.auto_score = None
+            grade.needs_manual_grade = True
+        gradebook.db.commit()
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a traceback or log that says anything."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,191 @@
+"""Preprocessors that take their place in nbgrader's own steps; see nbgrader_config.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from jupyter_core.utils import run_sync
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from nbgrader import utils
+from nbgrader.preprocessors import ClearSolutions, Execute, NbGraderPreprocessor
+from traitlets import Integer, List, Unicode
+
+from autograder.errors import CourseError
+from autograder.lesson import START_MARKER, TEXT_STUB, mark_scheme, strip_hidden, stub_blocks
+from autograder.restore import restore
+
+SCHEME_TAG = "mark-scheme"
+
+
+class KeepMarkers(ClearSolutions):
+    """Put each block's own stub between its markers, and keep the markers (generate_assignment)."""
+
+    text_stub = Unicode(TEXT_STUB, help="What stands in place of a written answer").tag(config=True)
+
+    def _replace_solution_region(self, cell: NotebookNode, language: str) -> bool:
+        if cell.cell_type != "code" or START_MARKER not in cell.source:
+            return super()._replace_solution_region(cell, language)
+        cell.source = stub_blocks(cell.source)
+        return True
+
+
+class RestoreCells(NbGraderPreprocessor):
+    """Rebuild a submission around the release, before anything else looks at it (autograde)."""
+
+    release_directory = Unicode("release", help="Folder of the released notebooks").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Return the restored notebook; locked cells get their hidden tests from the gradebook."""
+        nb = restore(nb, _read(self.release_directory, resources))
+        for note in nb.metadata["course_notes"]:
+            self.log.warning("%s: %s", resources["nbgrader"]["student"], note)
+        return nb, resources
+
+
+class ShowMarkScheme(NbGraderPreprocessor):
+    """Put the mark scheme below each written answer, for graders in formgrader (autograde)."""
+
+    source_directory = Unicode("source", help="Folder of the instructor notebooks").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Return the notebook with its mark schemes; HideHiddenTests takes them out again."""
+        source = _read(self.source_directory, resources)
+        schemes = {
+            cell.id: mark_scheme(cell.source) for cell in source.cells if cell.cell_type != "code"
+        }
+        cells = []
+        for cell in nb.cells:
+            cells.append(cell)
+            if utils.is_grade(cell) and schemes.get(cell.id):
+                text = f"**Mark scheme (graders only)**\n\n{schemes[cell.id]}"
+                shown = nbformat.v4.new_markdown_cell(text, id=f"{cell.id[:58]}-marks")
+                shown.metadata.tags = [SCHEME_TAG]
+                cells.append(shown)
+        nb.cells = cells
+        return nb, resources
+
+
+class GradingExecute(Execute):
+    """Run a submission with the course's environment, and mark what a lost kernel leaves unrun.
+
+    A test cell without outputs would count as passed, so after the kernel has died, or no longer
+    answers, every remaining code cell gets an error.
+    """
+
+    timeout = Integer(60, help=Execute.timeout.help, allow_none=True).tag(config=True)
+    extra_arguments = List(
+        ["--log-level=ERROR"], help="Arguments for the kernel: its own warnings help no grader"
+    ).tag(config=True)
+    patience = Integer(
+        10, help="Seconds that an interrupted kernel has to answer before it is stopped"
+    ).tag(config=True)
+
+    def preprocess(self, nb, resources=None, km=None):
+        """Run all cells; see the class."""
+        self._lost = ""
+        return super().preprocess(nb, resources, km)
+
+    @contextmanager
+    def setup_kernel(self, **kwargs) -> Iterator[None]:
+        """Start the kernel with the environment variables of grading."""
+        env = {
+            **os.environ,
+            "COURSE_FAST_RUN": "1",
+            "COURSE_GRADING": "1",
+            # A backend set for this process must not keep figures out of the notebook.
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        }
+        with super().setup_kernel(env=env, **kwargs):
+            yield
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict, index: int
+    ) -> tuple[NotebookNode, dict]:
+        """Run one cell, or mark it if the kernel is lost."""
+        if self._lost:
+            if cell.cell_type == "code":
+                cell.outputs = [_error("KernelLost", self._lost)]
+            return cell, resources
+        try:
+            cell, resources = super().preprocess_cell(cell, resources, index)
+        except DeadKernelError:
+            self._lose(cell, "Python stopped in this cell.")
+            return cell, resources
+        except CellTimeoutError:
+            # Raised when the interrupt had no effect; nbclient has then recorded no error.
+            cell.outputs.append(_error(self.error_on_timeout["ename"], "The cell took too long."))
+        if self._timed_out(cell) and self._stop_if_silent():
+            self._lose(cell, "This cell could not be interrupted.")
+        return cell, resources
+
+    def _lose(self, cell: NotebookNode, reason: str) -> None:
+        cell.outputs.append(_error("KernelLost", reason))
+        self._lost = f"Not run: Python was lost in cell {cell.get('id', 'above')}."
+
+    def _timed_out(self, cell: NotebookNode) -> bool:
+        name = self.error_on_timeout["ename"]
+        return any(output.get("ename") == name for output in cell.get("outputs", []))
+
+    async def _async_stop_if_silent(self) -> bool:
+        """Stop the interrupted kernel unless it answers again; return whether it was stopped."""
+        try:
+            await self.kc.kernel_info(reply=True, timeout=self.patience)
+        except (TimeoutError, RuntimeError):
+            await self.km.shutdown_kernel(now=True)
+            return True
+        return False
+
+    _stop_if_silent = run_sync(_async_stop_if_silent)
+
+
+class StderrToStdout(NbGraderPreprocessor):
+    """Keep warnings in graded cells as ordinary output, for stderr would cost the points."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict, index: int
+    ) -> tuple[NotebookNode, dict]:
+        """Rename the cell's stderr streams if it is graded."""
+        if utils.is_grade(cell):
+            for output in cell.get("outputs", []):
+                if output.output_type == "stream":
+                    output.name = "stdout"
+        return cell, resources
+
+
+class HideHiddenTests(NbGraderPreprocessor):
+    """Take hidden tests and mark schemes out of the feedback pages (generate_feedback)."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Return the notebook as a student may see it; the file in autograded/ stays complete."""
+        nb.cells = [cell for cell in nb.cells if SCHEME_TAG not in cell.metadata.get("tags", [])]
+        for cell in nb.cells:
+            if utils.is_grade(cell) and cell.cell_type == "code":
+                cell.source = strip_hidden(cell.source)
+                for output in cell.outputs:
+                    if output.output_type == "error":
+                        # A traceback quotes the lines of the hidden tests.
+                        output.traceback = [f"{output.ename}: {output.evalue}"]
+        return nb, resources
+
+
+def _read(folder: str, resources: dict) -> NotebookNode:
+    """Return the submission's counterpart; nbgrader works in the course's root folder."""
+    names = resources["nbgrader"]
+    path = Path(folder, names["assignment"], f"{names['notebook']}.ipynb")
+    try:
+        return nbformat.read(path, as_version=4)
+    except OSError as error:
+        raise CourseError(
+            f"{path} is missing: run `python -m autograder build` before grading"
+        ) from error
+
+
+def _error(name: str, message: str) -> NotebookNode:
+    return nbformat.v4.new_output(
+        "error", ename=name, evalue=message, traceback=[f"{name}: {message}"]
+    )

@@ -1,0 +1,222 @@
+"""Run the worked-out lessons and keep them, with their results, as the pages of the book."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from autograder.build import cell_ids, new_notebook, write_notebook
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.lesson import Cell, Lesson, strip_hidden, strip_scheme, strip_stubs
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+# The kernel's own warnings, about its transport for example, are nothing a reader can act on.
+QUIET_KERNEL = ["--log-level=ERROR"]
+TRAININGS = ("full", "short", "fast")
+EXAMPLES = """examples:
+  python -m autograder render                          every lesson, networks trained in full
+  python -m autograder render 01_regular_group_convolutions --training fast
+                                                       one lesson, a few training steps only
+
+COURSE_DATA names the folder of the data sets (default: data/ in the course folder).
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.epilog = EXAMPLES
+    parser.add_argument(
+        "lessons", nargs="*", metavar="LESSON", help="lessons to render (default: all)"
+    )
+    parser.add_argument(
+        "--training",
+        choices=TRAININGS,
+        default="full",
+        help="how long the lesson trains; committed solutions need full (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render the lessons; return the exit code."""
+    course = Course.find()
+    lessons = [
+        Lesson.load(course.lesson_path(course.check_lesson(stem)))
+        for stem in args.lessons or course.lessons()
+    ]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+        for lesson in lessons:
+            task = progress.add_task(lesson.stem, total=len(lesson.cells))
+            render(course, lesson, args.training, on_cell=lambda task=task: progress.advance(task))
+    for lesson in lessons:
+        path = course.solutions_notebook(lesson.stem).relative_to(course.root)
+        print(f"wrote {path.as_posix()}")
+    return 0
+
+
+def render(
+    course: Course, lesson: Lesson, training: str, on_cell: Callable[[], None] | None = None
+) -> Path:
+    """Run a lesson's solutions in an empty folder and write `solutions/<lesson>.ipynb`.
+
+    `training` goes to the lesson as COURSE_TRAINING; `on_cell` is called after each cell. Raises
+    CourseError, and writes nothing, if a cell fails or a figure has no alternative text.
+    """
+    notebook = solution_notebook(lesson)
+    data = Path(os.environ.get("COURSE_DATA") or course.data).resolve()
+    environment = {"COURSE_TRAINING": training, "COURSE_DATA": str(data)}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        work = Path(folder).resolve()
+        execute(notebook, lesson, work, environment, on_cell)
+        _forget_paths(notebook, {work: ".", data: "data", course.root: "."})
+    notebook.metadata["course"] = {"lesson_sha256": _digest(notebook), "training": training}
+    path = course.solutions_notebook(lesson.stem)
+    write_notebook(notebook, path)
+    return path
+
+
+def solution_notebook(lesson: Lesson) -> NotebookNode:
+    """Return the worked-out notebook, not yet run: no stubs, hidden tests or mark schemes."""
+    return new_notebook([_public_solution(cell) for cell in lesson.cells], cell_ids(lesson))
+
+
+def execute(
+    notebook: NotebookNode,
+    lesson: Lesson,
+    folder: Path,
+    environment: dict[str, str],
+    on_cell: Callable[[], None] | None = None,
+) -> None:
+    """Run the notebook of `solution_notebook(lesson)` in `folder`, outputs going into it.
+
+    `environment` is added to this process's. Raises CourseError at the first cell that fails or
+    shows a figure without alternative text.
+    """
+    client = NotebookClient(
+        notebook,
+        timeout=None,
+        record_timing=False,
+        extra_arguments=QUIET_KERNEL,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    env = {
+        **os.environ,
+        # A backend set for this process must not keep figures out of the notebook.
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        **environment,
+    }
+    with client.setup_kernel(env=env):
+        for index, (cell, text) in enumerate(zip(notebook.cells, lesson.cells, strict=True)):
+            where = f"{lesson.path.parent.name}/{lesson.path.name}:{text.line}"
+            try:
+                client.execute_cell(cell, index)
+            except CellExecutionError as error:
+                raise CourseError(f"{where}: this cell fails:\n{error}") from error
+            except DeadKernelError as error:
+                raise CourseError(f"{where}: Python stopped in this cell") from error
+            if cell.cell_type == "code":
+                _tidy_outputs(cell, where)
+            if on_cell:
+                on_cell()
+
+
+def find_stale_solutions(course: Course) -> list[str]:
+    """Return one line for each solutions notebook that is missing, out of date or superfluous."""
+    stale = []
+    for stem in course.lessons():
+        path = course.solutions_notebook(stem)
+        name = path.relative_to(course.root).as_posix()
+        command = f"run: python -m autograder render {stem}"
+        if not path.is_file():
+            stale.append(f"{name} is missing; {command}")
+            continue
+        wanted = _digest(solution_notebook(Lesson.load(course.lesson_path(stem))))
+        try:
+            notebook = nbformat.read(path, as_version=4)
+            recorded = notebook.metadata.get("course", {}).get("lesson_sha256")
+            fresh = recorded == wanted == _digest(notebook)
+        except (nbformat.reader.NotJSONError, AttributeError):
+            fresh = False
+        if not fresh:
+            stale.append(f"{name} is out of date; {command}")
+    known = {course.solutions_notebook(stem) for stem in course.lessons()}
+    for path in sorted(set(course.solutions.glob("*.ipynb")) - known):
+        stale.append(f"solutions/{path.name} belongs to no lesson; delete it")
+    return stale
+
+
+def _public_solution(cell: Cell) -> Cell:
+    """Return the cell as a reader of the solutions sees it."""
+    source = cell.source
+    if cell.grade == "solution":
+        source = strip_stubs(source)
+    elif cell.grade == "tests":
+        source = strip_hidden(source)
+    elif cell.grade == "answer":
+        source = strip_scheme(source)
+    return Cell(cell.kind, source, cell.line, cell.id, tags=cell.tags)
+
+
+def _digest(notebook: NotebookNode) -> str:
+    """Return the sha256 of the notebook's texts, outputs left out."""
+    texts = [[cell.id, cell.cell_type, cell.source] for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+
+
+def _tidy_outputs(cell: NotebookNode, where: str) -> None:
+    """Drop what is no use on a page, and give the page the figures' alternative texts.
+
+    Raises CourseError if a figure has none.
+    """
+    # Progress bars and warnings go to stderr, and a widget shows nothing without its kernel.
+    cell.outputs = [
+        output
+        for output in cell.outputs
+        if output.get("name") != "stderr" and WIDGET not in output.get("data", {})
+    ]
+    texts = []
+    for output in cell.outputs:
+        for kind in output.get("data", {}):
+            if kind.startswith("image/"):
+                alt = output.metadata.get(kind, {}).get("alt", "").strip()
+                if not alt:
+                    raise CourseError(
+                        f"{where}: a figure without alternative text; show it with "
+                        f'display(figure, metadata={{"{kind}": {{"alt": "…"}}}})'
+                    )
+                texts.append(alt)
+    if texts:
+        # MyST-NB takes one text for all figures of a cell, and from here only.
+        alt = " ".join(dict.fromkeys(texts))
+        cell.metadata["mystnb"] = {"image": {"alt": alt}}
+
+
+def _forget_paths(notebook: NotebookNode, names: dict[Path, str]) -> None:
+    """Replace this machine's folders in the outputs' texts by `names`."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = _replace(output.text, names)
+            for kind, text in output.get("data", {}).items():
+                if kind.startswith("text/") and isinstance(text, str):
+                    output.data[kind] = _replace(text, names)
+
+
+def _replace(text: str, names: dict[Path, str]) -> str:
+    for path, name in names.items():
+        text = re.sub(re.escape(str(path)), name, text)
+    return text

@@ -1,0 +1,260 @@
+"""What grading found: one record per submission, the table, and grades.csv.
+
+Marks live in nbgrader's gradebook. A record beside the autograded notebook keeps what the gradebook
+has no place for: what exactly was graded, when, how long it took, and what a person should know.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from nbgrader.apps import NbGraderAPI
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from autograder.course import Course
+from autograder.gradebook import Mark, read_marks
+from autograder.lesson import Exercise, Lesson
+
+
+@dataclass(frozen=True)
+class Record:
+    """What happened when one submission was graded.
+
+    submitted: checksum of the submitted files.
+    source: checksum of the lesson's notebook in `source/`.
+    problem: why nothing could be graded, as a clause, or None.
+    notes: one sentence for each thing a person should look at.
+    log: nbgrader's log if it gave up.
+    """
+
+    submitted: str
+    source: str
+    graded_at: str
+    seconds: float
+    problem: str | None = None
+    notes: list[str] = field(default_factory=list)
+    log: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table: a submission's marks by exercise, and what needs a person."""
+
+    student: str
+    assignment: str
+    exercises: Sequence[Exercise]
+    marks: dict[str, Mark]
+    notes: list[str]
+    problem: str | None
+    skipped: bool = False
+
+    @property
+    def graded(self) -> bool:
+        """Whether there are marks."""
+        return self.problem is None
+
+    def mark(self, exercise: Exercise) -> Mark | None:
+        """Return the mark of an exercise, or None if the submission was not graded."""
+        return self.marks.get(exercise.test_cell_id) if self.graded else None
+
+    def points(self, exercise: Exercise) -> float | None:
+        """Return the points of an exercise: the tests' verdict, or the grader's for an answer.
+
+        None if the submission was not graded, or a person still has to read the answer.
+        """
+        mark = self.mark(exercise)
+        if mark is None:
+            return None
+        if exercise.manual:
+            return None if mark.open else mark.score
+        return mark.auto
+
+    @property
+    def auto_total(self) -> float | None:
+        """Points given by the tests, or None if the submission was not graded."""
+        if not self.graded:
+            return None
+        return sum(self.points(exercise) or 0 for exercise in self.exercises if not exercise.manual)
+
+    @property
+    def total(self) -> float | None:
+        """Points that count now, graders' marks included; None if the submission was not graded."""
+        if not self.graded:
+            return None
+        return sum(mark.score for mark in map(self.mark, self.exercises) if mark)
+
+    @property
+    def needs_person(self) -> list[str]:
+        """Sentences saying what a person has to look at; [] if nothing."""
+        if not self.graded:
+            return [sentence(self.problem)]
+        unread = sum(
+            mark is not None and mark.open
+            for exercise, mark in ((exercise, self.mark(exercise)) for exercise in self.exercises)
+            if exercise.manual
+        )
+        if not unread:
+            return list(self.notes)
+        answers = "answer" if unread == 1 else "answers"
+        return [*self.notes, f"{unread} written {answers} to mark."]
+
+
+def maximum(exercises: Iterable[Exercise], *, auto_only: bool = False) -> float:
+    """Return the points of the exercises together, or of those the tests mark."""
+    return sum(ex.points for ex in exercises if not (auto_only and ex.manual))
+
+
+def record_path(course: Course, stem: str, student: str) -> Path:
+    """Return where the record of a submission is kept."""
+    return course.autograded / ".records" / stem / f"{student}.json"
+
+
+def read_record(course: Course, stem: str, student: str) -> Record | None:
+    """Return the record of a submission, or None if there is none that can be read."""
+    try:
+        text = record_path(course, stem, student).read_text(encoding="utf-8")
+        return Record(**json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_record(course: Course, stem: str, student: str, record: Record) -> None:
+    """Write the record of a submission."""
+    text = json.dumps(asdict(record), indent=2, ensure_ascii=False) + "\n"
+    write_text(record_path(course, stem, student), text)
+
+
+def collect(
+    api: NbGraderAPI,
+    course: Course,
+    lesson: Lesson,
+    students: Iterable[str],
+    skipped: frozenset[str] = frozenset(),
+) -> list[Result]:
+    """Return the results of the students for one lesson, from the gradebook and the records."""
+    results = []
+    for student in students:
+        record = read_record(course, lesson.stem, student)
+        marks = read_marks(api, lesson.stem, student)
+        problem = record.problem if record else None
+        if problem is None and not marks:
+            problem = "not graded yet"
+        results.append(
+            Result(
+                student,
+                lesson.stem,
+                lesson.exercises,
+                marks,
+                record.notes if record else [],
+                problem,
+                student in skipped,
+            )
+        )
+    return results
+
+
+def table(results: Sequence[Result], lesson: Lesson) -> Table:
+    """Return the table of one lesson's results, narrow enough for 80 columns.
+
+    The sentences of `needs a person` are listed below it (see `print_results`).
+    """
+    tested = [exercise for exercise in lesson.exercises if not exercise.manual]
+    written = [exercise for exercise in lesson.exercises if exercise.manual]
+    grid = Table(
+        title=f"{lesson.stem} (points by exercise)",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        show_footer=True,
+    )
+    grid.add_column("student", "out of", overflow="fold")
+    for exercise in tested:
+        grid.add_column(str(exercise.number), number(exercise.points), justify="right")
+    if written:
+        grid.add_column("written", number(maximum(written)), justify="right")
+    grid.add_column("total", number(maximum(lesson.exercises)), justify="right")
+    grid.add_column("needs\na person")
+    for result in results:
+        cells = [number(result.points(exercise)) or "–" for exercise in tested]
+        if written:
+            cells.append(_written(result, written))
+        total = number(result.total) or "–"
+        grid.add_row(Text(result.student), *cells, total, "yes" if result.needs_person else "")
+    return grid
+
+
+def print_results(console: Console, results: Sequence[Result], lesson: Lesson) -> None:
+    """Print the table and, below it, what needs a person."""
+    console.print(table(results, lesson))
+    waiting = [result for result in results if result.needs_person]
+    if waiting:
+        console.print("Needs a person:")
+    for result in waiting:
+        # Text, not markup: a name or a message may hold square brackets.
+        console.print(Padding(Text(result.student), (0, 0, 0, 2)))
+        for text in result.needs_person:
+            console.print(Padding(Text(text), (0, 0, 0, 4)))
+
+
+def grades_csv(results: Sequence[Result]) -> str:
+    """Return grades.csv: one row per student and assignment, one column per exercise id.
+
+    A written answer's cell stays empty until it is marked; a submission that could not be graded
+    has no points at all, since 0 would be a verdict.
+    """
+    names = list(dict.fromkeys(ex.id for result in results for ex in result.exercises))
+    columns = ["assignment", "student", *names, "auto_total", "auto_max", "total", "max"]
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, [*columns, "needs_a_person"], restval="", lineterminator="\n")
+    writer.writeheader()
+    for result in results:
+        writer.writerow(
+            {
+                "assignment": result.assignment,
+                "student": result.student,
+                **{ex.id: number(result.points(ex)) for ex in result.exercises},
+                "auto_total": number(result.auto_total),
+                "auto_max": number(maximum(result.exercises, auto_only=True)),
+                "total": number(result.total),
+                "max": number(maximum(result.exercises)),
+                "needs_a_person": " ".join(result.needs_person),
+            }
+        )
+    return buffer.getvalue()
+
+
+def number(points: float | None) -> str:
+    """Return points as text without needless decimals: 2.0 → "2", 1.25 → "1.25", None → ""."""
+    return "" if points is None else f"{round(points, 2):g}"
+
+
+def sentence(clause: str) -> str:
+    """Return a clause as a sentence of its own."""
+    return f"{clause[:1].upper()}{clause[1:]}."
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader, or an interrupted run, finds the old or the new one whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(new, path)
+
+
+def _written(result: Result, questions: Sequence[Exercise]) -> str:
+    if not result.graded:
+        return "–"
+    points = [result.points(question) for question in questions]
+    unread = points.count(None)
+    return f"{unread} open" if unread else number(sum(points))

@@ -1,0 +1,80 @@
+"""The command line: help, exit codes, errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from autograder import build, cli
+from autograder.cli import COMMANDS, main
+from autograder.errors import CourseError
+
+
+def test_help_lists_every_command(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n    {name} " in shown for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself(capsys, name):
+    with pytest.raises(SystemExit) as caught:
+        main([name, "--help"])
+    assert caught.value.code == 0
+    assert f"python -m autograder {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["bild"], ["build", "--chek"], ["render", "--training", "x"]]
+)
+def test_wrong_usage_exits_with_2(words):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+
+
+def fail_with(monkeypatch, error):
+    def run(args):
+        raise error
+
+    monkeypatch.setattr(build, "run", run)
+
+
+def test_a_course_error_is_one_line_and_exits_with_1(monkeypatch, capsys):
+    fail_with(monkeypatch, CourseError("do this"))
+    assert main(["build"]) == 1
+    assert capsys.readouterr() == ("", "error: do this\n")
+
+
+def test_an_interrupt_exits_with_130(monkeypatch):
+    fail_with(monkeypatch, KeyboardInterrupt())
+    assert main(["build"]) == 130
+
+
+def test_the_exit_code_is_the_commands(monkeypatch):
+    monkeypatch.setattr(build, "run", lambda args: 1 if args.check else 0)
+    assert main(["build", "--check"]) == 1
+    assert main(["build"]) == 0
+
+
+def test_only_the_named_command_is_imported():
+    heavy = "import sys; from autograder.cli import _make_parser; _make_parser(['--help']); "
+    code = heavy + "print([name for name in sys.modules if name.startswith(('nbgrader', 'rich'))])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=ROOT, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder", "--help"], capture_output=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0
+    assert b"COMMAND" in done.stdout
+    assert cli.__doc__

@@ -1,0 +1,402 @@
+"""Grading a class of the tiny lesson with the real nbgrader."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from rich.console import Console
+
+from autograder import cli, feedback, grade
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.gradebook import open_api, read_marks
+from autograder.lesson import Lesson
+from autograder.results import Result, grades_csv, number, print_results, read_record
+from autograder.submissions import (
+    BROKEN_JSON,
+    cell_by_id,
+    fill_in,
+    mistake,
+    put_after,
+    read_notebook,
+    with_copied_cell,
+    with_endless_loop,
+    with_helper_cell,
+    with_killed_kernel,
+    with_syntax_error,
+    without,
+    without_cell,
+    write_submission,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = "00_tiny"
+FULL = {"double": 2, "inverse": 3, "evens": 1}
+TIMEOUT = 8
+
+# Every submission of the class and the points it must get; None: it cannot be graded.
+EXPECTED = {
+    "copied-answer": FULL,
+    "copied-test": FULL,
+    "deleted-answer": FULL | {"evens": 0},
+    "deleted-test": FULL,
+    "edited-test": FULL | {"evens": 0},
+    "endless-loop": FULL | {"evens": 0},
+    "killed-kernel": FULL | {"evens": 0},
+    "own-cells": FULL,
+    "partial-double": FULL | {"double": 1},
+    "partial-inverse": FULL | {"inverse": 2},
+    "perfect": FULL,
+    "stubs-but-evens": {"double": 0, "inverse": 0, "evens": 1},
+    "syntax-error": FULL | {"double": 0, "inverse": 0},
+    "untouched": {"double": 0, "inverse": 0, "evens": 0},
+    "warns": FULL,
+    "wrong-double": FULL | {"double": 0},
+    "wrong-evens": FULL | {"evens": 0},
+    "wrong-inverse": FULL | {"inverse": 0},
+    "broken-json": None,
+    "empty-folder": None,
+    "empty-student": None,
+    "no-notebook": None,
+    "not-utf8": None,
+    "other-lesson": None,
+    "odd [name]": None,
+    "other-name": None,
+}
+
+
+def make_class(course: Course) -> None:
+    """Write the submissions of EXPECTED into the course."""
+    lesson = Lesson.load(course.lesson_path(TINY))
+    release = read_notebook(course.release_notebook(TINY))
+    perfect = fill_in(release, lesson)
+
+    def wrong(cell: str, old: str, new: str) -> nbformat.NotebookNode:
+        return fill_in(release, lesson, mistake(lesson, cell, old, new))
+
+    edited = with_killed_kernel(perfect, "evens-test")
+    cell_by_id(edited, "evens-answer").source = "def evens(n):\n    return [0]"
+    other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    contents = {
+        "copied-answer": with_copied_cell(perfect, "numbers"),
+        "copied-test": with_copied_cell(perfect, "double-test"),
+        "deleted-answer": without_cell(perfect, "evens-answer"),
+        "deleted-test": without_cell(perfect, "double-test"),
+        "edited-test": edited,
+        "endless-loop": with_endless_loop(perfect, "evens-answer"),
+        "killed-kernel": with_killed_kernel(perfect, "evens-answer"),
+        "own-cells": with_helper_cell(perfect, "numbers"),
+        "partial-double": wrong("numbers", "2 * a", "abs(2 * a)"),
+        "partial-inverse": wrong("numbers", "mod(negated)", "mod(negated) if a != 3 else 9"),
+        "perfect": perfect,
+        "stubs-but-evens": fill_in(release, lesson, without(lesson, "numbers")),
+        "syntax-error": with_syntax_error(perfect, "numbers"),
+        "untouched": release,
+        "warns": put_after(perfect, "evens-answer", WARNS),
+        "wrong-double": wrong("numbers", "2 * a", "3 * a"),
+        "wrong-evens": wrong("evens-answer", "result.append(i)", "result.append(i + 1)"),
+        "wrong-inverse": wrong("numbers", "mod(negated)", "negated"),
+        "broken-json": BROKEN_JSON,
+        "no-notebook": '["a list", "not a notebook"]',
+        "other-lesson": other,
+    }
+    for student, content in contents.items():
+        write_submission(course, student, TINY, content)
+    (course.submitted / "empty-folder" / TINY).mkdir(parents=True)
+    (course.submitted / "empty-student").mkdir()
+    write_submission(course, "odd [name]", TINY, perfect)
+    renamed = write_submission(course, "other-name", TINY, perfect)
+    renamed.rename(renamed.with_name("my homework (1).ipynb"))
+    write_submission(course, "not-utf8", TINY, "").write_bytes(b'{"cells": "\xff\xfe"}')
+
+
+WARNS = """
+import warnings
+right = evens
+def evens(n):
+    warnings.warn("this is slow")
+    return right(n)
+"""
+
+
+def checksums(folder: Path) -> dict[str, bytes]:
+    """Return the contents of all files below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def scores(results: list[Result]) -> dict[str, dict[str, float] | None]:
+    """Return the points of the tested exercises by student."""
+    return {
+        result.student: {
+            exercise.id: result.points(exercise)
+            for exercise in result.exercises
+            if not exercise.manual
+        }
+        if result.graded
+        else None
+        for result in results
+    }
+
+
+def rows(course: Course) -> dict[str, dict[str, str]]:
+    """Return grades.csv by student."""
+    text = (course.root / "grades.csv").read_text(encoding="utf-8")
+    return {row["student"]: row for row in csv.DictReader(io.StringIO(text))}
+
+
+class Graded:
+    """The class after grading, and how everything was before."""
+
+    def __init__(self, course: Course) -> None:
+        self.course = course
+        make_class(course)
+        self.before = checksums(course.submitted)
+        self.release = checksums(course.release)
+        self.results = grade.grade_lesson(course, TINY, timeout=TIMEOUT)
+        self.needs = {result.student: " ".join(result.needs_person) for result in self.results}
+
+
+@pytest.fixture(scope="module")
+def graded(_built: Course, tmp_path_factory: pytest.TempPathFactory) -> Graded:
+    """The graded class; tests that change it take a copy."""
+    root = tmp_path_factory.mktemp("graded") / "course"
+    shutil.copytree(_built.root, root)
+    return Graded(Course(root))
+
+
+@pytest.fixture
+def small(built_course: Course) -> Course:
+    """A course with two submissions, not yet graded."""
+    lesson = Lesson.load(built_course.lesson_path(TINY))
+    release = read_notebook(built_course.release_notebook(TINY))
+    write_submission(built_course, "ann", TINY, fill_in(release, lesson))
+    write_submission(
+        built_course,
+        "bob",
+        TINY,
+        fill_in(release, lesson, mistake(lesson, "numbers", "2 *", "3 *")),
+    )
+    return built_course
+
+
+@pytest.mark.slow
+def test_every_submission_gets_exactly_its_points(graded: Graded) -> None:
+    assert scores(graded.results) == EXPECTED
+
+
+@pytest.mark.slow
+def test_each_problem_is_said_in_a_sentence(graded: Graded) -> None:
+    expected = {
+        "copied-answer": "numbers was there 2 times",
+        "copied-test": "double-test was there 2 times",
+        "deleted-answer": "evens-answer was missing",
+        "deleted-test": "double-test was missing",
+        "edited-test": "evens-test had been changed",
+        "endless-loop": "The cell evens-answer took too long",
+        "killed-kernel": "Nothing after the cell evens-answer was run",
+        "syntax-error": "The cell numbers is not valid Python",
+        "broken-json": "is not valid JSON",
+        "empty-folder": "No notebook was handed in",
+        "empty-student": "The folder holds no folder 00_tiny",
+        "no-notebook": "is not a Jupyter notebook",
+        "not-utf8": "is not text in UTF-8",
+        "other-lesson": "holds no cell of this lesson",
+        "odd [name]": "rename the folder",
+        "other-name": "there is my homework (1).ipynb",
+        "perfect": "1 written answer to mark",
+    }
+    assert {name: text for name, text in expected.items() if text not in graded.needs[name]} == {}
+    assert graded.needs["untouched"] == ""
+
+
+@pytest.mark.slow
+def test_submissions_and_release_are_left_alone(graded: Graded) -> None:
+    assert checksums(graded.course.submitted) == graded.before
+    assert checksums(graded.course.release) == graded.release
+
+
+@pytest.mark.slow
+def test_grades_csv_has_a_row_for_everyone(graded: Graded) -> None:
+    table = rows(graded.course)
+    assert sorted(table) == sorted(EXPECTED)
+    perfect = table["perfect"]
+    assert [perfect[name] for name in ("double", "inverse", "evens", "why")] == ["2", "3", "1", ""]
+    assert (perfect["auto_total"], perfect["auto_max"]) == ("6", "6")
+    assert (perfect["total"], perfect["max"]) == ("6", "8")
+    assert table["partial-double"]["auto_total"] == "5"
+    assert table["untouched"]["why"] == "0", "an unanswered question needs no grader"
+    assert table["broken-json"]["total"] == table["broken-json"]["double"] == ""
+    assert "not valid JSON" in table["broken-json"]["needs_a_person"]
+
+
+@pytest.mark.slow
+def test_the_table_fits_into_80_columns(graded: Graded) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    lesson = Lesson.load(graded.course.lesson_path(TINY))
+    print_results(console, graded.results, lesson)
+    text = console.file.getvalue()
+    assert "partial-inverse" in text and "out of" in text
+    assert "is not valid JSON" in text
+
+
+@pytest.mark.slow
+def test_everyone_gets_a_feedback_page_without_hidden_tests(graded: Graded) -> None:
+    for student in EXPECTED:
+        page = feedback.feedback_page(graded.course, TINY, student).read_text(encoding="utf-8")
+        assert "double_points" not in page and "HIDDEN" not in page
+        assert "Mark scheme" not in page and "names the group" not in page
+    page = feedback.feedback_page(graded.course, TINY, "broken-json").read_text(encoding="utf-8")
+    assert "The file 00_tiny.ipynb is not valid JSON" in page
+    files = {path.suffix for path in graded.course.feedback.rglob("*") if path.is_file()}
+    assert files == {".html"}
+
+
+@pytest.mark.slow
+def test_records_say_what_was_graded(graded: Graded) -> None:
+    record = read_record(graded.course, TINY, "perfect")
+    assert record.problem is None and record.notes == [] and record.seconds > 0
+    folder = graded.course.submitted / "perfect" / TINY
+    assert record.submitted == grade.checksum(folder)
+    assert read_record(graded.course, TINY, "broken-json").problem
+
+
+@pytest.fixture
+def copied(graded: Graded, tmp_path: Path) -> Course:
+    """A copy of the graded class, for a test to change."""
+    return Course(shutil.copytree(graded.course.root, tmp_path / "copied"))
+
+
+@pytest.mark.slow
+def test_plain_nbgrader_gives_the_same_marks(graded: Graded, copied: Course) -> None:
+    chosen = {"copied-test", "killed-kernel", "partial-double", "wrong-inverse"}
+    for folder in copied.submitted.iterdir():
+        if folder.name not in chosen:
+            shutil.rmtree(folder)
+    (copied.root / "gradebook.db").unlink()
+    shutil.rmtree(copied.autograded)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    for command in (["generate_assignment", TINY, "--force"], ["autograde", TINY]):
+        subprocess.run(
+            [sys.executable, "-m", "nbgrader", *command],
+            cwd=copied.root,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+    api = open_api(copied)
+    for student in chosen:
+        marks = read_marks(api, TINY, student)
+        assert {name: marks[f"{name}-test"].auto for name in FULL} == EXPECTED[student]
+    assert checksums(copied.release) == graded.release
+
+
+@pytest.mark.slow
+def test_runs_go_on_where_they_stopped_and_regrading_changes_nothing(small: Course) -> None:
+    def interrupt(student: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grade.grade_lesson(small, TINY, on_end=interrupt)
+    assert rows(small)["ann"]["auto_total"] == "6"
+    assert rows(small)["bob"]["needs_a_person"] == "Not graded yet."
+    results = grade.grade_lesson(small, TINY)
+    assert [result.skipped for result in results] == [True, False]
+    assert scores(results) == {"ann": FULL, "bob": FULL | {"double": 0}}
+
+    # A new submission is graded, and only that one; --force grades what has not changed, too.
+    write_submission(small, "bob", TINY, read_notebook(small.submitted_notebook("ann", TINY)))
+    results = grade.grade_lesson(small, TINY)
+    assert [result.skipped for result in results] == [True, False]
+    assert scores(results)["bob"] == FULL
+    (result,) = grade.grade_lesson(small, TINY, force=True, students=["ann"])
+    assert not result.skipped and scores([result])["ann"] == FULL
+    assert rows(small)["bob"]["auto_total"] == "6", "grades.csv is always about everyone"
+
+
+@pytest.mark.slow
+def test_a_broken_resubmission_loses_the_old_marks_but_not_the_graders(copied: Course) -> None:
+    api = open_api(copied)
+    with api.gradebook as gradebook:
+        given = gradebook.find_grade("why-answer", TINY, TINY, "perfect")
+        given.manual_score, given.needs_manual_grade = 1.5, False
+        gradebook.db.commit()
+    (result,) = grade.grade_lesson(copied, TINY, students=["perfect"])
+    assert result.skipped and result.total == 7.5 and result.needs_person == []
+    assert rows(copied)["perfect"]["why"] == "1.5"
+    write_submission(copied, "perfect", TINY, BROKEN_JSON)
+    (result,) = grade.grade_lesson(copied, TINY, students=["perfect"])
+    assert not result.graded and result.total is None
+    assert not (copied.autograded / "perfect" / TINY).exists()
+    marks = read_marks(api, TINY, "perfect")
+    assert marks["double-test"].auto is None and marks["why-answer"].score == 1.5
+
+
+@pytest.mark.slow
+def test_command_line(
+    small: Course, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(small.root)
+    (small.submitted / "ann").rename(small.submitted / "ann o'hara (1)")
+    database = f"sqlite:///{(small.root / 'other.db').as_posix()}"
+    student = ["--student", "ann o'hara (1)"]
+    assert cli.main(["grade", "--db", database, *student]) == 0
+    out = capsys.readouterr().out
+    assert "1 of 1 submissions graded" in out and "grades.csv" in out and "other.db" in out
+    assert not (small.root / "gradebook.db").exists()
+    page = feedback.feedback_page(small, TINY, "ann o'hara (1)")
+    page.unlink()
+    assert cli.main(["feedback", "--db", database]) == 0
+    assert page.is_file()
+    assert cli.main(["grade", "--student", "nobody"]) == 1
+    assert "'nobody' has submitted nothing" in capsys.readouterr().err
+
+
+def test_nothing_to_grade(
+    built_course: Course, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(built_course.root)
+    assert cli.main(["grade"]) == 1
+    assert "there is nothing to grade" in capsys.readouterr().err
+    assert cli.main(["feedback"]) == 1
+    assert "there is nothing to give feedback on" in capsys.readouterr().err
+    write_submission(built_course, "ann", TINY, BROKEN_JSON)
+    assert cli.main(["grade"]) == 1
+    assert "0 of 1 submissions graded" in capsys.readouterr().out
+
+
+def test_grading_needs_fresh_notebooks_and_a_gradebook(small: Course) -> None:
+    with pytest.raises(CourseError, match="gradebook cannot be opened"):
+        grade.grade_lesson(small, TINY, db_url="sqlite:////no/such/folder/gradebook.db")
+    text = small.lesson_path(TINY).read_text(encoding="utf-8")
+    small.lesson_path(TINY).write_text(text.replace("points=3", "points=4"), encoding="utf-8")
+    with pytest.raises(CourseError, match="run `python -m autograder build`"):
+        grade.grade_lesson(small, TINY)
+
+
+def test_feedback_escapes_whatever_it_is_told() -> None:
+    page = feedback.plain_page("<b>", "the file <script>alert(1)</script> & more is broken")
+    assert "<script>" not in page and "<b>" not in page
+    assert "The file &lt;script&gt;" in page
+
+
+def test_numbers_and_arguments() -> None:
+    assert [number(value) for value in (2.0, 1.25, 1 / 3, None)] == ["2", "1.25", "0.33", ""]
+    assert grades_csv([]).startswith("assignment,student,auto_total")
+    parser = argparse.ArgumentParser()
+    grade.add_arguments(parser)
+    with pytest.raises(SystemExit) as stopped:
+        parser.parse_args(["--timeout", "0"])
+    assert stopped.value.code == 2

@@ -1,0 +1,279 @@
+"""The repository's own promises: dependencies, documents, links, generated files, workflows."""
+
+import ast
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import tasks
+from autograder.course import Course
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "STYLE_GUIDE.md", "data/README.md")),
+    *sorted((ROOT / "solutions").glob("*.md")),
+]
+LINK = re.compile(r"\]\((?!\w+:)([^)\s#]*)(?:#([^)\s]*))?\)")
+
+
+def documents(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def git(*arguments: str) -> str:
+    """Return what git prints; skip the test where this is not a git checkout."""
+    result = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+    )
+    if result.returncode > 1:
+        pytest.skip("not a git checkout")
+    return result.stdout
+
+
+def repository_files() -> list[Path]:
+    """All files that are committed, or would be by `git add`."""
+    names = git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def is_generated(path: Path) -> bool:
+    folder = path.relative_to(ROOT).parts[0]
+    return folder in ("source", "release") or (folder == "solutions" and path.suffix == ".ipynb")
+
+
+# ------------------------------------------------------------------------------- dependencies
+
+
+def requirements() -> list[Requirement]:
+    extras = PROJECT["optional-dependencies"]
+    return [Requirement(line) for line in PROJECT["dependencies"] + extras["book"] + extras["test"]]
+
+
+def test_every_dependency_is_bounded_on_both_sides():
+    for requirement in requirements():
+        operators = {bound.operator for bound in requirement.specifier}
+        assert operators == {">=", "<"}, f"{requirement} needs a lower and an upper bound"
+
+
+def test_environment_agrees_with_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["name"] == PROJECT["name"]
+    *packages, pip = environment["dependencies"]
+    assert pip == {"pip": ["-e .[dev]"]}
+    conda = {r.name.replace("_", "-"): r.specifier for r in map(Requirement, packages)}
+    assert conda.pop("python") == Requirement(f"python{PROJECT['requires-python']}").specifier
+    conda.pop("pip")
+    conda["torch"] = conda.pop("pytorch")
+    assert conda == {r.name: r.specifier for r in map(Requirement, PROJECT["dependencies"])}
+
+
+def imported_modules(text: str) -> set[str]:
+    """Return the top-level names of the modules that a Python text imports."""
+    names = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_what_is_imported_is_declared():
+    declared = {requirement.name.lower().replace("_", "-") for requirement in requirements()}
+    own = {"autograder", "tasks", "tests"}
+    distributions = importlib.metadata.packages_distributions()
+    undeclared = {}
+    files = [*ROOT.glob("autograder/**/*.py"), *ROOT.glob("notebooks/*.py")]
+    for path in [*files, ROOT / "nbgrader_config.py"]:
+        modules = imported_modules(path.read_text(encoding="utf-8"))
+        for module in modules - own - set(sys.stdlib_module_names):
+            names = {name.lower().replace("_", "-") for name in distributions.get(module, [])}
+            if not names & declared:
+                undeclared.setdefault(module, []).append(documents(path))
+    assert undeclared == {}
+
+
+# ------------------------------------------------------------------------- documents and links
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=documents)
+def test_links_lead_to_files_of_the_repository(document):
+    text = document.read_text(encoding="utf-8")
+    missing = []
+    for target, anchor in LINK.findall(text):
+        path = (document.parent / target) if target else document
+        if not path.exists():
+            missing.append(target)
+        elif anchor and anchor not in anchors(path):
+            missing.append(f"{target}#{anchor}")
+    assert missing == []
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors that GitHub makes for a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=documents)
+def test_pictures_have_alternative_text(document):
+    text = document.read_text(encoding="utf-8")
+    assert not re.search(r"!\[\s*\]\(", text)
+    assert len(re.findall(r"```\{image\}", text)) == len(re.findall(r"^:alt: \S", text, re.M))
+
+
+def test_documented_jobs_exist():
+    used = set()
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        used |= set(re.findall(r"(?:`make|tasks\.py) ([a-z]+)", text))
+    assert {"demo", "test", "learn", "book"} <= used <= set(tasks.JOBS)
+
+
+def documented_commands() -> dict[str, set[str]]:
+    """Return the subcommands of `python -m autograder` in the documents, each with its options."""
+    commands = {}
+    for path in [*DOCUMENTS, *(ROOT / ".github" / "workflows").glob("*.yml")]:
+        text = path.read_text(encoding="utf-8")
+        for name, rest in re.findall(r"python -m autograder ([a-z]+)([^`\n]*)", text):
+            commands.setdefault(name, set()).update(re.findall(r"--[a-z]+", rest))
+    return commands
+
+
+@pytest.mark.parametrize("name", sorted(documented_commands()))
+def test_documented_commands_exist(name):
+    result = subprocess.run(
+        [sys.executable, "-m", "autograder", name, "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    for option in documented_commands()[name]:
+        assert option in result.stdout
+
+
+def test_documented_lessons_exist():
+    lessons = Course(ROOT).lessons()
+    for document in DOCUMENTS:
+        for stem in re.findall(r"\b\d\d_[a-z]\w+", document.read_text(encoding="utf-8")):
+            assert stem in lessons
+
+
+def test_address_stands_in_one_place():
+    address = PROJECT["urls"]["Repository"].removeprefix("https://")
+    owner_and_name = address.partition("/")[2]
+    places = []
+    for path in repository_files():
+        if is_generated(path) or path.suffix in (".png", ".gz"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        if path == ROOT / "README.md":
+            text = re.sub(r"<!-- links:start -->.*?<!-- links:end -->", "", text, flags=re.S)
+        if owner_and_name in text:
+            places.append(documents(path))
+    assert places == ["pyproject.toml"]
+
+
+def test_links_block_of_the_readme_stands_once():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"<!-- links:\w+ -->", text) == [
+        "<!-- links:start -->",
+        "<!-- links:end -->",
+    ]
+
+
+# ----------------------------------------------------------------- git, workflows, ruff, licence
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".venv/bin/python",
+        "data/MNIST/raw/train-images-idx3-ubyte.gz",
+        "submitted/ada/01_x/01_x.ipynb",
+        "autograded/ada/01_x/01_x.ipynb",
+        "feedback/ada/01_x/01_x.html",
+        "gradebook.db",
+        "grades.csv",
+        "_build/book/index.html",
+        "_demo/gradebook.db",
+        "my-work/01_x.ipynb",
+        "release/01_x/runs/GCNN/best.ckpt",
+        "release/01_x/checkpoints/best.ckpt",
+        "notebooks/lightning_logs/version_0/metrics.csv",
+        "notebooks/.ipynb_checkpoints/01_x-checkpoint.ipynb",
+    ],
+)
+def test_git_ignores_what_is_not_for_committing(path):
+    assert git("check-ignore", "--no-index", path).strip() == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "source/01_x/01_x.ipynb",
+        "release/01_x/01_x.ipynb",
+        "solutions/01_x.ipynb",
+        "solutions/images/lesson_01.png",
+        "autograder/feedback.py",
+        "autograder/build.py",
+        "data/checksums.txt",
+    ],
+)
+def test_git_keeps_what_is_for_committing(path):
+    assert git("check-ignore", "--no-index", path) == ""
+
+
+def test_generated_files_are_marked():
+    paths = ["source/a/a.ipynb", "release/a/a.ipynb", "solutions/a.ipynb", "notebooks/a.py"]
+    lines = git("check-attr", "linguist-generated", "--", *paths).splitlines()
+    assert [line.rpartition(": ")[2] for line in lines] == ["set", "set", "set", "unspecified"]
+
+
+def test_ci_runs_the_readmes_test_command():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.search(r"^make test </dev/null", script, re.MULTILINE)
+    assert "`make test`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert os.name == "nt" or os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def workflow_steps(name: str) -> list[str]:
+    """Return the commands that a GitHub workflow runs."""
+    text = (ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8")
+    jobs = yaml.safe_load(text)["jobs"].values()
+    return [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+
+
+def test_workflows():
+    assert "bash .ci/run" in workflow_steps("ci.yml")
+    assert "python tasks.py book" in workflow_steps("book.yml")
+    for command in workflow_steps("ci.yml") + workflow_steps("book.yml"):
+        match = re.match(r"python tasks\.py (\w+)", command)
+        assert command == "bash .ci/run" or match[1] in tasks.JOBS
+
+
+def test_licences():
+    assert PROJECT["license"] == "MIT AND CC-BY-4.0"
+    assert PROJECT["license-files"] == ["LICENSE", "LICENSE-text"]
+    assert "MIT License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    text = (ROOT / "LICENSE-text").read_text(encoding="utf-8")
+    assert "https://creativecommons.org/licenses/by/4.0/" in text
+
+
+def test_console_script():
+    """The installed command is what `python -m autograder` runs."""
+    module, _, function = PROJECT["scripts"]["gcnn-course"].partition(":")
+    tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
+    assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

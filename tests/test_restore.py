@@ -1,0 +1,229 @@
+"""Making a submission whole: what is put back, what is kept, what is left out."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import nbformat
+import pytest
+from conftest import TINY
+
+from autograder.restore import restore
+
+ANSWER = "def evens(n):\n    return [i for i in range(n) if i % 2 == 0]"
+
+
+@pytest.fixture
+def release(built_course):
+    return nbformat.read(built_course.release_notebook(TINY), as_version=4)
+
+
+@pytest.fixture
+def submission(release):
+    """The release with one answer filled in."""
+    made = deepcopy(release)
+    cell(made, "evens-answer").source = ANSWER
+    return made
+
+
+def cell(notebook, id):
+    return next(one for one in notebook.cells if one.id == id)
+
+
+def position(notebook, id):
+    return [one.id for one in notebook.cells].index(id)
+
+
+def ids(notebook):
+    return [one.id for one in notebook.cells]
+
+
+def notes(notebook):
+    return notebook.metadata.course_notes
+
+
+def test_a_whole_submission_stays_as_it_is(submission, release):
+    made = restore(submission, release)
+    assert made.cells == submission.cells
+    assert notes(made) == []
+    nbformat.validate(made)
+
+
+def test_missing_cells_come_back_after_their_predecessors(submission, release):
+    gone = {"numbers", "double-test", "evens-test", "why-answer"}
+    submission.cells = [one for one in submission.cells if one.id not in gone]
+    made = restore(submission, release)
+    assert ids(made) == ids(release)
+    assert cell(made, "numbers").source == cell(release, "numbers").source
+    assert cell(made, "evens-answer").source == ANSWER
+    assert notes(made) == [
+        f"The cell {id} was missing; it is back as released."
+        for id in ("numbers", "double-test", "evens-test", "why-answer")
+    ]
+
+
+def test_a_given_cell_that_is_not_locked_may_go_or_change(submission, release):
+    del submission.cells[position(submission, "evens-2")]
+    cell(submission, "a-tiny-lesson-2").source = "import math as m"
+    made = restore(submission, release)
+    assert "evens-2" not in ids(made)
+    assert cell(made, "a-tiny-lesson-2").source == "import math as m"
+    assert notes(made) == []
+
+
+def test_changed_locked_cells_are_put_right(submission, release):
+    cell(submission, "double-test").source = "2"
+    cell(submission, "given").source = "MODULUS = 1"
+    made = restore(submission, release)
+    assert cell(made, "double-test") == cell(release, "double-test")
+    assert cell(made, "given") == cell(release, "given")
+    assert notes(made) == [
+        f"The locked cell {id} had been changed; it is back as released."
+        for id in ("given", "double-test")
+    ]
+
+
+def test_copies_of_locked_cells_are_dropped(submission, release):
+    submission.cells.insert(0, deepcopy(cell(submission, "double-test")))
+    made = restore(submission, release)
+    assert ids(made) == ids(release)
+    assert "double-test was there 2 times" in notes(made)[0]
+
+
+def test_the_first_filled_copy_of_an_answer_counts_and_others_stay_as_plain_cells(
+    submission, release
+):
+    place = position(submission, "evens-answer")
+    second = deepcopy(submission.cells[place])
+    second.source = "def evens(n):\n    return []"
+    stub = deepcopy(cell(release, "evens-answer"))
+    submission.cells[place:place] = [stub]
+    submission.cells[place + 2 : place + 2] = [second, deepcopy(stub)]
+    made = restore(submission, release)
+    assert cell(made, "evens-answer").source == ANSWER
+    own = made.cells[position(made, "evens-answer") + 1]
+    assert (own.source, own.metadata) == (second.source, {})
+    assert len(made.cells) == len(release.cells) + 1
+    assert "evens-answer was there 4 times" in notes(made)[0]
+
+
+@pytest.mark.parametrize("keep_ids", [True, False])
+def test_cells_without_metadata_are_known_again(submission, release, keep_ids):
+    filled = cell(submission, "numbers")
+    filled.source = filled.source.replace("doubled = ...", "doubled = a + a")
+    cell(submission, "evens-answer").source = cell(release, "evens-answer").source.replace(
+        "            ...", "            result += [i]"
+    )
+    cell(submission, "why-answer").source = "A group."
+    expected = [one.source for one in submission.cells]
+    for one in submission.cells:
+        one.metadata = {}
+        if not keep_ids:
+            del one["id"]
+    made = restore(submission, release)
+    assert ids(made) == ids(release)
+    assert [one.source for one in made.cells] == expected
+    assert [one.metadata for one in made.cells] == [one.metadata for one in release.cells]
+
+
+def test_colab_keeps_the_ids_in_the_metadata(submission, release):
+    for one in submission.cells:
+        one.metadata = {"id": one.pop("id")}
+    assert restore(submission, release).cells == restore(deepcopy(submission), release).cells
+    assert cell(restore(submission, release), "evens-answer").source == ANSWER
+
+
+def test_changed_metadata_is_replaced(submission, release):
+    for one in submission.cells:
+        one.metadata["tags"] = ["skip-execution"]
+        if "nbgrader" in one.metadata:
+            one.metadata.nbgrader.update(schema_version=99, points=1000, locked=False)
+    made = restore(submission, release)
+    assert [one.metadata for one in made.cells] == [one.metadata for one in release.cells]
+
+
+def test_a_wrong_type_of_cell_is_put_right(submission, release):
+    for id, kind in {
+        "evens-answer": "markdown",
+        "double-test": "raw",
+        "why-answer": "code",
+    }.items():
+        cell(submission, id).cell_type = kind
+    made = restore(submission, release)
+    assert [one.cell_type for one in made.cells] == [one.cell_type for one in release.cells]
+    assert cell(made, "evens-answer").source == ANSWER
+    assert sum("another type of cell" in note for note in notes(made)) == 3
+    nbformat.validate(made)
+
+
+def test_own_cells_stay_where_they_are_without_metadata(submission, release):
+    marks = {"nbgrader": {"grade": True, "grade_id": "mine", "points": 100}}
+    own = nbformat.v4.new_code_cell("x = 1", metadata=marks)
+    submission.cells.insert(position(submission, "double-test"), own)
+    submission.cells.insert(0, nbformat.v4.new_raw_cell("top"))
+    made = restore(submission, release)
+    assert [one.source for one in made.cells[:1]] == ["top"]
+    kept = made.cells[position(made, "numbers") + 1]
+    assert (kept.cell_type, kept.source, kept.metadata) == ("code", "x = 1", {})
+    nbformat.validate(made)
+
+
+def test_moved_cells_go_back_with_their_followers(submission, release):
+    follower = nbformat.v4.new_markdown_cell("note on evens")
+    submission.cells.insert(position(submission, "evens-test") + 1, follower)
+    start = position(submission, "evens")
+    submission.cells = submission.cells[start:] + submission.cells[:start]
+    made = restore(submission, release)
+    assert [id for id in ids(made) if not id.startswith("own")] == ids(release)
+    assert made.cells[position(made, "evens-test") + 1].source == "note on evens"
+    assert notes(made) == ["Cells had been moved; they are back in the order of the release."]
+
+
+def test_an_emptied_answer_counts_as_untouched(submission, release):
+    cell(submission, "why-answer").source = " \n"
+    made = restore(submission, release)
+    assert cell(made, "why-answer") == cell(release, "why-answer")
+
+
+def test_attachments_of_a_written_answer_are_kept(submission, release):
+    written = cell(submission, "why-answer")
+    written.source = "![](attachment:a.png)"
+    written.attachments = {"a.png": {"image/png": "AA=="}}
+    assert cell(restore(submission, release), "why-answer").attachments == written.attachments
+
+
+def test_the_kernel_comes_from_the_release(submission, release):
+    submission.metadata = {"kernelspec": {"name": "no-such", "display_name": "?"}, "widgets": {}}
+    made = restore(submission, release)
+    assert made.metadata.kernelspec == release.metadata.kernelspec
+    assert "widgets" not in made.metadata
+    del submission["metadata"]
+    assert restore(submission, release).metadata.kernelspec == release.metadata.kernelspec
+
+
+def test_malformed_cells_do_no_harm(submission, release):
+    broken = [
+        nbformat.from_dict(one)
+        for one in (
+            {"cell_type": "code"},
+            {"cell_type": "heading", "source": ["a", "b"], "metadata": None},
+            {"cell_type": "code", "source": "x", "metadata": {"nbgrader": "y"}},
+            {"cell_type": "code", "source": None, "metadata": {"nbgrader": {"grade_id": 3}}},
+        )
+    ]
+    submission.cells = [*broken, *submission.cells, "not a cell"]
+    made = restore(submission, release)
+    nbformat.validate(made)
+    assert [one.source for one in made.cells[:4]] == ["", "ab", "x", ""]
+    assert ids(made)[4:] == ids(release)
+
+
+def test_an_answer_with_changed_markers_and_no_metadata_is_known_by_its_place(submission, release):
+    for one in submission.cells:
+        one.metadata = {}
+        one.pop("id")
+    answer = submission.cells[position(release, "numbers")]
+    answer.source = answer.source.replace("## AND ENDS HERE ##", "## ENDS ##")
+    made = restore(submission, release)
+    assert ids(made) == ids(release)
+    assert cell(made, "numbers").source == answer.source
