@@ -67,4 +67,4 @@ def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
 def _docstring(name: str) -> str:
     """Return what a command's module says of itself."""
     source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-    return (ast.get_docstring(ast.parse(source)) or "").removeprefix(f"`{name}`: ")
+    return ast.get_docstring(ast.parse(source)) or ""

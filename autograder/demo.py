@@ -9,7 +9,6 @@ import argparse
 import os
 import shutil
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -79,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     results = grade_with_progress(demo, stem, others)
     results += grade_with_progress(demo, stem, loop, timeout=LOOP_TIMEOUT)
     code = report(demo, results)
-    for line in next_steps(demo, stem, others):
+    for line in next_steps(demo, stem):
         say(console, line)
     return code
 
@@ -151,12 +150,12 @@ def without_last_block(lesson: Lesson, name: str) -> dict[str, str]:
     return solutions(lesson) | {name: fill_blocks(source, bodies)}
 
 
-def next_steps(demo: Course, stem: str, students: Sequence[str]) -> list[str]:
+def next_steps(demo: Course, stem: str) -> list[str]:
     """Return the lines that say where to look next."""
     return [
         "",
         "Look next at:",
         f"  {demo.root / 'grades.csv'}",
-        f"  {feedback_page(demo, stem, students[-1])}",
+        f"  {feedback_page(demo, stem, 'one-mistake')}",
         f"  cd {demo.root} && nbgrader formgrader     to mark the written answers in a browser",
     ]

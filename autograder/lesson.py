@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import jupytext
+
 from autograder.course import Course
 from autograder.errors import CourseError
 
@@ -37,7 +39,6 @@ _PLAIN_KEYS = {"code": {"id", "tags"}, "markdown": {"id", "tags", "exercise", "t
 
 _HEADER = re.compile(r"# %%(?=\s|$)(?P<markdown>\s+\[markdown\])?(?P<keys>.*)$")
 _KEY = re.compile(r'\s+(?P<key>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"\[]+)')
-_MAGIC = re.compile(r"^(\s*)# ([%!]{1,2}[a-zA-Z].*)$")
 _TEMPLATE = re.compile(r"(?<!\{)\{\{\s*(\w+)(?:\s+([\w-]+))?\s*\}\}(?!\})")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -259,9 +260,12 @@ class _Parser:
     def parse(self, text: str) -> Lesson:
         """Parse, check, number and fill in."""
         cells = []
-        for line, header, body_line, body in self.split(text):
-            cell = self.read_cell(line, header, body_line, body)
-            self.check_source(cell, body_line)
+        # jupytext turns the text into cells; the headers are read here too, since it forgives what
+        # should be an error, and knows no line numbers.
+        parts = list(self.split(text))
+        for part, made in zip(parts, jupytext.reads(text, fmt="py:percent").cells, strict=True):
+            cell = self.read_cell(*part, made.source)
+            self.check_source(cell, part[2])
             cells.append(cell)
         self.check_ids(cells)
         exercises = self.collect_exercises(cells)
@@ -286,8 +290,10 @@ class _Parser:
                 last -= 1
             yield start + 1, lines[start], first + 1, lines[first:last]
 
-    def read_cell(self, line: int, header: str, body_line: int, body: list[str]) -> Cell:
-        """Return the cell with its keys checked, its body turned into a notebook's text."""
+    def read_cell(
+        self, line: int, header: str, body_line: int, body: list[str], source: str
+    ) -> Cell:
+        """Return the cell with its keys checked; `body` is its text in the file."""
         match = _HEADER.match(header)
         kind = "markdown" if match["markdown"] else "code"
         keys = self.read_keys(line, match["keys"])
@@ -321,9 +327,6 @@ class _Parser:
                     raise self.error(
                         body_line + offset, "each line of a markdown cell must begin with `# `"
                     )
-            source = "\n".join(text[1:].removeprefix(" ") for text in body)
-        else:
-            source = "\n".join(_MAGIC.sub(r"\1\2", text) for text in body)
         return Cell(kind, source, line, **{**keys, "tags": tuple(keys.get("tags", ()))})
 
     def read_keys(self, line: int, text: str) -> dict:

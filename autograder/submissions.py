@@ -188,7 +188,8 @@ def with_copied_cell(notebook: NotebookNode, name: str) -> NotebookNode:
     notebook = copy.deepcopy(notebook)
     index = _index(notebook, name)
     twin = copy.deepcopy(notebook.cells[index])
-    twin["id"] = "pasted-copy"  # Jupyter gives the pasted cell a new id and keeps its metadata
+    # Jupyter gives the pasted cell a new id and keeps its metadata.
+    twin["id"] = f"{name[:50]}-pasted"
     notebook.cells.insert(index + 1, twin)
     return notebook
 

@@ -126,7 +126,7 @@
 # The next cell installs what is missing (on Colab that is PyTorch Lightning) and leaves everything
 # else as it is: the versions of torch and numpy are never changed.
 
-# %% tags=["hide-input"]
+# %% id="install" grade="readonly" tags=["hide-input"]
 import importlib.metadata
 import importlib.util
 import subprocess
@@ -148,7 +148,7 @@ if missing:
     if subprocess.run(command).returncode:
         raise SystemExit(f"Could not install {missing}. Is there a connection to the internet?")
 
-# %%
+# %% id="imports" grade="readonly"
 import csv
 import itertools
 import logging
@@ -160,7 +160,7 @@ from io import BytesIO
 os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # 3-D grid_sample on Apple GPUs
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
 
-# %%
+# %% id="libraries" grade="readonly"
 import matplotlib.pyplot as plt
 import numpy as np
 import pytorch_lightning as pl
@@ -178,7 +178,7 @@ from torch import Tensor, nn
 # and cuDNN is asked for its deterministic algorithms, so that the same machine gives the same result
 # twice.
 
-# %%
+# %% id="seed" grade="readonly"
 SEED = 12
 FAST_RUN = os.environ.get("COURSE_FAST_RUN") == "1"  # a few images only: for tests and grading
 
@@ -201,7 +201,7 @@ print(
 # the environment variable `COURSE_DATA`); training writes its logs and checkpoints to `runs`.
 
 
-# %%
+# %% id="folders" grade="readonly"
 def find_data_folder() -> Path:
     """Return $COURSE_DATA, else an existing course data folder above us, else ./data."""
     if "COURSE_DATA" in os.environ:
@@ -641,6 +641,12 @@ class GroupBase(nn.Module):
 #
 # Turning by 90° is undone by turning by −90°. Which angle between 0 and $2\pi$ is that?
 # </details>
+#
+# <details><summary>I get an error: “name 'product' is not defined”</summary>
+#
+# Inside a class the other methods are reached through `self`: `self.product(…)`. But you do not need
+# the product here.
+# </details>
 
 # %% [markdown] exercise="matrix" title="The rotation matrix" minutes=6
 # To turn points we need the matrix of a rotation,
@@ -1018,6 +1024,12 @@ def act_on_image(group: GroupBase, h: Tensor, image: Tensor) -> Tensor:
 #
 # $g^3 = g^2 \cdot g$.
 # </details>
+#
+# <details><summary>I get an error: “{{number product}} is waiting for you”</summary>
+#
+# The product of the group is still empty. Finish {{number product}} first, run the cell of
+# `CyclicGroup`, and come back.
+# </details>
 
 
 # %% id="third-power" grade="solution"
@@ -1225,6 +1237,12 @@ show(
 # that keeps the numbers in memory order and scrambles the grids without any error. Use `dim=1`, or
 # `transpose`.
 # </details>
+#
+# <details><summary>I get an error: “einsum(): subscript j has size …” or “shape '[2, …]' is invalid …”</summary>
+#
+# `left_action_on_R2` was given something else than angles and positions, or its rotation matrix has
+# the wrong shape for many angles. Does the check of {{number matrix}} pass?
+# </details>
 
 
 # %% id="lifting-kernel-base" grade="solution"
@@ -1363,6 +1381,12 @@ judge.score()
 # <details><summary>Hint</summary>
 #
 # `reshape` merges neighbouring axes and keeps the numbers in order; so does `flatten(0, 1)`.
+# </details>
+#
+# <details><summary>I get an error: “shape '[…]' is invalid for input of size …”</summary>
+#
+# The sizes in `reshape` must multiply to the number of weights:
+# `out_channels * in_channels * kernel_size * kernel_size`.
 # </details>
 
 
@@ -1968,6 +1992,11 @@ judge.score()
 #
 # `nn.Parameter(torch.zeros(...))`, with the sizes in the order of the shape above.
 # </details>
+#
+# <details><summary>I get an error: “'InterpolativeGroupKernel' object has no attribute 'weight'”</summary>
+#
+# The weight must be an `nn.Parameter`, kept in `self.weight`, not a plain tensor or a local variable.
+# </details>
 
 
 # %% id="group-kernel" grade="solution"
@@ -2037,6 +2066,8 @@ show(
 with checking("{{number group-kernel}}") as check:
     kernel = InterpolativeGroupKernel(CyclicGroup(4), kernel_size=5, in_channels=2, out_channels=3)
     check.shape("the weight is [C_out, C_in, |H|, k, k]", kernel.weight, (3, 2, 4, 5, 5))
+    is_parameter = isinstance(kernel.weight, nn.Parameter)
+    check.true("the weight is trained", is_parameter, "wrap it in nn.Parameter.")
     kernels = kernel.sample()
     check.shape("the kernels are [C_out, |H|, C_in, |H|, k, k]", kernels, (3, 4, 2, 4, 5, 5))
     values = [part.flatten(2).sort().values for part in (kernels[:, 0], kernel.weight)]

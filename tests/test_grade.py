@@ -33,7 +33,6 @@ from autograder.submissions import (
     with_helper_cell,
     with_killed_kernel,
     with_syntax_error,
-    without,
     without_cell,
     write_submission,
 )
@@ -45,21 +44,14 @@ TIMEOUT = 8
 
 # Every submission of the class and the points it must get; None: it cannot be graded.
 EXPECTED = {
-    "copied-answer": FULL,
-    "copied-test": FULL,
-    "deleted-answer": FULL | {"evens": 0},
-    "deleted-test": FULL,
-    "edited-test": FULL | {"evens": 0},
     "endless-loop": FULL | {"evens": 0},
     "killed-kernel": FULL | {"evens": 0},
-    "own-cells": FULL,
-    "partial-double": FULL | {"double": 1},
-    "partial-inverse": FULL | {"inverse": 2},
+    "mended": FULL,
+    "partial": FULL | {"double": 1, "inverse": 2},
     "perfect": FULL,
-    "stubs-but-evens": {"double": 0, "inverse": 0, "evens": 1},
     "syntax-error": FULL | {"double": 0, "inverse": 0},
+    "tampered": FULL | {"evens": 0},
     "untouched": {"double": 0, "inverse": 0, "evens": 0},
-    "warns": FULL,
     "wrong-double": FULL | {"double": 0},
     "wrong-evens": FULL | {"evens": 0},
     "wrong-inverse": FULL | {"inverse": 0},
@@ -80,31 +72,34 @@ def make_class(course: Course) -> None:
     release = read_notebook(course.release_notebook(TINY))
     perfect = fill_in(release, lesson)
 
-    def wrong(cell: str, old: str, new: str) -> nbformat.NotebookNode:
-        return fill_in(release, lesson, mistake(lesson, cell, old, new))
+    def wrong(cell: str, old: str, new: str) -> dict[str, str]:
+        return mistake(lesson, cell, old, new)
 
-    edited = with_killed_kernel(perfect, "evens-test")
-    cell_by_id(edited, "evens-answer").source = "def evens(n):\n    return [0]"
+    def filled(answers: dict[str, str]) -> nbformat.NotebookNode:
+        return fill_in(release, lesson, answers)
+
+    # Right answers in a notebook that plain nbgrader would refuse or mark down.
+    mended = put_after(perfect, "evens-answer", WARNS)
+    mended = with_helper_cell(with_copied_cell(mended, "numbers"), "numbers")
+    mended = without_cell(with_copied_cell(mended, "inverse-test"), "double-test")
+    # The test says yes to anything, and the answer is gone.
+    tampered = without_cell(perfect, "evens-answer")
+    cell_by_id(tampered, "evens-test").source = "1"
+    partial = wrong("numbers", "2 * a", "abs(2 * a)")
+    partial["numbers"] = partial["numbers"].replace("mod(negated)", "mod(negated) if a != 3 else 9")
     other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
     contents = {
-        "copied-answer": with_copied_cell(perfect, "numbers"),
-        "copied-test": with_copied_cell(perfect, "double-test"),
-        "deleted-answer": without_cell(perfect, "evens-answer"),
-        "deleted-test": without_cell(perfect, "double-test"),
-        "edited-test": edited,
         "endless-loop": with_endless_loop(perfect, "evens-answer"),
         "killed-kernel": with_killed_kernel(perfect, "evens-answer"),
-        "own-cells": with_helper_cell(perfect, "numbers"),
-        "partial-double": wrong("numbers", "2 * a", "abs(2 * a)"),
-        "partial-inverse": wrong("numbers", "mod(negated)", "mod(negated) if a != 3 else 9"),
+        "mended": mended,
+        "partial": filled(partial),
         "perfect": perfect,
-        "stubs-but-evens": fill_in(release, lesson, without(lesson, "numbers")),
         "syntax-error": with_syntax_error(perfect, "numbers"),
+        "tampered": tampered,
         "untouched": release,
-        "warns": put_after(perfect, "evens-answer", WARNS),
-        "wrong-double": wrong("numbers", "2 * a", "3 * a"),
-        "wrong-evens": wrong("evens-answer", "result.append(i)", "result.append(i + 1)"),
-        "wrong-inverse": wrong("numbers", "mod(negated)", "negated"),
+        "wrong-double": filled(wrong("numbers", "2 * a", "3 * a")),
+        "wrong-evens": filled(wrong("evens-answer", "append(i)", "append(i + 1)")),
+        "wrong-inverse": filled(wrong("numbers", "mod(negated)", "negated")),
         "broken-json": BROKEN_JSON,
         "no-notebook": '["a list", "not a notebook"]',
         "other-lesson": other,
@@ -200,11 +195,6 @@ def test_every_submission_gets_exactly_its_points(graded: Graded) -> None:
 @pytest.mark.slow
 def test_each_problem_is_said_in_a_sentence(graded: Graded) -> None:
     expected = {
-        "copied-answer": "numbers was there 2 times",
-        "copied-test": "double-test was there 2 times",
-        "deleted-answer": "evens-answer was missing",
-        "deleted-test": "double-test was missing",
-        "edited-test": "evens-test had been changed",
         "endless-loop": "The cell evens-answer took too long",
         "killed-kernel": "Nothing after the cell evens-answer was run",
         "syntax-error": "The cell numbers is not valid Python",
@@ -220,6 +210,14 @@ def test_each_problem_is_said_in_a_sentence(graded: Graded) -> None:
     }
     assert {name: text for name, text in expected.items() if text not in graded.needs[name]} == {}
     assert graded.needs["untouched"] == ""
+    for text in (
+        "numbers was there 2 times",
+        "inverse-test was there 2",
+        "double-test was missing",
+    ):
+        assert text in graded.needs["mended"]
+    for text in ("evens-answer was missing", "evens-test had been changed"):
+        assert text in graded.needs["tampered"]
 
 
 @pytest.mark.slow
@@ -236,7 +234,7 @@ def test_grades_csv_has_a_row_for_everyone(graded: Graded) -> None:
     assert [perfect[name] for name in ("double", "inverse", "evens", "why")] == ["2", "3", "1", ""]
     assert (perfect["auto_total"], perfect["auto_max"]) == ("6", "6")
     assert (perfect["total"], perfect["max"]) == ("6", "8")
-    assert table["partial-double"]["auto_total"] == "5"
+    assert table["partial"]["auto_total"] == "4"
     assert table["untouched"]["why"] == "0", "an unanswered question needs no grader"
     assert table["broken-json"]["total"] == table["broken-json"]["double"] == ""
     assert "not valid JSON" in table["broken-json"]["needs_a_person"]
@@ -248,7 +246,7 @@ def test_the_table_fits_into_80_columns(graded: Graded) -> None:
     lesson = Lesson.load(graded.course.lesson_path(TINY))
     print_results(console, graded.results, lesson)
     text = console.file.getvalue()
-    assert "partial-inverse" in text and "out of" in text
+    assert "wrong-inverse" in text and "out of" in text
     assert "is not valid JSON" in text
 
 
@@ -281,7 +279,7 @@ def copied(graded: Graded, tmp_path: Path) -> Course:
 
 @pytest.mark.slow
 def test_plain_nbgrader_gives_the_same_marks(graded: Graded, copied: Course) -> None:
-    chosen = {"copied-test", "killed-kernel", "partial-double", "wrong-inverse"}
+    chosen = {"killed-kernel", "mended", "partial"}
     for folder in copied.submitted.iterdir():
         if folder.name not in chosen:
             shutil.rmtree(folder)

@@ -16,7 +16,7 @@ from autograder.render import render, solution_notebook
 PICTURE = """# %matplotlib inline
 from IPython.display import display
 import matplotlib.pyplot as plt
-figure = plt.figure()
+figure, _ = plt.subplots(figsize=(1, 1))
 plt.close(figure)
 display(figure, metadata={"image/png": {"alt": "An empty figure"}})
 display(figure, metadata={"image/png": {"alt": "Another"}})"""
