@@ -72,3 +72,11 @@ c.GenerateFeedback.preprocessors = [GetGrades, HideHiddenTests, CSSHTMLHeaderPre
 # Seconds that one cell may take, and that an interrupted one has to give way.
 c.GradingExecute.timeout = 60
 c.GradingExecute.patience = 10
+
+# What decides the inputs of the hidden tests. None: the number in .grading-seed, which the first
+# grading run draws. grades.csv says which one each mark comes from.
+c.GradingExecute.seed = None
+
+# Hidden tests of your own in a folder outside the repository, for example "~/private-tests"; see
+# CONTRIBUTING.md. Empty: none.
+c.GradingExecute.private_tests = ""

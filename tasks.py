@@ -33,7 +33,7 @@ CHECK = (["-m", "autograder", "build", "--check"],)
 # the last line.
 JOBS = {
     "demo": (["-m", "autograder", "demo"],),
-    "test": (*LINT, *CHECK, ["-m", "pytest", "-n", "2"]),
+    "test": (*LINT, *CHECK, ["-m", "pytest", "-n", "2", "--dist", "loadfile"]),
     "check": CHECK,
     "lint": LINT,
     "book": (["-m", "autograder", "book"],),

@@ -106,6 +106,9 @@ def copy_course(course: Course, stem: str, folder: Path, *, keep: bool = False) 
     shutil.copyfile(course.lesson_path(stem), demo.lesson_path(stem))
     for name in (CONFIG_NAME, "pyproject.toml"):
         shutil.copyfile(course.root / name, folder / name)
+    # Private tests may be for other lessons, and in a folder named from the course's.
+    with (folder / CONFIG_NAME).open("a", encoding="utf-8", newline="\n") as config:
+        config.write('\nc.GradingExecute.private_tests = ""\n')
     return demo
 
 

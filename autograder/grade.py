@@ -36,11 +36,13 @@ from autograder.gradebook import (
     withdraw_marks,
 )
 from autograder.lesson import Lesson
+from autograder.nbgrader_plugins import GradingExecute
 from autograder.results import (
     Record,
     Result,
     collect,
     grades_csv,
+    is_complete,
     print_results,
     read_record,
     write_record,
@@ -76,6 +78,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="time one cell may take (default: as in nbgrader_config.py)",
     )
+    parser.add_argument(
+        "--seed",
+        metavar="NUMBER",
+        type=whole,
+        help="decides the inputs of the hidden tests; grades.csv says which one earlier marks come "
+        "from (default: as in nbgrader_config.py, else the course folder's own)",
+    )
 
 
 def add_gradebook_argument(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +105,14 @@ def positive(text: str) -> int:
     return value
 
 
+def whole(text: str) -> int:
+    """Return a whole number, zero or above, for argparse."""
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
 def run(args: argparse.Namespace) -> int:
     """Grade, print the table and where everything is; return 1 if nothing could be graded."""
     course = Course.find()
@@ -104,7 +121,13 @@ def run(args: argparse.Namespace) -> int:
     for stem in stems:
         names = chosen_students(course, stem, args.student)
         results += grade_with_progress(
-            course, stem, names, force=args.force, db_url=args.db, timeout=args.timeout
+            course,
+            stem,
+            names,
+            force=args.force,
+            db_url=args.db,
+            timeout=args.timeout,
+            seed=args.seed,
         )
     return report(course, results, args.db)
 
@@ -117,6 +140,7 @@ def grade_with_progress(
     force: bool = False,
     db_url: str | None = None,
     timeout: int | None = None,
+    seed: int | None = None,
 ) -> list[Result]:
     """Grade submissions of one lesson (see `grade_lesson`) and show how far it is."""
     with Progress(
@@ -135,6 +159,7 @@ def grade_with_progress(
             force=force,
             db_url=db_url,
             timeout=timeout,
+            seed=seed,
             on_start=lambda student: progress.update(task, student=student),
             on_end=lambda student: progress.advance(task),
         )
@@ -173,6 +198,7 @@ def grade_lesson(
     force: bool = False,
     db_url: str | None = None,
     timeout: int | None = None,
+    seed: int | None = None,
     on_start: Callable[[str], object] = lambda student: None,
     on_end: Callable[[str], object] = lambda student: None,
 ) -> list[Result]:
@@ -187,14 +213,16 @@ def grade_lesson(
     source_sum = check_built(course, lesson)
     release = read_notebook(course.release_notebook(stem))
     students = chosen_students(course, stem, students)
-    api = open_api(course, db_url, timeout)
+    api = open_api(course, db_url, timeout, seed)
+    seed, private_sum = prepare_hidden_tests(api, course, stem)
     prepare_assignment(api, stem)
     skipped = set()
     try:
         for student in students:
             on_start(student)
             submitted_sum = checksum(course.submitted_notebook(student, stem).parent)
-            if not force and _is_graded(api, course, lesson, student, submitted_sum, source_sum):
+            basis = (submitted_sum, source_sum, seed, private_sum)
+            if not force and _is_graded(api, course, lesson, student, basis):
                 skipped.add(student)
                 if not feedback_page(course, stem, student).is_file():
                     write_feedback(api, course, stem, student)
@@ -204,6 +232,8 @@ def grade_lesson(
                 record = Record(
                     submitted=submitted_sum,
                     source=source_sum,
+                    seed=seed,
+                    private=private_sum,
                     graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
                     seconds=round(time.monotonic() - started, 1),
                     problem=problem,
@@ -256,6 +286,18 @@ def check_built(course: Course, lesson: Lesson) -> str:
             "`python -m autograder build` and grade again"
         )
     return hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def prepare_hidden_tests(api: NbGraderAPI, course: Course, stem: str) -> tuple[int, str | None]:
+    """Return the seed of this run and the checksum of the lesson's private tests, if it has any.
+
+    Raises CourseError if the private tests hold a mistake.
+    """
+    execute = GradingExecute(config=api.config)
+    folder = execute.checked_private_tests(course, stem)
+    path = folder / f"{stem}.py" if folder else None
+    private_sum = hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else None
+    return execute.chosen_seed(course), private_sum
 
 
 def autograded_notebook(course: Course, stem: str, student: str) -> Path:
@@ -370,16 +412,16 @@ def checksum(folder: Path) -> str:
 
 
 def _is_graded(
-    api: NbGraderAPI, course: Course, lesson: Lesson, student: str, submitted: str, source: str
+    api: NbGraderAPI, course: Course, lesson: Lesson, student: str, basis: tuple
 ) -> bool:
     record = read_record(course, lesson.stem, student)
-    if record is None or record.problem or (record.submitted, record.source) != (submitted, source):
+    if record is None or record.problem:
+        return False
+    if (record.submitted, record.source, record.seed, record.private) != basis:
         return False
     if not autograded_notebook(course, lesson.stem, student).is_file():
         return False
-    marks = read_marks(api, lesson.stem, student)
-    tests = [exercise.test_cell_id for exercise in lesson.exercises if not exercise.manual]
-    return all(name in marks and marks[name].auto is not None for name in tests)
+    return is_complete(read_marks(api, lesson.stem, student), lesson)
 
 
 def _explain(log: str) -> str:

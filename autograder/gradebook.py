@@ -32,11 +32,17 @@ class Mark:
     open: bool
 
 
-def open_api(course: Course, db_url: str | None = None, timeout: int | None = None) -> NbGraderAPI:
+def open_api(
+    course: Course,
+    db_url: str | None = None,
+    timeout: int | None = None,
+    seed: int | None = None,
+) -> NbGraderAPI:
     """Return nbgrader's API for the course, configured by its nbgrader_config.py.
 
-    `db_url` replaces the gradebook and `timeout` the seconds one cell may take. Raises CourseError
-    if nbgrader could not find anything in a folder of that name.
+    `db_url` replaces the gradebook, `timeout` the seconds one cell may take, and `seed` the seed of
+    the hidden tests. Raises CourseError if nbgrader could not find anything in a folder of that
+    name.
     """
     if glob.has_magic(str(course.root)):
         raise CourseError(
@@ -48,6 +54,8 @@ def open_api(course: Course, db_url: str | None = None, timeout: int | None = No
         config.CourseDirectory.db_url = db_url
     if timeout:
         config.GradingExecute.timeout = timeout
+    if seed is not None:
+        config.GradingExecute.seed = seed
     return NbGraderAPI(config=config)
 
 

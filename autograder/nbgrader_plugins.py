@@ -15,9 +15,18 @@ from nbgrader import utils
 from nbgrader.preprocessors import ClearSolutions, Execute, NbGraderPreprocessor
 from traitlets import Integer, List, Unicode
 
+from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.lesson import START_MARKER, TEXT_STUB, mark_scheme, strip_hidden, stub_blocks
+from autograder.lesson import (
+    START_MARKER,
+    TEXT_STUB,
+    Lesson,
+    mark_scheme,
+    strip_hidden,
+    stub_blocks,
+)
 from autograder.restore import restore
+from autograder.seed import course_seed
 
 SCHEME_TAG = "mark-scheme"
 
@@ -84,11 +93,43 @@ class GradingExecute(Execute):
     patience = Integer(
         10, help="Seconds that an interrupted kernel has to answer before it is stopped"
     ).tag(config=True)
+    seed = Integer(
+        None,
+        allow_none=True,
+        help="Decides the inputs of the hidden tests (default: the number in .grading-seed, which "
+        "the first grading run draws)",
+    ).tag(config=True)
+    private_tests = Unicode(
+        help="Folder of your own hidden tests, outside the repository (default: none)"
+    ).tag(config=True)
 
     def preprocess(self, nb, resources=None, km=None):
-        """Run all cells; see the class."""
+        """Run all cells, with the seed in the notebook's metadata; see the class."""
+        course = Course(Path.cwd())  # where nbgrader works
         self._lost = ""
+        self._seed = self.chosen_seed(course)
+        self._private = self.checked_private_tests(course, resources["nbgrader"]["notebook"])
+        nb.metadata["course_seed"] = self._seed
         return super().preprocess(nb, resources, km)
+
+    def chosen_seed(self, course: Course) -> int:
+        """Return the configured seed, else the course folder's own."""
+        return course_seed(course.root) if self.seed is None else self.seed
+
+    def checked_private_tests(self, course: Course, stem: str) -> Path | None:
+        """Return the folder of private tests, or None if none is configured.
+
+        Raises CourseError if those of the lesson hold a mistake, before it costs anybody points.
+        """
+        if not self.private_tests:
+            return None
+        # Late, for it imports torch.
+        from autograder.checks import private
+
+        folder = (course.root / Path(self.private_tests).expanduser()).resolve()
+        lesson = Lesson.load(course.lesson_path(stem))
+        private.check(folder, lesson, self.chosen_seed(course))
+        return folder
 
     @contextmanager
     def setup_kernel(self, **kwargs) -> Iterator[None]:
@@ -97,6 +138,8 @@ class GradingExecute(Execute):
             **os.environ,
             "COURSE_FAST_RUN": "1",
             "COURSE_GRADING": "1",
+            "COURSE_GRADING_SEED": str(self._seed),
+            "COURSE_PRIVATE_TESTS": str(self._private or ""),
             # A backend set for this process must not keep figures out of the notebook.
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import base64
+import functools
 import hashlib
+import io
 import json
 import os
 import re
@@ -15,6 +18,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
+from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -26,6 +30,7 @@ from autograder.lesson import Cell, Lesson, strip_hidden, strip_scheme, strip_st
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # The kernel's own warnings, about its transport for example, are nothing a reader can act on.
 QUIET_KERNEL = ["--log-level=ERROR"]
+COVER_TAG, COVER_WIDTH = "cover", 1400  # the picture in the README, in pixels
 TRAININGS = ("full", "short", "fast")
 EXAMPLES = """examples:
   python -m autograder render                          every lesson, networks trained in full
@@ -41,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument(
         "lessons", nargs="*", metavar="LESSON", help="lessons to render (default: all)"
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="run the lesson even if its code, and so its results, have not changed",
     )
     parser.add_argument(
         "--training",
@@ -61,11 +71,40 @@ def run(args: argparse.Namespace) -> int:
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         for lesson in lessons:
             task = progress.add_task(lesson.stem, total=len(lesson.cells))
-            render(course, lesson, args.training, on_cell=lambda task=task: progress.advance(task))
+            if args.force or not update_text(course, lesson, args.training):
+                advance = functools.partial(progress.advance, task)
+                render(course, lesson, args.training, on_cell=advance)
+            progress.update(task, completed=len(lesson.cells))
     for lesson in lessons:
         path = course.solutions_notebook(lesson.stem).relative_to(course.root)
         print(f"wrote {path.as_posix()}")
     return 0
+
+
+def update_text(course: Course, lesson: Lesson, training: str) -> bool:
+    """Take over new text into a rendered notebook whose code has not changed; say if that was so.
+
+    Results come from the code alone, so a lesson need not be trained again for a better sentence.
+    """
+    path = course.solutions_notebook(lesson.stem)
+    notebook = solution_notebook(lesson)
+    try:
+        old = nbformat.read(path, as_version=4)
+    except (OSError, nbformat.reader.NotJSONError, AttributeError):
+        return False
+    known = old.metadata.get("course", {})
+    if known.get("training") != training or known.get("lesson_sha256") != _digest(old):
+        return False
+    new_code, old_code = (
+        [cell for cell in one.cells if cell.cell_type == "code"] for one in (notebook, old)
+    )
+    if [cell.source for cell in new_code] != [cell.source for cell in old_code]:
+        return False
+    for cell, run in zip(new_code, old_code, strict=True):
+        cell.outputs, cell.metadata = run.outputs, run.metadata
+        cell.execution_count = run.execution_count
+    _write(course, lesson, notebook, training)
+    return True
 
 
 def render(
@@ -78,15 +117,13 @@ def render(
     """
     notebook = solution_notebook(lesson)
     data = Path(os.environ.get("COURSE_DATA") or course.data).resolve()
-    environment = {"COURSE_TRAINING": training, "COURSE_DATA": str(data)}
+    environment = {"COURSE_DATA": str(data), "COURSE_FAST_RUN": str(int(training == "fast"))}
+    environment["COURSE_TRAINING"] = "short" if training == "fast" else training
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work = Path(folder).resolve()
         execute(notebook, lesson, work, environment, on_cell)
         _forget_paths(notebook, {work: ".", data: "data", course.root: "."})
-    notebook.metadata["course"] = {"lesson_sha256": _digest(notebook), "training": training}
-    path = course.solutions_notebook(lesson.stem)
-    write_notebook(notebook, path)
-    return path
+    return _write(course, lesson, notebook, training)
 
 
 def solution_notebook(lesson: Lesson) -> NotebookNode:
@@ -149,14 +186,47 @@ def find_stale_solutions(course: Course) -> list[str]:
             notebook = nbformat.read(path, as_version=4)
             recorded = notebook.metadata.get("course", {}).get("lesson_sha256")
             fresh = recorded == wanted == _digest(notebook)
+            training = notebook.metadata.get("course", {}).get("training")
         except (nbformat.reader.NotJSONError, AttributeError):
             fresh = False
+        if fresh and training != "full":
+            stale.append(f"{name} comes from a {training} training; {command}")
         if not fresh:
             stale.append(f"{name} is out of date; {command}")
     known = {course.solutions_notebook(stem) for stem in course.lessons()}
     for path in sorted(set(course.solutions.glob("*.ipynb")) - known):
         stale.append(f"solutions/{path.name} belongs to no lesson; delete it")
     return stale
+
+
+def _write(course: Course, lesson: Lesson, notebook: NotebookNode, training: str) -> Path:
+    notebook.metadata["course"] = {"lesson_sha256": _digest(notebook), "training": training}
+    path = course.solutions_notebook(lesson.stem)
+    write_notebook(notebook, path)
+    save_cover(notebook, path.parent / "images" / f"{lesson.stem}.png")
+    return path
+
+
+def save_cover(notebook: NotebookNode, path: Path) -> None:
+    """Stack the figures of the cells with the tag `cover` to the lesson's picture, if there are."""
+    figures = [
+        Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).convert("RGB")
+        for cell in notebook.cells
+        if COVER_TAG in cell.metadata.get("tags", [])
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    ]
+    if not figures:
+        return
+    width, height = max(one.width for one in figures), sum(one.height for one in figures)
+    cover = Image.new("RGB", (width, height), "white")
+    top = 0
+    for figure in figures:
+        cover.paste(figure, ((width - figure.width) // 2, top))
+        top += figure.height
+    cover.thumbnail((COVER_WIDTH, cover.height))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cover.save(path, optimize=True)
 
 
 def _public_solution(cell: Cell) -> Cell:

@@ -23,7 +23,7 @@ from rich.text import Text
 
 from autograder.course import Course
 from autograder.gradebook import Mark, read_marks
-from autograder.lesson import Exercise, Lesson
+from autograder.lesson import Exercise, Lesson, plural
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Record:
 
     submitted: checksum of the submitted files.
     source: checksum of the lesson's notebook in `source/`.
+    seed: what decided the inputs of the hidden tests.
+    private: checksum of the lesson's private hidden tests; None if there were none.
     problem: why nothing could be graded, as a clause, or None.
     notes: one sentence for each thing a person should look at.
     log: nbgrader's log if it gave up.
@@ -39,6 +41,8 @@ class Record:
 
     submitted: str
     source: str
+    seed: int
+    private: str | None
     graded_at: str
     seconds: float
     problem: str | None = None
@@ -56,6 +60,7 @@ class Result:
     marks: dict[str, Mark]
     notes: list[str]
     problem: str | None
+    seed: int | None = None
     skipped: bool = False
 
     @property
@@ -94,19 +99,22 @@ class Result:
         return sum(mark.score for mark in map(self.mark, self.exercises) if mark)
 
     @property
+    def remarks(self) -> list[str]:
+        """Sentences about what went wrong or was mended; [] if nothing."""
+        return list(self.notes) if self.graded else [sentence(self.problem)]
+
+    @property
+    def unread(self) -> int:
+        """How many written answers still have to be marked."""
+        marks = [self.mark(exercise) for exercise in self.exercises if exercise.manual]
+        return sum(mark is not None and mark.open for mark in marks)
+
+    @property
     def needs_person(self) -> list[str]:
         """Sentences saying what a person has to look at; [] if nothing."""
-        if not self.graded:
-            return [sentence(self.problem)]
-        unread = sum(
-            mark is not None and mark.open
-            for exercise, mark in ((exercise, self.mark(exercise)) for exercise in self.exercises)
-            if exercise.manual
-        )
-        if not unread:
-            return list(self.notes)
-        answers = "answer" if unread == 1 else "answers"
-        return [*self.notes, f"{unread} written {answers} to mark."]
+        if not self.unread:
+            return self.remarks
+        return [*self.remarks, f"{plural(self.unread, 'written answer')} to mark."]
 
 
 def maximum(exercises: Iterable[Exercise], *, auto_only: bool = False) -> float:
@@ -147,7 +155,7 @@ def collect(
         record = read_record(course, lesson.stem, student)
         marks = read_marks(api, lesson.stem, student)
         problem = record.problem if record else None
-        if problem is None and not marks:
+        if problem is None and not is_complete(marks, lesson):
             problem = "not graded yet"
         results.append(
             Result(
@@ -157,16 +165,24 @@ def collect(
                 marks,
                 record.notes if record else [],
                 problem,
+                record.seed if record else None,
                 student in skipped,
             )
         )
     return results
 
 
+def is_complete(marks: dict[str, Mark], lesson: Lesson) -> bool:
+    """Return whether every tested exercise has a mark; an interrupted run leaves some without."""
+    tests = [exercise.test_cell_id for exercise in lesson.exercises if not exercise.manual]
+    return all(name in marks and marks[name].auto is not None for name in tests)
+
+
 def table(results: Sequence[Result], lesson: Lesson) -> Table:
     """Return the table of one lesson's results, narrow enough for 80 columns.
 
-    The sentences of `needs a person` are listed below it (see `print_results`).
+    `needs a person` holds "yes" if there is a sentence below the table (see `print_results`), and
+    "written" if only written answers wait.
     """
     tested = [exercise for exercise in lesson.exercises if not exercise.manual]
     written = [exercise for exercise in lesson.exercises if exercise.manual]
@@ -190,31 +206,35 @@ def table(results: Sequence[Result], lesson: Lesson) -> Table:
         if written:
             cells.append(_written(result, written))
         total = number(result.total) or "–"
-        grid.add_row(Text(result.student), *cells, total, "yes" if result.needs_person else "")
+        needed = "yes" if result.remarks else "written" if result.unread else ""
+        grid.add_row(Text(result.student), *cells, total, needed)
     return grid
 
 
 def print_results(console: Console, results: Sequence[Result], lesson: Lesson) -> None:
     """Print the table and, below it, what needs a person."""
     console.print(table(results, lesson))
-    waiting = [result for result in results if result.needs_person]
-    if waiting:
-        console.print("Needs a person:")
-    for result in waiting:
-        # Text, not markup: a name or a message may hold square brackets.
-        console.print(Padding(Text(result.student), (0, 0, 0, 2)))
-        for text in result.needs_person:
-            console.print(Padding(Text(text), (0, 0, 0, 4)))
+    # Text, not markup: a name or a message may hold square brackets.
+    for result in results:
+        if result.remarks:
+            console.print(Text(result.student))
+        for text in result.remarks:
+            console.print(Padding(Text(text), (0, 0, 0, 4), expand=False))
+    unread = [result.unread for result in results if result.unread]
+    if unread:
+        answers = plural(sum(unread), "written answer")
+        console.print(f"{answers} to mark in {plural(len(unread), 'submission')}.")
 
 
 def grades_csv(results: Sequence[Result]) -> str:
     """Return grades.csv: one row per student and assignment, one column per exercise id.
 
     A written answer's cell stays empty until it is marked; a submission that could not be graded
-    has no points at all, since 0 would be a verdict.
+    has no points at all, since 0 would be a verdict. The seed is what `grade --seed` needs to give
+    the same marks elsewhere.
     """
     names = list(dict.fromkeys(ex.id for result in results for ex in result.exercises))
-    columns = ["assignment", "student", *names, "auto_total", "auto_max", "total", "max"]
+    columns = ["assignment", "student", *names, "auto_total", "auto_max", "total", "max", "seed"]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, [*columns, "needs_a_person"], restval="", lineterminator="\n")
     writer.writeheader()
@@ -228,6 +248,7 @@ def grades_csv(results: Sequence[Result]) -> str:
                 "auto_max": number(maximum(result.exercises, auto_only=True)),
                 "total": number(result.total),
                 "max": number(maximum(result.exercises)),
+                "seed": "" if result.seed is None else result.seed,
                 "needs_a_person": " ".join(result.needs_person),
             }
         )
@@ -255,6 +276,6 @@ def write_text(path: Path, text: str) -> None:
 def _written(result: Result, questions: Sequence[Exercise]) -> str:
     if not result.graded:
         return "–"
-    points = [result.points(question) for question in questions]
-    unread = points.count(None)
-    return f"{unread} open" if unread else number(sum(points))
+    if result.unread:
+        return f"{result.unread} open"
+    return number(sum(result.points(question) or 0 for question in questions))

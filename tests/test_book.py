@@ -28,7 +28,8 @@ def course(tmp_path):
     for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md", "STYLE_GUIDE.md"):
         shutil.copyfile(ROOT / name, tmp_path / name)
     (tmp_path / "solutions" / "images").mkdir(exist_ok=True)
-    (tmp_path / "solutions" / "images" / "lesson_01.png").write_bytes(b64decode(PIXEL))
+    picture = tmp_path / "solutions" / "images" / "01_regular_group_convolutions.png"
+    picture.write_bytes(b64decode(PIXEL))
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "nbgrader_config.py").touch()
     notebook = nbformat.v4.new_notebook(

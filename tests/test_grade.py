@@ -21,6 +21,7 @@ from autograder.errors import CourseError
 from autograder.gradebook import open_api, read_marks
 from autograder.lesson import Lesson
 from autograder.results import Result, grades_csv, number, print_results, read_record
+from autograder.seed import course_seed
 from autograder.submissions import (
     BROKEN_JSON,
     cell_by_id,
@@ -266,6 +267,9 @@ def test_everyone_gets_a_feedback_page_without_hidden_tests(graded: Graded) -> N
 def test_records_say_what_was_graded(graded: Graded) -> None:
     record = read_record(graded.course, TINY, "perfect")
     assert record.problem is None and record.notes == [] and record.seconds > 0
+    assert record.private is None
+    assert record.seed == course_seed(graded.course.root)
+    assert {row["seed"] for row in rows(graded.course).values()} == {str(record.seed)}
     folder = graded.course.submitted / "perfect" / TINY
     assert record.submitted == grade.checksum(folder)
     assert read_record(graded.course, TINY, "broken-json").problem
@@ -322,6 +326,36 @@ def test_runs_go_on_where_they_stopped_and_regrading_changes_nothing(small: Cour
     (result,) = grade.grade_lesson(small, TINY, force=True, students=["ann"])
     assert not result.skipped and scores([result])["ann"] == FULL
     assert rows(small)["bob"]["auto_total"] == "6", "grades.csv is always about everyone"
+
+
+@pytest.mark.slow
+def test_another_seed_or_other_private_tests_are_graded_again(
+    small: Course, tmp_path: Path
+) -> None:
+    def skipped(**options) -> bool:
+        (result,) = grade.grade_lesson(small, TINY, students=["ann"], **options)
+        assert scores([result])["ann"] == FULL
+        return result.skipped
+
+    assert not skipped(seed=7) and rows(small)["ann"]["seed"] == "7"
+    assert skipped(seed=7)
+    assert not (small.root / ".grading-seed").exists()
+    assert not skipped()
+    seed = rows(small)["ann"]["seed"]
+    assert not skipped(seed=0) and rows(small)["ann"]["seed"] == "0"
+    assert not skipped() and rows(small)["ann"]["seed"] == seed and skipped()
+
+    config = small.root / "nbgrader_config.py"
+    with config.open("a", encoding="utf-8", newline="\n") as file:
+        file.write(f"c.GradingExecute.private_tests = {str(tmp_path)!r}\n")
+    assert skipped(), "the folder holds nothing for this lesson"
+    own = tmp_path / f"{TINY}.py"
+    text = "from autograder.checks.private import Properties\nproperties = Properties()\n"
+    own.write_text(text, encoding="utf-8")
+    assert not skipped() and skipped()
+    own.write_text(text + "1 / 0\n", encoding="utf-8")
+    with pytest.raises(CourseError, match=r"00_tiny\.py:3: stopped with ZeroDivisionError"):
+        grade.grade_lesson(small, TINY)
 
 
 @pytest.mark.slow
@@ -398,3 +432,6 @@ def test_numbers_and_arguments() -> None:
     with pytest.raises(SystemExit) as stopped:
         parser.parse_args(["--timeout", "0"])
     assert stopped.value.code == 2
+    assert parser.parse_args(["--seed", "0"]).seed == 0
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--seed", "-1"])

@@ -180,10 +180,10 @@ def test_shapes_and_number_types(padding: int, dtype: torch.dtype) -> None:
 
 # Against escnn, a library of equivariant layers written by others
 #
-# Its regular representation and ours agree as they are. A field of C_n takes n channels in a row, and
+# Its regular representation and ours agree as they are. A field of C_n takes n channels in a row;
 # the element h, a counter-clockwise turn by h · 360°/n, has the place h. An element g moves the
-# slice h to the place g + h. A filter [C_out · n, C_in · n, k, k] is our [C_out, n, C_in, n, k, k], so
-# the filter in the identity's place is our weight, in the first of the oracle's two orders.
+# slice h to the place g + h. A filter [C_out · n, C_in · n, k, k] is our [C_out, n, C_in, n, k, k],
+# so the filter in the identity's place is our weight, in the first of the oracle's two orders.
 
 INPUTS, OUTPUTS, SIZE = 3, 2, 5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from copy import deepcopy
 from pathlib import Path
 
@@ -228,6 +229,39 @@ def test_a_lost_kernel_is_said_in_every_cell_it_leaves(graded):
     assert cell(notebook, "own-1").outputs[0].evalue == "Python stopped in this cell."
     outputs = cell(autograded(graded, "stubborn"), "own-1").outputs
     assert outputs[-1].evalue == "This cell could not be interrupted."
+
+
+@pytest.mark.slow
+def test_the_seed_is_drawn_once_and_noted_in_each_notebook(graded):
+    seed = int((graded.root / ".grading-seed").read_text(encoding="utf-8"))
+    for student in ("solved", "partial", "untouched"):
+        assert autograded(graded, student).metadata.course_seed == seed
+
+
+@pytest.mark.slow
+def test_the_kernel_is_told_the_seed_and_the_folder_of_private_tests(built_course, tmp_path):
+    release = nbformat.read(built_course.release_notebook(TINY), as_version=4)
+    names = ("COURSE_GRADING_SEED", "COURSE_PRIVATE_TESTS")
+    insert_before("evens-test", f"import os\n[os.environ[name] for name in {names}]")(release)
+    submit(built_course, "ann", release)
+    api = open_api(built_course)
+    assert api.generate_assignment(TINY)["success"]
+    own = tmp_path / "own tests"
+    for seed, folder, expected in ((5, "", ""), (0, "../own tests", str(own))):
+        own.mkdir(exist_ok=True)
+        api.config.GradingExecute.seed = seed
+        api.config.GradingExecute.private_tests = folder
+        result = api.autograde(TINY, "ann", force=True)
+        assert result["success"], result["log"]
+        made = autograded(built_course, "ann")
+        assert made.metadata.course_seed == seed
+        told = literal_eval(cell(made, "own-1").outputs[0].data["text/plain"])
+        assert told == [str(seed), expected]
+    assert not (built_course.root / ".grading-seed").exists()
+
+    api.config.GradingExecute.private_tests = "../nowhere"
+    result = api.autograde(TINY, "ann", force=True)
+    assert not result["success"] and "there is no folder" in result["log"]
 
 
 @pytest.mark.slow

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 import nbformat
 import pytest
 from conftest import TINY
+from PIL import Image
 
 from autograder import render as render_module
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
-from autograder.render import render, solution_notebook
+from autograder.render import find_stale_solutions, render, solution_notebook
 
 PICTURE = """# %matplotlib inline
 from IPython.display import display
@@ -49,7 +51,7 @@ def test_solutions_hold_the_answers_and_nothing_of_the_grader(tiny):
 
 def test_the_command_writes_executed_solutions(course, monkeypatch, capsys):
     monkeypatch.chdir(course.root)
-    assert render_module.run(argparse.Namespace(lessons=[], training="short")) == 0
+    assert render_module.run(argparse.Namespace(lessons=[], training="short", force=False)) == 0
     assert capsys.readouterr().out == f"wrote solutions/{TINY}.ipynb\n"
     notebook = nbformat.read(course.solutions_notebook(TINY), as_version=4)
     nbformat.validate(notebook)
@@ -65,8 +67,8 @@ def test_an_unknown_lesson_is_a_course_error(course, monkeypatch):
 
 
 def test_the_lesson_sees_its_environment_in_an_empty_folder(course):
-    code = 'import os\nprint(os.environ["COURSE_TRAINING"], os.listdir())'
-    assert cell(rendered(course, code), "evens-2").outputs[0].text == "fast []\n"
+    code = 'import os\nprint(os.environ["COURSE_FAST_RUN"], os.listdir())'
+    assert cell(rendered(course, code), "evens-2").outputs[0].text == "1 []\n"
 
 
 def test_paths_of_this_machine_do_not_stay(course, monkeypatch):
@@ -107,3 +109,35 @@ def test_warnings_and_widgets_are_left_out(course):
     )
     outputs = cell(rendered(course, code), "evens-2").outputs
     assert [output.text for output in outputs] == ["kept\n"]
+
+
+def test_new_text_is_taken_over_without_running_the_code_again(course, monkeypatch):
+    path = course.lesson_path(TINY)
+    render(course, Lesson.load(path), "full")
+    before = nbformat.read(course.solutions_notebook(TINY), as_version=4)
+    text = path.read_text(encoding="utf-8")
+    monkeypatch.setattr(render_module, "execute", lambda *_, **__: pytest.fail("it was run"))
+    path.write_text(
+        text.replace("# %% [markdown]\n", "# %% [markdown]\n# New words.\n", 1), "utf-8"
+    )
+    assert render_module.update_text(course, Lesson.load(path), "full")
+    after = nbformat.read(course.solutions_notebook(TINY), as_version=4)
+    assert "New words." in after.cells[0].source
+    outputs = [[cell.get("outputs") for cell in one.cells] for one in (before, after)]
+    assert outputs[0] == outputs[1]
+    assert find_stale_solutions(course) == []
+    assert not render_module.update_text(course, Lesson.load(path), "short")
+    assert not render_module.update_text(course, change(course, "math.sqrt(9)"), "full")
+
+
+def test_solutions_of_a_short_training_count_as_stale(course):
+    render(course, Lesson.load(course.lesson_path(TINY)), "short")
+    assert "comes from a short training" in find_stale_solutions(course)[0]
+
+
+def test_tagged_figures_become_the_lessons_picture(course):
+    lesson = change(course, PICTURE)
+    cells = [replace(one, tags=("cover",)) if "fig" in one.source else one for one in lesson.cells]
+    render(course, replace(lesson, cells=tuple(cells)), "fast")
+    with Image.open(course.solutions / "images" / f"{TINY}.png") as picture:
+        assert picture.height > 1.5 * picture.width  # two square figures, one above the other

@@ -226,7 +226,7 @@ def test_git_ignores_what_is_not_for_committing(path):
         "source/01_x/01_x.ipynb",
         "release/01_x/01_x.ipynb",
         "solutions/01_x.ipynb",
-        "solutions/images/lesson_01.png",
+        "solutions/images/01_regular_group_convolutions.png",
         "autograder/feedback.py",
         "autograder/build.py",
         "data/checksums.txt",

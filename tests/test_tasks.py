@@ -86,7 +86,7 @@ def test_test_job(runs, capsys):
         ["-m", "ruff", "check"],
         ["-m", "ruff", "format", "--check"],
         ["-m", "autograder", "build", "--check"],
-        ["-m", "pytest", "-n", "2", "-m", "not slow", "tests/test_env.py"],
+        ["-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not slow", "tests/test_env.py"],
     ]
     assert "python -m ruff check: exit code 0 after" in capsys.readouterr().out
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,11 @@ class PropertyFailed(Exception):
 
 
 class Given:
-    """Inputs from one seed, and comparisons; every method that compares raises PropertyFailed."""
+    """Inputs from one seed, and comparisons; every method that compares raises PropertyFailed.
+
+    `mistakes` maps the likely cause of a mistake to the wrong result it leads to; the failure names
+    the cause if the result is that one.
+    """
 
     oracle = oracle
 
@@ -34,10 +39,13 @@ class Given:
         index = torch.randint(order, (count,), generator=self.generator)
         return index * (2 * math.pi / order)
 
-    def rotation(self, angle: Tensor) -> Tensor:
-        """Return the matrix [2, 2] that turns counter-clockwise by one angle in radians."""
-        c, s = math.cos(float(angle)), math.sin(float(angle))
-        return torch.tensor([[c, -s], [s, c]], dtype=angle.dtype)
+    def rotations(self, angles: Tensor, sense: int = 1) -> Tensor:
+        """Return the matrices [..., 2, 2] that turn counter-clockwise by sense · angle [...]."""
+        rows = []
+        for angle in angles.flatten().tolist():
+            c, s = math.cos(sense * angle), math.sin(sense * angle)
+            rows.append([[c, -s], [s, c]])
+        return torch.tensor(rows, dtype=angles.dtype).reshape(*angles.shape, 2, 2)
 
     def turned_grids(self, order: int, size: int, sense: int) -> Tensor:
         """Return a grid turned by sense · h for all h of C_order: [2, order, size, size]."""
@@ -52,32 +60,57 @@ class Given:
                     grids[1, h, i, j] = s * down + c * along
         return grids.float()
 
-    def acted(self, x: Tensor, turns: int, sense: int = 1) -> Tensor:
-        """Return lifted features [B, C, |H|, X, Y] after the action of turns · 90°."""
-        steps = sense * turns * x.shape[2] // 4
-        return torch.rot90(x, turns, (-2, -1)).roll(steps, dims=2)
+    def turned(self, x: Tensor, turns: int) -> Tensor:
+        """Return images turned counter-clockwise by turns · 90°."""
+        return torch.rot90(x, turns, (-2, -1))
 
-    def set_weight(self, kernel: nn.Module, *shape: int) -> None:
-        """Give a kernel random weights of this shape."""
+    def acted(self, x: Tensor, turns: int, step: int | None = None) -> Tensor:
+        """Return lifted features [B, C, |H|, X, Y] after the action of turns · 90°.
+
+        `step` slices to a quarter turn, |H| / 4 by default.
+        """
+        step = x.shape[2] // 4 if step is None else step
+        return self.turned(x, turns).roll(turns * step, dims=2)
+
+    def steps(self, order: int) -> tuple[int, ...]:
+        """Return by how many slices a quarter turn may move the features, order / 4 first.
+
+        Interpolated kernels move by order / 4. Kernels made with `rot90` know quarter turns only:
+        for C₈ the h-th one is turned by h · 90°, so C₈ acts through C₄, and a quarter turn moves by
+        one slice. Exact quarter turns are a right answer, so this is no mistake.
+        """
+        return (order // 4, 1) if order > 4 else (1,)
+
+    def randomize(self, kernel: nn.Module) -> Tensor:
+        """Give a kernel new random weights, and return a copy of them."""
         weight = getattr(kernel, "weight", None)
-        self.shape("the weight", weight, shape)
-        weight.data.copy_(self.noise(*shape))
+        values = self.noise(*self.tensor("the weight", weight).shape).to(weight)
+        with torch.no_grad():
+            weight.copy_(values)
+        return values
 
-    def weight_of(self, kernel: nn.Module) -> Tensor:
-        """Return a copy of a kernel's weight."""
-        return kernel.weight.detach().clone()
+    def middle(self, maps: Tensor, height: int, width: int) -> Tensor:
+        """Return the middle [..., height, width] of larger maps, other maps as they are.
+
+        For properties that hold with any padding: what the padding is has a property of its own.
+        """
+        rows, columns = maps.shape[-2] - height, maps.shape[-1] - width
+        if rows != columns or rows <= 0 or rows % 2:
+            return maps
+        edge = rows // 2
+        return maps[..., edge:-edge, edge:-edge]
 
     # Comparisons
 
-    def true(self, what: str, holds: bool) -> None:
+    def true(self, what: str, holds: bool, cause: str = "") -> None:
         """Fail unless `holds`."""
         if not holds:
-            raise PropertyFailed(f"{what}: this does not hold.")
+            raise PropertyFailed(f"{what}: this does not hold.{_likely(cause)}")
 
-    def equal(self, what: str, got: object, expected: object) -> None:
+    def equal(self, what: str, got: object, expected: object, cause: str = "") -> None:
         """Fail unless the two are equal."""
         if got != expected:
-            raise PropertyFailed(f"{what}: expected {expected}, got {got}.")
+            raise PropertyFailed(f"{what}: expected {expected}, got {got}.{_likely(cause)}")
 
     def tensor(self, what: str, got: object) -> Tensor:
         """Return `got` without its gradient; fail unless it is a finite tensor."""
@@ -89,41 +122,92 @@ class Given:
             raise PropertyFailed(f"{what}: some values are infinite or not numbers.")
         return got.detach()
 
-    def shape(self, what: str, got: object, expected: Sequence[int]) -> None:
+    def shape(self, what: str, got: object, expected: Sequence[int], cause: str = "") -> None:
         """Fail unless `got` is a tensor of this shape."""
         shape = tuple(self.tensor(what, got).shape)
         if shape != tuple(expected):
-            raise PropertyFailed(f"{what}: expected the shape {tuple(expected)}, got {shape}.")
+            text = f"{what}: expected the shape {tuple(expected)}, got {shape}."
+            raise PropertyFailed(text + _likely(cause))
+
+    def kernels(self, got: object, *shape: int) -> Tensor:
+        """Return sampled kernels in this shape; fail if they do not have it.
+
+        Group axes may already be folded into the channels: then this was moved here from the layer.
+        """
+        kernels = self.tensor("the kernels k_h", got)
+        outputs, order, inputs, *rest = shape
+        folded = (outputs * order, inputs * math.prod(rest[:-2]), *rest[-2:])
+        if tuple(kernels.shape) == folded:
+            return kernels.reshape(shape)
+        self.shape("the kernels k_h", kernels, shape)
+        return kernels
 
     def close(
-        self, what: str, got: object, expected: Tensor, cause: str = "", tolerance: float = 1e-4
+        self,
+        what: str,
+        got: object,
+        expected: Tensor,
+        mistakes: Mapping[str, Tensor] | None = None,
+        tolerance: float = 1e-4,
     ) -> None:
         """Fail unless shapes agree, and values up to `tolerance` times the largest expected one."""
         self.shape(what, got, expected.shape)
         got, expected = self.tensor(what, got).double(), expected.detach().double()
-        difference = (got - expected).abs().max().item()
+        difference = _difference(got, expected)
         if difference > tolerance * max(1.0, expected.abs().max().item()):
-            text = f"{what}: {_difference(got, expected, difference)}"
-            raise PropertyFailed(f"{text} Likely cause: {cause}." if cause else text)
+            raise PropertyFailed(
+                f"{what}: {_compared(got, expected, difference)}"
+                + _likely(_recognized(got, mistakes, _difference))
+            )
 
-    def close_to_one(self, what: str, got: object, alternatives: Sequence[Tensor]) -> None:
-        """Fail unless `got` is close to one of several right results."""
-        for expected in alternatives[1:]:
-            try:
+    def close_to_one(
+        self,
+        what: str,
+        got: object,
+        alternatives: Iterable[Tensor],
+        mistakes: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Fail unless `got` is close to one of several right results; the first is reported."""
+        first, *others = alternatives
+        for expected in others:
+            with contextlib.suppress(PropertyFailed):
                 return self.close(what, got, expected)
-            except PropertyFailed:
-                continue
-        self.close(what, got, alternatives[0])
+        return self.close(what, got, first, mistakes)
 
-    def angles(self, what: str, got: object, expected: Tensor) -> None:
+    def equivariant(self, layer: nn.Module, x: Tensor, turns: int) -> None:
+        """Fail unless layer(L_g x) = L_g layer(x) for lifted features x and g = turns · 90°."""
+        first, *others = self.steps(x.shape[2])
+        result, what = layer(x), f"conv(L_g x), g = {90 * turns}°"
+        for step in others:
+            with contextlib.suppress(PropertyFailed):
+                got = layer(self.acted(x, turns, step))
+                return self.close(what, got, self.acted(result, turns, step))
+        got = layer(self.acted(x, turns, first))
+        return self.close(what, got, self.acted(result, turns, first))
+
+    def padded(self, plain: nn.Module, padded: nn.Module, padding: int, *channels: int) -> None:
+        """Fail unless a layer with padding does what one without does on a padded input."""
+        padded.load_state_dict(plain.state_dict())
+        x = self.noise(2, *channels, 7, 6)
+        expected = plain(nn.functional.pad(x, (padding,) * 4))
+        what = f"the result for padding={padding}"
+        cause = "pass padding=self.padding to the convolution"
+        self.shape(what, padded(x), expected.shape, cause)
+        self.close(what, padded(x), expected)
+
+    def angles(
+        self, what: str, got: object, expected: Tensor, mistakes: Mapping[str, Tensor] | None = None
+    ) -> None:
         """Fail unless two tensors of angles agree modulo 2π."""
         self.shape(what, got, expected.shape)
         got = self.tensor(what, got).double()
-        apart = torch.remainder(got - expected.double() + math.pi, 2 * math.pi) - math.pi
-        if apart.abs().max() > 1e-4:
-            worst = apart.abs().flatten().argmax()
+        apart = _apart(got, expected).abs()
+        if apart.max() > 1e-4:
+            worst = apart.flatten().argmax()
             pair = (math.degrees(t.flatten()[worst]) for t in (expected, got))
-            raise PropertyFailed("{}: expected {:.1f}°, got {:.1f}°.".format(what, *pair))
+            text = "{}: expected {:.1f}°, got {:.1f}°.".format(what, *pair)
+            distance = lambda a, b: _apart(a, b).abs().max().item()  # noqa: E731
+            raise PropertyFailed(text + _likely(_recognized(got, mistakes, distance)))
 
     def in_circle(self, what: str, got: object) -> None:
         """Fail unless all angles lie in [0, 2π], up to rounding."""
@@ -141,33 +225,78 @@ class Given:
         if got.std(dim=0).max() < 1e-6:
             raise PropertyFailed(f"{what}: it does not depend on the image.")
 
-    def full_influence(self, what: str, sample: Callable[[], Tensor], kernel: nn.Module) -> None:
-        """Fail unless every weight has an influence of its own on the sampled kernels.
+    def learns(self, what: str, result: Tensor, weight: Tensor) -> None:
+        """Fail unless every weight gets a gradient from the result."""
+        self.tensor(what, result)
+        weight.grad = None
+        if result.requires_grad:
+            (result * self.noise(*result.shape).to(result)).sum().backward()
+        if weight.grad is None or weight.grad.abs().min() == 0:
+            raise PropertyFailed(
+                f"the weight gets no gradient from {what}, so it never learns. Likely cause: the "
+                "graph is cut by .data, .detach(), .numpy() or torch.tensor(...)."
+            )
 
-        Sampling is linear in the weights; its matrix must have full rank.
+    def influence(self, sample: Callable[[], Tensor], weight: Tensor) -> None:
+        """Fail unless every weight has an influence of its own on the kernels, and can learn.
+
+        Sampling is linear in the weights: its matrix must have full rank.
         """
-        weight = kernel.weight.data
+        self.learns("the kernels k_h", sample(), weight)
         rows = []
-        for index in range(weight.numel()):
-            weight.zero_().view(-1)[index] = 1
-            rows.append(self.tensor(what, sample()).flatten().clone())
+        for single in torch.eye(weight.numel()).to(weight):
+            with torch.no_grad():
+                weight.copy_(single.reshape(weight.shape))
+            rows.append(self.tensor("the kernels k_h", sample()).flatten().clone())
         rank = torch.linalg.matrix_rank(torch.stack(rows)).item()
         if rank < weight.numel():
             raise PropertyFailed(
-                f"{what}: only {rank} of {weight.numel()} weights have an influence of their own."
+                f"only {rank} of {weight.numel()} weights have an influence of their own."
             )
 
-    def gradients(self, what: str, out: Tensor, network: nn.Module) -> None:
-        """Fail unless every parameter of the network receives a gradient from its output."""
-        self.tensor(what, out)
+    def trained(self, out: Tensor, network: nn.Module, layers: Iterable[nn.Module]) -> None:
+        """Fail unless the network's parameters include those of the layers and all get gradients.
+
+        The gradient is that of a random combination of `out`.
+        """
+        self.tensor("the output", out)
+        own = {id(parameter) for parameter in network.parameters()}
+        if any(id(parameter) not in own for layer in layers for parameter in layer.parameters()):
+            raise PropertyFailed(
+                "some layers are not registered in the network, so they are never trained. "
+                "Likely cause: a plain list in place of nn.ModuleList."
+            )
         network.zero_grad()
         (out * self.noise(*out.shape)).sum().backward()
         for name, parameter in network.named_parameters():
             if parameter.grad is None or not parameter.grad.abs().max() > 0:
-                raise PropertyFailed(f"{what}: the parameter {name} has no influence on it.")
+                raise PropertyFailed(f"the parameter {name} has no influence on the output.")
 
 
-def _difference(got: Tensor, expected: Tensor, difference: float) -> str:
+def _likely(cause: str) -> str:
+    return f" Likely cause: {cause}." if cause else ""
+
+
+def _difference(got: Tensor, expected: Tensor) -> float:
+    return (got - expected.double()).abs().max().item()
+
+
+def _apart(got: Tensor, expected: Tensor) -> Tensor:
+    """Return the angle between two angles, between -π and π."""
+    return torch.remainder(got - expected.double() + math.pi, 2 * math.pi) - math.pi
+
+
+def _recognized(
+    got: Tensor, mistakes: Mapping[str, Tensor] | None, distance: Callable[[Tensor, Tensor], float]
+) -> str:
+    """Return the cause whose wrong result `got` is, if any."""
+    for cause, wrong in (mistakes or {}).items():
+        if wrong.shape == got.shape and distance(got, wrong.detach()) < 1e-4:
+            return cause
+    return ""
+
+
+def _compared(got: Tensor, expected: Tensor, difference: float) -> str:
     if got.numel() <= 9:
         pair = [[round(value, 4) for value in t.flatten().tolist()] for t in (expected, got)]
         return f"expected {pair[0]}, got {pair[1]}."

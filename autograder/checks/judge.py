@@ -1,8 +1,9 @@
 """Judge one exercise by its hidden properties.
 
-Each property is tried in the student's own notebook and, if it fails there, with the student's answer
-among the definitions of the lesson. The better result counts, so a mistake made elsewhere costs nothing
-here.
+Each property is tried in the student's own notebook and, if it fails there, with the student's
+answer among the definitions of the lesson: first alone, so that a mistake made elsewhere costs
+nothing here, then with the answers just before it, because work may be moved from one to the next.
+The best result counts.
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ import os
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
+from types import FunctionType, ModuleType, SimpleNamespace
 
 import torch
 
-from autograder.checks import reference
+from autograder.checks import private, reference
 from autograder.checks.given import Given, PropertyFailed
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
 
 SEED_VARIABLE = "COURSE_GRADING_SEED"
+NEIGHBOURS = 2  # as many answers before the one that is judged may share its work
 
 
 class _Names(SimpleNamespace):
@@ -50,6 +52,12 @@ def _load(stem: str) -> Lesson:
     return Lesson.load(course.notebooks / f"{stem}.py")
 
 
+@functools.lru_cache
+def _modules(lesson: Lesson) -> dict:
+    names = reference.namespace(lesson, {})
+    return {name: value for name, value in names.items() if isinstance(value, ModuleType)}
+
+
 class Judge:
     """Collects the hidden properties of one exercise and scores a notebook by them.
 
@@ -64,17 +72,32 @@ class Judge:
         self.lesson = _load(lesson)
         self.exercise = self.lesson.exercise(exercise)
         self.notebook = notebook
+        self.cells = tuple(notebook.get("In", ()))
         self.seed = int(os.environ.get(SEED_VARIABLE, "0")) if seed is None else seed
         self.properties: list[Property] = []
 
     def property(self, name: str, points: float) -> Callable:
         """Register the decorated function (lesson, given) as a property worth `points`."""
 
-        def register(test: Callable) -> Callable:
-            self.properties.append(Property(name, points, test))
+        def register(test: FunctionType) -> FunctionType:
+            self.properties.append(Property(name, points, self.shielded(test)))
             return test
 
         return register
+
+    def shielded(self, test: FunctionType) -> FunctionType:
+        """Return the test as it is, but blind to names that the student has given another meaning.
+
+        A notebook in which `sum` or `math` is a number must not break the test itself.
+        """
+        names = {k: v for k, v in self.notebook.items() if k not in reference.BUILTINS}
+        return FunctionType(
+            test.__code__,
+            names | _modules(self.lesson),
+            test.__name__,
+            test.__defaults__,
+            test.__closure__,
+        )
 
     def score(self) -> float:
         """Print which property holds and which not, and return the points earned.
@@ -90,46 +113,73 @@ class Judge:
             )
         earned = 0.0
         print(f"Hidden tests of {self.exercise.label}, {self.exercise.title}:")
-        for item in self.properties:
-            failure = self.try_property(item)
-            earned += 0 if failure else item.points
-            mark = "✗" if failure else "✓"
-            print(f"{mark} {item.name} ({0 if failure else item.points:g} of {item.points:g})")
-            if failure:
-                print(f"    {failure}")
-        return earned
+        with reference.without_leftovers(self.lesson, self.cells, self.notebook):
+            for item in self.with_private():
+                failure = self.try_property(item)
+                earned += 0 if failure else item.points
+                mark = "✗" if failure else "✓"
+                points = round(item.points, 2)
+                print(f"{mark} {item.name} ({0 if failure else points:g} of {points:g})")
+                if failure:
+                    print(f"    {failure}")
+        return round(earned, 6)  # shares may add up to a little more than the whole
+
+    def with_private(self) -> list[Property]:
+        """Return the properties and the instructor's own; they share the exercise's points."""
+        own = private.for_exercise(self.lesson, self.exercise.id)
+        if not own:
+            return self.properties
+        items = self.properties + [Property(item.name, item.weight, item.test) for item in own]
+        share = self.exercise.points / sum(item.points for item in items)
+        return [replace(item, points=item.points * share) for item in items]
 
     def try_property(self, item: Property) -> str | None:
-        """Return None if the property holds in one of the two namespaces, else what went wrong."""
-        failure = self.run(item, lambda: self.notebook)
-        if failure is not None and self.run(item, self.among_reference) is None:
-            return None
-        return failure
+        """Return None if the property holds in one of the surroundings, else what went wrong."""
+        failures = []
+        for names in (lambda: self.notebook, *self.substitutions):
+            failure = self.run(item, names)
+            if failure is None:
+                return None
+            failures.append(failure)
+        # With the answer alone among the lesson's definitions, the mistake is the answer's own.
+        return failures[1] if len(failures) > 1 else failures[0]
 
-    def among_reference(self) -> dict:
-        """Return the lesson's definitions with the student's answer in its place."""
-        answer_id = self.exercise.answer_cell_id
-        source = reference.find_answer(self.lesson, answer_id, self.notebook.get("In", ()))
-        if source is None:
-            raise PropertyFailed("the answer is not defined in one cell.")
-        return reference.namespace(self.lesson, {answer_id: source})
+    @functools.cached_property
+    def substitutions(self) -> list[Callable[[], dict]]:
+        """The lesson's definitions with the student's answer, alone and with those before it.
+
+        Empty if no executed cell defines the answer.
+        """
+        ids = [cell.id for cell in self.lesson.cells if cell.grade == "solution"]
+        place = ids.index(self.exercise.answer_cell_id)
+        helpers = reference.find_helpers(self.lesson, self.cells, self.notebook)
+        answers: dict[str, str] = {}
+        found = []
+        for id in reversed(ids[max(0, place - NEIGHBOURS) : place + 1]):
+            source = reference.find_answer(self.lesson, id, self.cells)
+            if source is None:
+                break
+            answers = answers | {id: source}
+            build = functools.partial(reference.namespace, self.lesson, answers, helpers)
+            found.append(functools.cache(build))
+        return found
 
     def run(self, item: Property, names: Callable[[], dict]) -> str | None:
         """Run one property; return None if it holds, else what went wrong."""
         # Every property has inputs of its own that do not depend on which others run.
         seed = zlib.crc32(f"{self.seed}/{self.exercise.id}/{item.name}".encode())
         try:
-            with _quiet(), torch.random.fork_rng(devices=[]):
+            with _quiet(), torch.random.fork_rng(devices=[]), torch.enable_grad():
                 torch.manual_seed(seed)
                 item.test(_Names(**names()), Given(seed))
         except PropertyFailed as failure:
             return str(failure)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return f"stopped with {type(error).__name__}: {_first_line(error)}"
         return None
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else ""
 

@@ -1,0 +1,2467 @@
+"""Right and wrong solutions of lesson 1, as students write them.
+
+Points: product 2, inverse 2, matrix 2, third-power 1, lifting-grid 3, lifting-fold 2,
+lifting-layer 3, group-grid 4, group-kernel 3, group-layer 4, network 4.
+"""
+
+from __future__ import annotations
+
+from variants import Variant
+
+PRODUCT, INVERSE, MATRIX = (("cyclic-group", number) for number in range(3))
+THIRD_POWER = ("third-power", 0)
+LIFT_ELEMENTS, LIFT_GRID = (("lifting-kernel-base", number) for number in range(2))
+LIFT_FOLD = ("lifting-kernel", 0)
+LIFT_KERNELS, LIFT_CONV = (("lifting-convolution", number) for number in range(2))
+ELEMENTS, POSITIONS, SLICES = (("group-kernel-base", number) for number in range(3))
+WEIGHT, FOLD = (("group-kernel", number) for number in range(2))
+INPUT, KERNELS, CONV = (("group-convolution", number) for number in range(3))
+LIFTING, HIDDEN, PROJECTION = (("network", number) for number in range(3))
+
+PRODUCTS = [
+    Variant(
+        "product: percent operator",
+        "the same remainder",
+        {PRODUCT: "product = (h + h_prime) % (2 * math.pi)"},
+    ),
+    Variant(
+        "product: fmod",
+        "sums of angles are not negative",
+        {PRODUCT: "product = torch.fmod(h + h_prime, 2 * torch.pi)"},
+    ),
+    Variant(
+        "product: one turn less where needed",
+        "two angles make less than two turns",
+        {
+            PRODUCT: """
+total = h + h_prime
+product = torch.where(total >= 2 * math.pi, total - 2 * math.pi, total)
+"""
+        },
+    ),
+    Variant(
+        "product: nearest group index",
+        "rounding to the group is right",
+        {
+            PRODUCT: """
+index = torch.round((h + h_prime) * self.order / (2 * math.pi)) % self.order
+product = index * (2 * math.pi / self.order)
+"""
+        },
+    ),
+    Variant(
+        "product: atan2, early return",
+        "the angle of the turned point",
+        {
+            PRODUCT: """
+total = h + h_prime
+return torch.atan2(torch.sin(total), torch.cos(total)) % (2 * math.pi)
+"""
+        },
+    ),
+    Variant(
+        "product: complex numbers",
+        "unit complex numbers multiply as rotations do",
+        {
+            PRODUCT: """
+one = torch.polar(torch.ones_like(h), h) * torch.polar(torch.ones_like(h_prime), h_prime)
+product = one.angle() % (2 * math.pi)
+"""
+        },
+    ),
+    Variant(
+        "product: numpy",
+        "np.mod is the same remainder",
+        {PRODUCT: "product = torch.as_tensor(np.mod(np.add(h, h_prime), np.float32(2 * np.pi)))"},
+    ),
+    Variant(
+        "product: floor",
+        "the remainder written out",
+        {
+            PRODUCT: """
+turn = 2 * np.pi
+product = (h + h_prime) - turn * torch.floor((h + h_prime) / turn)
+"""
+        },
+    ),
+    Variant(
+        "product: no remainder",
+        "leaves the circle",
+        {PRODUCT: "product = h + h_prime"},
+        {"product": 1},
+    ),
+    Variant(
+        "product: modulo half a turn",
+        "180° becomes 0°",
+        {PRODUCT: "product = (h + h_prime) % math.pi"},
+        {"product": 0},
+    ),
+    Variant(
+        "product: modulo 360",
+        "angles are in radians, so nothing happens",
+        {PRODUCT: "product = (h + h_prime) % 360"},
+        {"product": 1},
+    ),
+    Variant(
+        "product: difference",
+        "turns back by h'",
+        {PRODUCT: "product = torch.remainder(h - h_prime, 2 * math.pi)"},
+        {"product": 0},
+    ),
+    Variant(
+        "product: angles multiplied",
+        "a product of numbers is not one of rotations",
+        {PRODUCT: "product = torch.remainder(h * h_prime, 2 * math.pi)"},
+        {"product": 0},
+    ),
+    Variant(
+        "product: modulo the order",
+        "the order is not an angle",
+        {PRODUCT: "product = (h + h_prime) % self.order"},
+        {"product": 0},
+    ),
+    Variant(
+        "product: order 4 hard-coded",
+        "rounds every angle to a quarter turn",
+        {PRODUCT: "product = torch.round((h + h_prime) / (math.pi / 2)) % 4 * (math.pi / 2)"},
+        {"product": 0},
+    ),
+    Variant(
+        "product: single elements only",
+        "item() takes one number",
+        {PRODUCT: "product = torch.tensor((h.item() + h_prime.item()) % (2 * math.pi))"},
+        {"product": 0},
+    ),
+    Variant(
+        "product: in place",
+        "changes h, and cannot broadcast",
+        {PRODUCT: "h += h_prime\nproduct = h % (2 * math.pi)"},
+        {"product": 1},
+    ),
+    Variant(
+        "product: always a table",
+        "not elementwise",
+        {PRODUCT: "product = (h[:, None] + h_prime[None, :]) % (2 * math.pi)"},
+        {"product": 0},
+    ),
+    Variant(
+        "product: clamped",
+        "cut off at a full turn",
+        {PRODUCT: "product = torch.clamp(h + h_prime, 0, 2 * math.pi)"},
+        {"product": 0},
+    ),
+    Variant("product: left open", "nothing done", {PRODUCT: "product = ..."}, {"product": 0}),
+]
+
+INVERSES = [
+    Variant(
+        "inverse: minus and percent",
+        "binds as (-h) % 2π",
+        {INVERSE: "inverse = -h % (2 * math.pi)"},
+    ),
+    Variant(
+        "inverse: 2π minus h",
+        "0 becomes 2π, the same rotation",
+        {INVERSE: "inverse = 2 * math.pi - h"},
+    ),
+    Variant(
+        "inverse: zero apart",
+        "stays in [0, 2π)",
+        {INVERSE: "inverse = torch.where(h == 0, torch.zeros_like(h), 2 * torch.pi - h)"},
+    ),
+    Variant(
+        "inverse: by the product",
+        "the product brings it back to the circle",
+        {INVERSE: "inverse = self.product(-h, torch.zeros_like(h))"},
+    ),
+    Variant(
+        "inverse: the power n - 1",
+        "h to the power n is the identity",
+        {INVERSE: "return (self.order - 1) * h % (2 * math.pi)"},
+    ),
+    Variant(
+        "inverse: searched in the table",
+        "the element whose product with h is the identity",
+        {
+            INVERSE: """
+elements = self.elements().to(h)
+table = self.product(h[..., None], elements)
+inverse = elements[torch.cos(table).argmax(dim=-1)]
+"""
+        },
+    ),
+    Variant(
+        "inverse: no remainder",
+        "leaves [0, 2π]",
+        {INVERSE: "inverse = -h"},
+        {"inverse": 1},
+    ),
+    Variant(
+        "inverse: h itself", "nothing is undone", {INVERSE: "inverse = h.clone()"}, {"inverse": 0}
+    ),
+    Variant(
+        "inverse: one over h",
+        "the inverse of a number",
+        {INVERSE: "inverse = 1 / h"},
+        {"inverse": 0},
+    ),
+    Variant(
+        "inverse: half a turn more",
+        "right for a quarter turn only",
+        {INVERSE: "inverse = (h + math.pi) % (2 * math.pi)"},
+        {"inverse": 0},
+    ),
+    Variant(
+        "inverse: modulo half a turn",
+        "270° becomes 90° and 90° too",
+        {INVERSE: "inverse = -h % math.pi"},
+        {"inverse": 0},
+    ),
+    Variant(
+        "inverse: in place",
+        "h is changed too",
+        {INVERSE: "inverse = h.neg_().remainder_(2 * math.pi)"},
+        {"inverse": 1},
+    ),
+    Variant(
+        "inverse: flattened",
+        "the shape is lost",
+        {INVERSE: "inverse = torch.tensor([-x % (2 * math.pi) for x in h.flatten().tolist()])"},
+        {"inverse": 1},
+    ),
+    Variant(
+        "inverse: of the matrix",
+        "a matrix is not an element",
+        {INVERSE: "inverse = torch.linalg.inv(self.matrix_representation(h))"},
+        {"inverse": 0},
+    ),
+    Variant(
+        "inverse: another name",
+        "the result never gets its name",
+        {INVERSE: "inv = torch.remainder(-h, 2 * math.pi)"},
+        {"inverse": 0},
+    ),
+    Variant("inverse: left open", "nothing done", {INVERSE: "inverse = ..."}, {"inverse": 0}),
+]
+
+MATRICES = [
+    Variant(
+        "matrix: four numbers and a reshape",
+        "the last axis is split",
+        {
+            MATRIX: """
+c, s = torch.cos(h), torch.sin(h)
+representation = torch.stack([c, -s, s, c], dim=-1).reshape(*h.shape, 2, 2)
+"""
+        },
+    ),
+    Variant(
+        "matrix: stacked in front and moved",
+        "the new axes are moved to the end",
+        {
+            MATRIX: """
+c, s = h.cos(), h.sin()
+rows = [torch.stack([c, -s]), torch.stack([s, c])]
+representation = torch.stack(rows).movedim((0, 1), (-2, -1))
+"""
+        },
+    ),
+    Variant(
+        "matrix: numpy",
+        "the same, computed by NumPy",
+        {
+            MATRIX: """
+angle = h.numpy()
+rows = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+representation = torch.as_tensor(np.moveaxis(np.array(rows), (0, 1), (-2, -1)))
+"""
+        },
+    ),
+    Variant(
+        "matrix: a loop over the angles",
+        "one matrix after the other",
+        {
+            MATRIX: """
+matrices = []
+for angle in h.flatten().tolist():
+    c, s = math.cos(angle), math.sin(angle)
+    matrices.append([[c, -s], [s, c]])
+representation = torch.tensor(matrices, dtype=h.dtype).reshape(*h.shape, 2, 2)
+"""
+        },
+    ),
+    Variant(
+        "matrix: two basis matrices",
+        "cos · 1 + sin · J",
+        {
+            MATRIX: """
+one = torch.eye(2).to(h)
+turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]]).to(h)
+representation = h.cos()[..., None, None] * one + h.sin()[..., None, None] * turn
+"""
+        },
+    ),
+    Variant(
+        "matrix: exponential",
+        "of the generator",
+        {
+            MATRIX: """
+generator = torch.tensor([[0.0, -1.0], [1.0, 0.0]]).to(h)
+return torch.matrix_exp(h[..., None, None] * generator)
+"""
+        },
+    ),
+    Variant(
+        "matrix: filled in entry by entry",
+        "an empty tensor, four entries",
+        {
+            MATRIX: """
+representation = torch.empty(*h.shape, 2, 2, dtype=h.dtype, device=h.device)
+representation[..., 0, 0] = representation[..., 1, 1] = torch.cos(h)
+representation[..., 1, 0] = torch.sin(h)
+representation[..., 0, 1] = -torch.sin(h)
+"""
+        },
+    ),
+    Variant(
+        "matrix: clockwise",
+        "the signs of the sines are exchanged",
+        {
+            MATRIX: """
+c, s = torch.cos(h), torch.sin(h)
+representation = torch.stack([c, s, -s, c], dim=-1).reshape(*h.shape, 2, 2)
+"""
+        },
+        {"matrix": 1.5},
+    ),
+    Variant(
+        "matrix: one angle only",
+        "torch.tensor takes numbers",
+        {
+            MATRIX: """
+c, s = torch.cos(h), torch.sin(h)
+representation = torch.tensor([[c, -s], [s, c]])
+"""
+        },
+        {"matrix": 1},
+    ),
+    Variant(
+        "matrix: angles in the last axis",
+        "[2, 2, N] in place of [N, 2, 2]",
+        {
+            MATRIX: """
+c, s = torch.cos(h), torch.sin(h)
+representation = torch.stack([torch.stack([c, -s]), torch.stack([s, c])])
+"""
+        },
+        {"matrix": 1},
+    ),
+    Variant(
+        "matrix: a list of angles only",
+        "dim=1 exists for one axis of angles only",
+        {
+            MATRIX: """
+c, s = torch.cos(h), torch.sin(h)
+rows = torch.stack([c, -s], dim=1), torch.stack([s, c], dim=1)
+representation = torch.stack(rows, dim=1)
+"""
+        },
+        {"matrix": 0.5},
+    ),
+    Variant(
+        "matrix: flattened angles",
+        "always one leading axis",
+        {
+            MATRIX: """
+c, s = torch.cos(h), torch.sin(h)
+representation = torch.stack([c, -s, s, c], dim=-1).reshape(-1, 2, 2)
+"""
+        },
+        {"matrix": 0.5},
+    ),
+    Variant(
+        "matrix: axes mixed by view",
+        "entries and angles are scrambled",
+        {
+            MATRIX: """
+c, s = torch.cos(h), torch.sin(h)
+representation = torch.stack([c, -s, s, c]).view(-1, 2, 2)
+"""
+        },
+        {"matrix": 0},
+    ),
+    Variant(
+        "matrix: no minus",
+        "not a rotation",
+        {
+            MATRIX: """
+c, s = torch.cos(h), torch.sin(h)
+representation = torch.stack([c, s, s, c], dim=-1).reshape(*h.shape, 2, 2)
+"""
+        },
+        {"matrix": 0},
+    ),
+    Variant(
+        "matrix: reflection",
+        "the minus stands at the wrong cosine",
+        {
+            MATRIX: """
+c, s = torch.cos(h), torch.sin(h)
+representation = torch.stack([c, s, s, -c], dim=-1).reshape(*h.shape, 2, 2)
+"""
+        },
+        {"matrix": 0},
+    ),
+    Variant(
+        "matrix: sine and cosine exchanged",
+        "90° too far",
+        {
+            MATRIX: """
+c, s = torch.sin(h), torch.cos(h)
+representation = torch.stack([c, -s, s, c], dim=-1).reshape(*h.shape, 2, 2)
+"""
+        },
+        {"matrix": 0},
+    ),
+    Variant(
+        "matrix: degrees",
+        "the angles are radians already",
+        {
+            MATRIX: """
+c, s = torch.cos(torch.deg2rad(h)), torch.sin(torch.deg2rad(h))
+representation = torch.stack([c, -s, s, c], dim=-1).reshape(*h.shape, 2, 2)
+"""
+        },
+        {"matrix": 0},
+    ),
+    Variant("matrix: left open", "nothing done", {MATRIX: "representation = ..."}, {"matrix": 0}),
+]
+
+THIRD_POWERS = [
+    Variant("third power: g · g²", "it commutes", {THIRD_POWER: "g3 = group.product(g, g2)"}),
+    Variant(
+        "third power: g · g · g",
+        "two products",
+        {THIRD_POWER: "g3 = group.product(group.product(g, g), g)"},
+    ),
+    Variant(
+        "third power: a loop from e",
+        "three times g",
+        {THIRD_POWER: "g3 = e\nfor _ in range(3):\n    g3 = group.product(g3, g)"},
+    ),
+    Variant(
+        "third power: back from the fourth",
+        "g² · g² · g⁻¹",
+        {THIRD_POWER: "return group.product(group.product(g2, g2), group.inverse(g))"},
+    ),
+    Variant(
+        "third power: reduce",
+        "a product of three",
+        {THIRD_POWER: "import functools\n\ng3 = functools.reduce(group.product, [g, g, g])"},
+    ),
+    Variant(
+        "third power: three times the angle",
+        "not the group's product",
+        {THIRD_POWER: "g3 = 3 * g"},
+        {"third-power": 0.5},
+    ),
+    Variant(
+        "third power: angles added",
+        "not the group's product",
+        {THIRD_POWER: "g3 = g2 + g"},
+        {"third-power": 0.5},
+    ),
+    Variant(
+        "third power: 270° written down",
+        "right in C₄ only",
+        {THIRD_POWER: "g3 = torch.tensor(3 * math.pi / 2)"},
+        {"third-power": 0},
+    ),
+    Variant(
+        "third power: the second", "one g is missing", {THIRD_POWER: "g3 = g2"}, {"third-power": 0}
+    ),
+    Variant(
+        "third power: the fourth",
+        "one g too many",
+        {THIRD_POWER: "g3 = group.product(g2, g2)"},
+        {"third-power": 0},
+    ),
+    Variant(
+        "third power: quarter turn written down",
+        "right in C₄ only",
+        {THIRD_POWER: "g3 = group.product(g2, torch.tensor(math.pi / 2))"},
+        {"third-power": 0},
+    ),
+    Variant(
+        "third power: a variable of another cell",
+        "c4 is left behind by the cells above",
+        {THIRD_POWER: "g3 = c4.product(g2, g)"},
+        {"third-power": 0},
+        before={"third-power": "c4 = CyclicGroup(4)"},
+    ),
+    Variant(
+        "third power: left open", "nothing done", {THIRD_POWER: "g3 = ..."}, {"third-power": 0}
+    ),
+]
+
+LIFTING_GRIDS = [
+    Variant(
+        "lifting grid: a loop",
+        "one grid per element, stacked second",
+        {
+            LIFT_GRID: """
+grids = []
+for h in group_elements:
+    grids.append(self.group.left_action_on_R2(self.group.inverse(h), self.grid_R2))
+transformed_grid_R2 = torch.stack(grids, dim=1)
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: stacked in front and transposed",
+        "the axes are exchanged, not the numbers",
+        {
+            LIFT_GRID: """
+act, inverse = self.group.left_action_on_R2, self.group.inverse
+grids = [act(inverse(h), self.grid_R2) for h in group_elements]
+transformed_grid_R2 = torch.stack(grids).permute(1, 0, 2, 3)
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: einsum with the inverse's matrix",
+        "the action written out",
+        {
+            LIFT_GRID: """
+matrices = self.group.matrix_representation(self.group.inverse(group_elements))
+transformed_grid_R2 = torch.einsum("nij,jxy->inxy", matrices, self.grid_R2)
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: transposed matrices",
+        "the transpose of a rotation is its inverse",
+        {
+            LIFT_GRID: """
+matrices = self.group.matrix_representation(group_elements)
+transformed_grid_R2 = torch.einsum("nji,jxy->inxy", matrices, self.grid_R2)
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: matrix product",
+        "points as columns",
+        {
+            LIFT_GRID: """
+k = self.kernel_size
+matrices = self.group.matrix_representation(self.group.inverse(group_elements))
+points = matrices @ self.grid_R2.reshape(2, -1)
+return points.reshape(-1, 2, k, k).transpose(0, 1).contiguous()
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: inverse in the first block",
+        "work moved to the neighbouring block",
+        {
+            LIFT_ELEMENTS: "group_elements = self.group.inverse(self.group.elements())",
+            LIFT_GRID: (
+                "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)"
+            ),
+        },
+    ),
+    Variant(
+        "lifting grid: cosines and sines",
+        "the formula, element by element",
+        {
+            LIFT_ELEMENTS: (
+                "group_elements = torch.arange(self.group.order) * (2 * math.pi / self.group.order)"
+            ),
+            LIFT_GRID: """
+r0, r1 = self.grid_R2
+k = self.kernel_size
+transformed_grid_R2 = torch.zeros(2, len(group_elements), k, k, dtype=r0.dtype)
+for i, h in enumerate(group_elements):
+    transformed_grid_R2[0, i] = torch.cos(h) * r0 + torch.sin(h) * r1
+    transformed_grid_R2[1, i] = -torch.sin(h) * r0 + torch.cos(h) * r1
+""",
+        },
+    ),
+    Variant(
+        "lifting grid: elements backwards",
+        "the n-th inverse is the n-th element from the end",
+        {
+            LIFT_GRID: """
+inverses = group_elements.flip(0).roll(1)
+transformed_grid_R2 = self.group.left_action_on_R2(inverses, self.grid_R2)
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: solve",
+        "h⁻¹x solves R y = x",
+        {
+            LIFT_GRID: """
+k = self.kernel_size
+solved = [
+    torch.linalg.solve(self.group.matrix_representation(h).to(self.grid_R2), points)
+    for h in group_elements
+    for points in [self.grid_R2.flatten(1)]
+]
+transformed_grid_R2 = torch.stack(solved, dim=1).view(2, -1, k, k)
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: numpy",
+        "a loop in NumPy",
+        {
+            LIFT_GRID: """
+points = self.grid_R2.numpy()
+angles = self.group.inverse(group_elements).numpy()
+grids = [
+    np.stack([np.cos(a) * points[0] - np.sin(a) * points[1],
+              np.sin(a) * points[0] + np.cos(a) * points[1]])
+    for a in angles
+]
+transformed_grid_R2 = torch.from_numpy(np.stack(grids, axis=1)).to(self.grid_R2)
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: no inverse",
+        "the kernels turn the wrong way",
+        {
+            LIFT_GRID: (
+                "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)"
+            )
+        },
+        {"lifting-grid": 2},
+    ),
+    Variant(
+        "lifting grid: inverse twice",
+        "the inverse of the inverse",
+        {
+            LIFT_ELEMENTS: "group_elements = self.group.inverse(self.group.elements())",
+        },
+        {"lifting-grid": 2},
+    ),
+    Variant(
+        "lifting grid: stacked in front",
+        "[|H|, 2, k, k]",
+        {
+            LIFT_GRID: """
+act, inverse = self.group.left_action_on_R2, self.group.inverse
+transformed_grid_R2 = torch.stack([act(inverse(h), self.grid_R2) for h in group_elements])
+"""
+        },
+        {"lifting-grid": 0},
+    ),
+    Variant(
+        "lifting grid: stacked in front and viewed",
+        "the numbers stay where they are: scrambled",
+        {
+            LIFT_GRID: """
+act, inverse, k = self.group.left_action_on_R2, self.group.inverse, self.kernel_size
+grids = torch.stack([act(inverse(h), self.grid_R2) for h in group_elements])
+transformed_grid_R2 = grids.view(2, -1, k, k)
+"""
+        },
+        {"lifting-grid": 0.5},
+    ),
+    Variant(
+        "lifting grid: not transformed",
+        "the same grid for every element",
+        {
+            LIFT_GRID: (
+                "transformed_grid_R2 = self.grid_R2[:, None].repeat(1, self.group.order, 1, 1)"
+            )
+        },
+        {"lifting-grid": 0.5},
+    ),
+    Variant(
+        "lifting grid: order 4 hard-coded",
+        "quarter turns, whatever the group",
+        {LIFT_ELEMENTS: "group_elements = torch.arange(4) * (math.pi / 2)"},
+        {"lifting-grid": 2},
+    ),
+    Variant(
+        "lifting grid: quarter turns with rot90",
+        "right for C₄, not for every group element",
+        {
+            LIFT_GRID: """
+turned = [torch.rot90(self.grid_R2, i, (-2, -1)) for i in range(self.group.order)]
+transformed_grid_R2 = torch.stack(turned, dim=1)
+"""
+        },
+        {"lifting-grid": 2.5},
+    ),
+    Variant(
+        "lifting grid: a variable of another cell",
+        "group, not self.group: what the axioms' cell leaves behind",
+        {
+            LIFT_GRID: (
+                "transformed_grid_R2 = group.left_action_on_R2("
+                "group.inverse(group_elements), self.grid_R2)"
+            )
+        },
+        {"lifting-grid": 0},
+    ),
+    Variant(
+        "lifting grid: coordinates exchanged",
+        "r1 before r0",
+        {
+            LIFT_GRID: """
+inverses = self.group.inverse(group_elements)
+transformed_grid_R2 = self.group.left_action_on_R2(inverses, self.grid_R2).flip(0)
+"""
+        },
+        {"lifting-grid": 0.5},
+    ),
+    Variant(
+        "lifting grid: rows and columns exchanged",
+        "transposed grids",
+        {
+            LIFT_GRID: """
+inverses = self.group.inverse(group_elements)
+transformed_grid_R2 = self.group.left_action_on_R2(inverses, self.grid_R2).transpose(-1, -2)
+"""
+        },
+        {"lifting-grid": 0.5},
+    ),
+    Variant(
+        "lifting grid: minus the points",
+        "-x in place of the inverse",
+        {
+            LIFT_GRID: (
+                "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, -self.grid_R2)"
+            )
+        },
+        {"lifting-grid": 0.5},
+    ),
+    Variant(
+        "lifting grid: the identity alone",
+        "one element",
+        {LIFT_ELEMENTS: "group_elements = self.group.identity"},
+        {"lifting-grid": 0},
+    ),
+    Variant(
+        "lifting grid: degrees",
+        "angles are radians",
+        {LIFT_ELEMENTS: "group_elements = torch.rad2deg(self.group.elements())"},
+        {"lifting-grid": 0.5},
+    ),
+    Variant(
+        "lifting grid: a bracket is missing",
+        "the cell is not Python, so nothing in it is defined",
+        {LIFT_GRID: "transformed_grid_R2 = self.group.left_action_on_R2("},
+        {"lifting-grid": 0},
+    ),
+    Variant(
+        "lifting grid: first block open",
+        "no elements",
+        {LIFT_ELEMENTS: "group_elements = ..."},
+        {"lifting-grid": 0},
+    ),
+    Variant(
+        "lifting grid: second block open",
+        "no grids",
+        {LIFT_GRID: "transformed_grid_R2 = ..."},
+        {"lifting-grid": 0},
+    ),
+]
+
+# The layer that goes with kernels which are folded already when they are sampled.
+TAKES_FOLDED_KERNELS = "conv_kernels = self.kernel.sample()"
+ROT90_LIFT = """
+turned = [torch.rot90(self.weight, h, (-2, -1)) for h in range(self.group.order)]
+return torch.stack(turned, dim=1)
+"""
+
+LIFTING_FOLDS = [
+    Variant(
+        "lifting fold: flatten",
+        "merges two axes",
+        {LIFT_FOLD: "weight = self.weight.flatten(0, 1)"},
+    ),
+    Variant(
+        "lifting fold: view with -1",
+        "merges two axes",
+        {LIFT_FOLD: "weight = self.weight.view(-1, self.kernel_size, self.kernel_size)"},
+    ),
+    Variant(
+        "lifting fold: cat",
+        "output channels one after the other",
+        {LIFT_FOLD: "weight = torch.cat([channel for channel in self.weight])"},
+    ),
+    Variant(
+        "lifting fold: einsum-like reshape of a tuple",
+        "sizes from the shape",
+        {LIFT_FOLD: "o, i, k, _ = self.weight.shape\nweight = self.weight.reshape((o * i, k, k))"},
+    ),
+    Variant(
+        "lifting fold: rot90",
+        "exact quarter turns in place of interpolation",
+        {LIFT_FOLD: ROT90_LIFT},
+    ),
+    Variant(
+        "lifting fold: one pose after the other",
+        "a loop over the grids",
+        {
+            LIFT_FOLD: """
+k = self.kernel_size
+weight = self.weight.reshape(-1, k, k)
+poses = []
+for h in range(self.group.order):
+    turned = bilinear_interpolation(weight, self.transformed_grid_R2[:, h])
+    poses.append(turned.reshape(self.out_channels, self.in_channels, k, k))
+return torch.stack(poses, dim=1)
+"""
+        },
+    ),
+    Variant(
+        "lifting fold: one output channel after the other",
+        "input channels as the signal's channels",
+        {
+            LIFT_FOLD: """
+n = self.group.order
+bank = []
+for channel in self.weight:
+    signal = channel[None].repeat(n, 1, 1, 1)
+    bank.append(bilinear_interpolation(signal, self.transformed_grid_R2))
+return torch.stack(bank)
+"""
+        },
+    ),
+    Variant(
+        "lifting fold: folded for the layer already",
+        "sample folds the group axis, so forward need not",
+        {LIFT_KERNELS: TAKES_FOLDED_KERNELS},
+        edits={
+            "lifting-kernel": [
+                (
+                    "return kernels / determinant.view(1, -1, 1, 1, 1)",
+                    "return (kernels / determinant.view(1, -1, 1, 1, 1)).flatten(0, 1)",
+                )
+            ]
+        },
+    ),
+    Variant(
+        "lifting fold: rot90, folded for the layer already",
+        "both at once",
+        {
+            LIFT_FOLD: ROT90_LIFT.rstrip() + ".flatten(0, 1)",
+            LIFT_KERNELS: TAKES_FOLDED_KERNELS,
+        },
+    ),
+    Variant(
+        "lifting fold: folded for the layer already, wrong product and matrix",
+        "work moved to a neighbour is right though the group is not",
+        {
+            LIFT_FOLD: ROT90_LIFT.rstrip() + ".flatten(0, 1)",
+            LIFT_KERNELS: TAKES_FOLDED_KERNELS,
+            PRODUCT: "product = h * h_prime",
+            MATRIX: "representation = torch.ones(*h.shape, 2, 2)",
+        },
+        {"product": 0, "matrix": 0},
+    ),
+    Variant(
+        "lifting fold: helper function in a cell of its own",
+        "helpers belong to the answer",
+        {LIFT_FOLD: "weight = fold_first_two(self.weight)"},
+        before={"lifting-kernel": "def fold_first_two(t):\n    return t.reshape(-1, *t.shape[2:])"},
+    ),
+    Variant(
+        "lifting fold: helper function, and a wrong matrix",
+        "the helper also counts where the rest is replaced",
+        {
+            LIFT_FOLD: "weight = fold_first_two(self.weight)",
+            MATRIX: "representation = torch.ones(*h.shape, 2, 2)",
+        },
+        {"matrix": 0},
+        before={
+            "lifting-kernel": "import itertools as it\nFIRST = 2\n\n\n"
+            "def fold_first_two(t):\n    return t.reshape(-1, *t.shape[FIRST:])"
+        },
+    ),
+    Variant(
+        "lifting fold: not folded",
+        "a signal with two channel axes",
+        {LIFT_FOLD: "weight = self.weight"},
+        {"lifting-fold": 0},
+    ),
+    Variant(
+        "lifting fold: first output channel",
+        "looks right with one output channel",
+        {LIFT_FOLD: "weight = self.weight[0]"},
+        {"lifting-fold": 0},
+    ),
+    Variant(
+        "lifting fold: mean over the outputs",
+        "channels are lost",
+        {LIFT_FOLD: "weight = self.weight.mean(dim=0)"},
+        {"lifting-fold": 0},
+    ),
+    Variant(
+        "lifting fold: input channels outermost",
+        "channels are mixed up by the unfolding",
+        {LIFT_FOLD: "weight = self.weight.transpose(0, 1).reshape(-1, *self.weight.shape[2:])"},
+        {"lifting-fold": 1},
+    ),
+    Variant(
+        "lifting fold: rows and columns exchanged",
+        "the kernel of the identity is transposed",
+        {LIFT_FOLD: "weight = self.weight.transpose(-1, -2).flatten(0, 1)"},
+        {"lifting-fold": 1},
+    ),
+    Variant(
+        "lifting fold: detached",
+        "right numbers, but the weight never learns",
+        {LIFT_FOLD: "weight = self.weight.detach().flatten(0, 1)"},
+        {"lifting-fold": 1.5},
+    ),
+    Variant(
+        "lifting fold: data",
+        "right numbers, but the weight never learns",
+        {LIFT_FOLD: "weight = self.weight.data.view(-1, self.kernel_size, self.kernel_size)"},
+        {"lifting-fold": 1.5},
+    ),
+    Variant(
+        "lifting fold: one kernel for all inputs",
+        "weights without an influence of their own",
+        {
+            LIFT_FOLD: (
+                "weight = self.weight.sum(1, keepdim=True).expand_as(self.weight).flatten(0, 1)"
+            )
+        },
+        {"lifting-fold": 0.5},
+    ),
+    Variant(
+        "lifting fold: zeros of the right shape",
+        "no weights at all",
+        {LIFT_FOLD: "weight = torch.zeros_like(self.weight).flatten(0, 1)"},
+        {"lifting-fold": 0},
+    ),
+    Variant(
+        "lifting fold: group axis first",
+        "[|H|, C_out, C_in, k, k]",
+        {LIFT_FOLD: ROT90_LIFT.replace("dim=1", "dim=0")},
+        {"lifting-fold": 0.5},
+    ),
+    Variant(
+        "lifting fold: rot90 clockwise",
+        "the kernels turn the wrong way",
+        {LIFT_FOLD: ROT90_LIFT.replace("h, (-2", "-h, (-2")},
+        {"lifting-fold": 1.5},
+    ),
+    Variant(
+        "lifting fold: rot90, order 4 hard-coded",
+        "four kernels for every group",
+        {LIFT_FOLD: ROT90_LIFT.replace("self.group.order", "4")},
+        {"lifting-fold": 1},
+    ),
+    Variant(
+        "lifting fold: left open", "nothing done", {LIFT_FOLD: "weight = ..."}, {"lifting-fold": 0}
+    ),
+]
+
+LIFTING_LAYERS = [
+    Variant(
+        "lifting layer: flatten",
+        "merges two axes",
+        {
+            LIFT_KERNELS: "conv_kernels = self.kernel.sample().flatten(0, 1)",
+            LIFT_CONV: "x = torch.conv2d(x, conv_kernels, padding=self.padding)",
+        },
+    ),
+    Variant(
+        "lifting layer: view, sizes from the sample",
+        "sizes by unpacking",
+        {
+            LIFT_KERNELS: """
+sampled = self.kernel.sample().contiguous()
+o, h, i, k, _ = sampled.shape
+conv_kernels = sampled.view(o * h, i, k, k)
+"""
+        },
+    ),
+    Variant(
+        "lifting layer: all in the second block",
+        "work moved to the neighbouring block",
+        {
+            LIFT_KERNELS: "conv_kernels = self.kernel.sample()",
+            LIFT_CONV: "x = F.conv2d(x, conv_kernels.flatten(0, 1), None, 1, self.padding)",
+        },
+    ),
+    Variant(
+        "lifting layer: all in the first block",
+        "work moved to the neighbouring block",
+        {
+            LIFT_KERNELS: """
+conv_kernels = self.kernel.sample().flatten(0, 1)
+x = F.conv2d(x, conv_kernels, padding=self.padding)
+""",
+            LIFT_CONV: "x = x",
+        },
+    ),
+    Variant(
+        "lifting layer: one convolution per element",
+        "a loop and a stack in place of one fold",
+        {
+            LIFT_KERNELS: "conv_kernels = self.kernel.sample()",
+            LIFT_CONV: """
+slices = []
+for h in range(conv_kernels.shape[1]):
+    slices.append(F.conv2d(x, conv_kernels[:, h], padding=self.padding))
+return torch.stack(slices, dim=2)
+""",
+        },
+    ),
+    Variant(
+        "lifting layer: one convolution per output channel",
+        "a loop and a cat",
+        {
+            LIFT_KERNELS: "conv_kernels = self.kernel.sample()",
+            LIFT_CONV: (
+                "x = torch.cat([F.conv2d(x, kernels, padding=self.padding)"
+                " for kernels in conv_kernels], dim=1)"
+            ),
+        },
+    ),
+    Variant(
+        "lifting layer: padded by hand",
+        "zeros around the image",
+        {
+            LIFT_CONV: """
+p = self.padding
+x = F.conv2d(F.pad(x, (p, p, p, p)), conv_kernels)
+"""
+        },
+    ),
+    Variant(
+        "lifting layer: rot90 in the layer",
+        "exact quarter turns, made where they are needed",
+        {
+            LIFT_KERNELS: """
+weight, order = self.kernel.weight, self.kernel.group.order
+turned = [torch.rot90(weight, h, dims=[2, 3]) for h in range(order)]
+conv_kernels = torch.stack(turned, dim=1).flatten(0, 1)
+"""
+        },
+    ),
+    Variant(
+        "lifting layer: the image turns",
+        "turning the image back and the result forth is the same",
+        {
+            LIFT_KERNELS: "conv_kernels = self.kernel.weight",
+            LIFT_CONV: """
+slices = []
+for h in range(self.kernel.group.order):
+    back = torch.rot90(x, -h, (-2, -1))
+    slices.append(torch.rot90(F.conv2d(back, conv_kernels, padding=self.padding), h, (-2, -1)))
+return torch.stack(slices, dim=2)
+""",
+        },
+    ),
+    Variant(
+        "lifting layer: unfold and einsum",
+        "the sum written out",
+        {
+            LIFT_KERNELS: "conv_kernels = self.kernel.sample()",
+            LIFT_CONV: """
+k, p = self.kernel.kernel_size, self.padding
+height, width = x.shape[-2] + 2 * p - k + 1, x.shape[-1] + 2 * p - k + 1
+patches = F.unfold(x, k, padding=p).unflatten(1, (-1, k, k))
+x = torch.einsum("bcijp,ohcij->bohp", patches, conv_kernels)
+return x.unflatten(-1, (height, width))
+""",
+        },
+    ),
+    Variant(
+        "lifting layer: padding forgotten",
+        "always 0",
+        {LIFT_CONV: "x = F.conv2d(x, conv_kernels)"},
+        {"lifting-layer": 2.5},
+    ),
+    Variant(
+        "lifting layer: padding 1 hard-coded",
+        "always 1",
+        {LIFT_CONV: "x = F.conv2d(x, conv_kernels, padding=1)"},
+        {"lifting-layer": 2.5},
+    ),
+    Variant(
+        "lifting layer: padding same",
+        "the size is kept, whatever was asked",
+        {LIFT_CONV: 'x = F.conv2d(x, conv_kernels, padding="same")'},
+        {"lifting-layer": 2.5},
+    ),
+    Variant(
+        "lifting layer: group axis outermost",
+        "the unfolding takes channels for elements",
+        {LIFT_KERNELS: ("conv_kernels = self.kernel.sample().transpose(0, 1).flatten(0, 1)")},
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "lifting layer: result discarded",
+        "x is still the image",
+        {LIFT_CONV: "F.conv2d(x, conv_kernels, padding=self.padding)"},
+        {"lifting-layer": 0},
+    ),
+    Variant(
+        "lifting layer: result under another name",
+        "x is still the image",
+        {LIFT_CONV: "out = F.conv2d(x, conv_kernels, padding=self.padding)"},
+        {"lifting-layer": 0},
+    ),
+    Variant(
+        "lifting layer: not folded",
+        "five axes",
+        {LIFT_KERNELS: "conv_kernels = self.kernel.sample()"},
+        {"lifting-layer": 0},
+    ),
+    Variant(
+        "lifting layer: folded into the inputs",
+        "the wrong two axes",
+        {LIFT_KERNELS: "conv_kernels = self.kernel.sample().flatten(1, 2)"},
+        {"lifting-layer": 0},
+    ),
+    Variant(
+        "lifting layer: upright kernels only",
+        "the same slice for every element",
+        {
+            LIFT_KERNELS: (
+                "conv_kernels = self.kernel.weight.repeat_interleave(self.kernel.group.order, 0)"
+            )
+        },
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "lifting layer: kernels averaged over the group",
+        "one slice",
+        {LIFT_KERNELS: "conv_kernels = self.kernel.sample().mean(dim=1)"},
+        {"lifting-layer": 0},
+    ),
+    Variant(
+        "lifting layer: kernels flipped",
+        "a true convolution, turned by 180°",
+        {LIFT_CONV: "x = F.conv2d(x, conv_kernels.flip(-2, -1), padding=self.padding)"},
+        {"lifting-layer": 2},
+    ),
+    Variant(
+        "lifting layer: rot90 clockwise in the layer",
+        "equivariant, but the wrong way round",
+        {
+            LIFT_KERNELS: """
+turned = [torch.rot90(self.kernel.weight, -h, (-2, -1)) for h in range(self.kernel.group.order)]
+conv_kernels = torch.stack(turned, dim=1).flatten(0, 1)
+"""
+        },
+        {"lifting-layer": 2},
+    ),
+    Variant(
+        "lifting layer: a ReLU too many",
+        "equivariant, but not the convolution",
+        {LIFT_CONV: "x = F.relu(F.conv2d(x, conv_kernels, padding=self.padding))"},
+        {"lifting-layer": 2},
+    ),
+    Variant(
+        "lifting layer: detached",
+        "right numbers, but the weight never learns",
+        {LIFT_KERNELS: "conv_kernels = self.kernel.sample().detach().flatten(0, 1)"},
+        {"lifting-layer": 2},
+    ),
+    Variant(
+        "lifting layer: order 4 hard-coded",
+        "wrong for every other group",
+        {
+            LIFT_KERNELS: """
+k = self.kernel
+conv_kernels = k.sample().reshape(k.out_channels * 4, k.in_channels, k.kernel_size, k.kernel_size)
+"""
+        },
+        {"lifting-layer": 1.5},
+    ),
+    Variant(
+        "lifting layer: stride 2",
+        "every second position",
+        {LIFT_CONV: "x = F.conv2d(x, conv_kernels, padding=self.padding, stride=2)"},
+        {"lifting-layer": 0.5},
+    ),
+    Variant(
+        "lifting layer: batch axis squeezed",
+        "one image has no batch axis any more",
+        {LIFT_CONV: "x = F.conv2d(x, conv_kernels, padding=self.padding).squeeze()"},
+        {"lifting-layer": 2.5},
+    ),
+    Variant(
+        "lifting layer: height and width exchanged",
+        "images that are not square are scrambled",
+        points={"lifting-layer": 1.5},
+        edits={"lifting-convolution": [("*x.shape[-2:],", "x.shape[-1], x.shape[-2],")]},
+    ),
+    Variant(
+        "lifting layer: kernels of another cell",
+        "what the plotting cell leaves behind",
+        {LIFT_KERNELS: "conv_kernels = kernels.flatten(0, 1)"},
+        {"lifting-layer": 0},
+    ),
+    Variant(
+        "lifting layer: first block open",
+        "no kernels",
+        {LIFT_KERNELS: "conv_kernels = ..."},
+        {"lifting-layer": 0},
+    ),
+    Variant(
+        "lifting layer: second block open",
+        "no result",
+        {LIFT_CONV: "x = ..."},
+        {"lifting-layer": 0},
+    ),
+]
+
+GROUP_GRIDS = [
+    Variant(
+        "group grid: h̃⁻¹h",
+        "the other equivariant order",
+        {
+            SLICES: """
+transformed_grid_H = self.group.product(
+    self.group.inverse(self.grid_H)[None, :], group_elements[:, None]
+)
+"""
+        },
+    ),
+    Variant(
+        "group grid: element by element",
+        "loops and stacks",
+        {
+            ELEMENTS: "group_elements = self.grid_H",
+            POSITIONS: """
+act, inverse = self.group.left_action_on_R2, self.group.inverse
+transformed_grid_R2 = torch.stack([act(inverse(h), self.grid_R2) for h in group_elements], dim=1)
+""",
+            SLICES: """
+rows = []
+for h in group_elements:
+    rows.append(self.group.product(self.group.inverse(h), self.grid_H))
+transformed_grid_H = torch.stack(rows)
+""",
+        },
+    ),
+    Variant(
+        "group grid: every pair",
+        "two loops",
+        {
+            SLICES: """
+transformed_grid_H = torch.stack([
+    torch.stack([self.group.product(self.group.inverse(h), other) for other in self.grid_H])
+    for h in group_elements
+])
+"""
+        },
+    ),
+    Variant(
+        "group grid: roll",
+        "h⁻¹ moves the elements of a cyclic group along",
+        {
+            SLICES: (
+                "transformed_grid_H = torch.stack("
+                "[self.grid_H.roll(i) for i in range(len(group_elements))])"
+            )
+        },
+    ),
+    Variant(
+        "group grid: inverse in the first block",
+        "work moved to the neighbouring block",
+        {
+            ELEMENTS: "group_elements = self.group.inverse(self.group.elements())",
+            POSITIONS: (
+                "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)"
+            ),
+            SLICES: (
+                "transformed_grid_H = self.group.product("
+                "group_elements[:, None], self.grid_H[None, :])"
+            ),
+        },
+    ),
+    Variant(
+        "group grid: angles subtracted",
+        "normalising takes the remainder",
+        {SLICES: "transformed_grid_H = self.grid_H[None, :] - group_elements[:, None]"},
+    ),
+    Variant(
+        "group grid: pairs from meshgrid",
+        "all pairs first",
+        {
+            SLICES: """
+h, other = torch.meshgrid(group_elements, self.grid_H, indexing="ij")
+transformed_grid_H = self.group.product(self.group.inverse(h), other)
+"""
+        },
+    ),
+    Variant(
+        "group grid: transposed matrices",
+        "the transpose of a rotation is its inverse",
+        {
+            POSITIONS: (
+                'transformed_grid_R2 = torch.einsum("nji,jxy->inxy",'
+                " self.group.matrix_representation(group_elements), self.grid_R2)"
+            )
+        },
+    ),
+    Variant(
+        "group grid: no inverse for the positions",
+        "twist and shift go in opposite senses",
+        {
+            POSITIONS: (
+                "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)"
+            )
+        },
+        {"group-grid": 3.5},
+    ),
+    Variant(
+        "group grid: no inverse for the elements",
+        "h · h̃",
+        {
+            SLICES: (
+                "transformed_grid_H = self.group.product("
+                "group_elements[:, None], self.grid_H[None, :])"
+            )
+        },
+        {"group-grid": 3},
+    ),
+    Variant(
+        "group grid: no inverse at all",
+        "both parts lose their sense",
+        {
+            POSITIONS: (
+                "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)"
+            ),
+            SLICES: (
+                "transformed_grid_H = self.group.product("
+                "group_elements[:, None], self.grid_H[None, :])"
+            ),
+        },
+        {"group-grid": 2.5},
+    ),
+    Variant(
+        "group grid: rolled the wrong way",
+        "h · h̃",
+        {
+            SLICES: (
+                "transformed_grid_H = torch.stack("
+                "[self.grid_H.roll(-i) for i in range(self.group.order)])"
+            )
+        },
+        {"group-grid": 3},
+    ),
+    Variant(
+        "group grid: no shift",
+        "the slices stay where they are",
+        {SLICES: "n = self.group.order\ntransformed_grid_H = self.grid_H[None, :].expand(n, n)"},
+        {"group-grid": 2},
+    ),
+    Variant(
+        "group grid: one slice for all",
+        "h alone, h̃ is forgotten",
+        {
+            SLICES: (
+                "transformed_grid_H = self.group.inverse(group_elements)[:, None]"
+                ".repeat(1, self.group.order)"
+            )
+        },
+        {"group-grid": 2},
+    ),
+    Variant(
+        "group grid: shifted twice",
+        "h⁻¹h⁻¹h̃",
+        {
+            SLICES: """
+inverses = self.group.inverse(group_elements)[:, None]
+once = self.group.product(inverses, self.grid_H[None, :])
+transformed_grid_H = self.group.product(inverses, once)
+"""
+        },
+        {"group-grid": 2},
+    ),
+    Variant(
+        "group grid: angles multiplied",
+        "not the group's product",
+        {
+            SLICES: (
+                "transformed_grid_H = self.group.inverse(group_elements)[:, None]"
+                " * self.grid_H[None, :]"
+            )
+        },
+        {"group-grid": 2},
+    ),
+    Variant(
+        "group grid: no pairs",
+        "one axis in place of two",
+        {
+            SLICES: (
+                "transformed_grid_H = self.group.product("
+                "self.group.inverse(group_elements), self.grid_H)"
+            )
+        },
+        {"group-grid": 0},
+    ),
+    Variant(
+        "group grid: positions stacked in front",
+        "[|H|, 2, k, k]",
+        {
+            POSITIONS: """
+act, inverse = self.group.left_action_on_R2, self.group.inverse
+transformed_grid_R2 = torch.stack([act(inverse(h), self.grid_R2) for h in group_elements])
+"""
+        },
+        {"group-grid": 0},
+    ),
+    Variant(
+        "group grid: positions stacked in front and viewed",
+        "scrambled, without an error",
+        {
+            POSITIONS: """
+act, inverse, k = self.group.left_action_on_R2, self.group.inverse, self.kernel_size
+grids = torch.stack([act(inverse(h), self.grid_R2) for h in group_elements])
+transformed_grid_R2 = grids.reshape(2, self.group.order, k, k)
+"""
+        },
+        {"group-grid": 2},
+    ),
+    Variant(
+        "group grid: order 4 hard-coded",
+        "quarter turns, whatever the group",
+        {ELEMENTS: "group_elements = torch.tensor([0, 0.5, 1, 1.5]) * math.pi"},
+        {"group-grid": 1.5},
+    ),
+    Variant(
+        "group grid: quarter turns with rot90",
+        "right for C₄, not for every group element",
+        {
+            POSITIONS: """
+turned = [torch.rot90(self.grid_R2, i, (-2, -1)) for i in range(self.group.order)]
+transformed_grid_R2 = torch.stack(turned, dim=1)
+"""
+        },
+        {"group-grid": 3.5},
+    ),
+    Variant(
+        "group grid: a variable of another cell",
+        "group, not self.group",
+        {ELEMENTS: "group_elements = group.elements()"},
+        {"group-grid": 0},
+    ),
+    Variant(
+        "group grid: the grid of another kernel",
+        "what the plotting cell of the lifting kernel leaves behind",
+        {POSITIONS: "transformed_grid_R2 = kernel.transformed_grid_R2"},
+        {"group-grid": 0},
+    ),
+    Variant(
+        "group grid: first block open",
+        "no elements",
+        {ELEMENTS: "group_elements = ..."},
+        {"group-grid": 0},
+    ),
+    Variant(
+        "group grid: second block open",
+        "no positions",
+        {POSITIONS: "transformed_grid_R2 = ..."},
+        {"group-grid": 0},
+    ),
+    Variant(
+        "group grid: third block open",
+        "no slices",
+        {SLICES: "transformed_grid_H = ..."},
+        {"group-grid": 0},
+    ),
+]
+
+ROT90_AND_ROLL = """
+turned = [
+    torch.rot90(self.weight, h, (-2, -1)).roll(h, dims=2) for h in range(self.group.order)
+]
+return torch.stack(turned, dim=1)
+"""
+
+
+def weight_of(*sizes: str) -> str:
+    """Return a first block of the group kernel whose weight has these sizes."""
+    return f"self.weight = nn.Parameter(torch.zeros({', '.join(sizes)}))"
+
+
+GROUP_KERNELS = [
+    Variant(
+        "group kernel: empty, and flatten",
+        "the initialisation fills it",
+        {
+            WEIGHT: weight_of(
+                "out_channels", "in_channels", "group.order", "kernel_size", "kernel_size"
+            ).replace("zeros", "empty"),
+            FOLD: "weight = self.weight.flatten(0, 1)",
+        },
+    ),
+    Variant(
+        "group kernel: sizes from the grid",
+        "numel of grid_H is the order",
+        {
+            WEIGHT: """
+n, k = self.grid_H.numel(), self.kernel_size
+self.weight = torch.nn.Parameter(torch.randn(self.out_channels, self.in_channels, n, k, k))
+""",
+            FOLD: """
+n, k = len(self.group.elements()), self.kernel_size
+weight = self.weight.view(-1, n, k, k)
+""",
+        },
+    ),
+    Variant(
+        "group kernel: registered by hand",
+        "the same parameter",
+        {
+            WEIGHT: """
+sizes = (out_channels, in_channels, group.order, kernel_size, kernel_size)
+self.register_parameter("weight", nn.Parameter(torch.ones(sizes), requires_grad=True))
+"""
+        },
+    ),
+    Variant(
+        "group kernel: rot90 and roll",
+        "exact twist and shift in place of interpolation",
+        {FOLD: ROT90_AND_ROLL},
+    ),
+    Variant(
+        "group kernel: rot90 and roll, filled in pose by pose",
+        "a loop over the elements",
+        {
+            FOLD: """
+o, i, n, k, _ = self.weight.shape
+bank = self.weight.new_empty(o, n, i, n, k, k)
+for h in range(n):
+    for other in range(n):
+        bank[:, h, :, other] = torch.rot90(self.weight[:, :, (other - h) % n], h, (-2, -1))
+return bank
+"""
+        },
+    ),
+    Variant(
+        "group kernel: one pose after the other",
+        "a loop over the grids",
+        {
+            FOLD: """
+weight = self.weight.flatten(0, 1)
+poses = [
+    trilinear_interpolation(weight, self.transformed_grid_R2xH[:, h]).unflatten(
+        0, (self.out_channels, self.in_channels)
+    )
+    for h in range(self.group.order)
+]
+return torch.stack(poses, dim=1)
+"""
+        },
+    ),
+    Variant(
+        "group kernel: cat",
+        "output channels one after the other",
+        {FOLD: "weight = torch.cat(tuple(self.weight), dim=0)"},
+    ),
+    Variant(
+        "group kernel: folded for the layer already",
+        "sample folds both group axes, so forward need not",
+        {
+            FOLD: ROT90_AND_ROLL.rstrip() + ".flatten(0, 1).flatten(1, 2)",
+            KERNELS: "conv_kernels = self.kernel.sample()",
+        },
+    ),
+    Variant(
+        "group kernel: folded for the layer already, wrong inverse and grid",
+        "work moved to a neighbour is right though what comes before is not",
+        {
+            FOLD: ROT90_AND_ROLL.rstrip() + ".flatten(0, 1).flatten(1, 2)",
+            KERNELS: "conv_kernels = self.kernel.sample()",
+            INVERSE: "inverse = torch.ones_like(h)",
+            SLICES: "transformed_grid_H = ...",
+        },
+        {"inverse": 0, "group-grid": 0},
+    ),
+    Variant(
+        "group kernel: inputs before outputs",
+        "the weight's axes in another order",
+        {
+            WEIGHT: weight_of(
+                "in_channels", "out_channels", "group.order", "kernel_size", "kernel_size"
+            )
+        },
+        {"group-kernel": 2},
+    ),
+    Variant(
+        "group kernel: group axis last",
+        "the weight's axes in another order",
+        {
+            WEIGHT: weight_of(
+                "out_channels", "in_channels", "kernel_size", "kernel_size", "group.order"
+            )
+        },
+        {"group-kernel": 2},
+    ),
+    Variant(
+        "group kernel: group axis first",
+        "the weight's axes in another order",
+        {
+            WEIGHT: weight_of(
+                "group.order", "out_channels", "in_channels", "kernel_size", "kernel_size"
+            )
+        },
+        {"group-kernel": 2},
+    ),
+    Variant(
+        "group kernel: no group axis",
+        "the weight of a lifting kernel",
+        {WEIGHT: weight_of("out_channels", "in_channels", "kernel_size", "kernel_size")},
+        {"group-kernel": 0},
+    ),
+    Variant(
+        "group kernel: kernel size 5 hard-coded",
+        "wrong for every other size",
+        {WEIGHT: weight_of("out_channels", "in_channels", "group.order", "5", "5")},
+        {"group-kernel": 0},
+    ),
+    Variant(
+        "group kernel: order 4 hard-coded",
+        "wrong for every other group",
+        {
+            WEIGHT: weight_of("out_channels", "in_channels", "4", "kernel_size", "kernel_size"),
+            FOLD: "weight = self.weight.flatten(0, 1)",
+        },
+        {"group-kernel": 2},
+    ),
+    Variant(
+        "group kernel: not a parameter",
+        "a plain tensor is never trained",
+        {
+            WEIGHT: """
+self.weight = torch.zeros(out_channels, in_channels, group.order, kernel_size, kernel_size)
+"""
+        },
+        {"group-kernel": 2.5},
+    ),
+    Variant(
+        "group kernel: frozen",
+        "a parameter without a gradient",
+        {
+            WEIGHT: """
+sizes = (out_channels, in_channels, group.order, kernel_size, kernel_size)
+self.weight = nn.Parameter(torch.zeros(sizes), requires_grad=False)
+"""
+        },
+        {"group-kernel": 2.5},
+    ),
+    Variant(
+        "group kernel: detached",
+        "right numbers, but the weight never learns",
+        {FOLD: "weight = self.weight.detach().flatten(0, 1)"},
+        {"group-kernel": 2.5},
+    ),
+    Variant(
+        "group kernel: input channels outermost",
+        "channels are mixed up by the unfolding",
+        {FOLD: "weight = self.weight.transpose(0, 1).flatten(0, 1)"},
+        {"group-kernel": 2},
+    ),
+    Variant(
+        "group kernel: not folded",
+        "a signal with two channel axes",
+        {FOLD: "weight = self.weight"},
+        {"group-kernel": 0},
+    ),
+    Variant(
+        "group kernel: first output channel",
+        "looks right with one output channel",
+        {FOLD: "weight = self.weight[0]"},
+        {"group-kernel": 0.5},
+    ),
+    Variant(
+        "group kernel: mean over the slices",
+        "the group axis of the weight is lost",
+        {FOLD: "weight = self.weight.mean(2, keepdim=True).expand_as(self.weight).flatten(0, 1)"},
+        {"group-kernel": 1.5},
+    ),
+    Variant(
+        "group kernel: rot90 without roll",
+        "twist without shift",
+        {FOLD: ROT90_AND_ROLL.replace(".roll(h, dims=2)", "")},
+        {"group-kernel": 1.5},
+    ),
+    Variant(
+        "group kernel: roll without rot90",
+        "shift without twist",
+        {
+            FOLD: ROT90_AND_ROLL.replace("torch.rot90(self.weight, h, (-2, -1))", "self.weight"),
+        },
+        {"group-kernel": 1.5},
+    ),
+    Variant(
+        "group kernel: rolled against the turn",
+        "twist and shift go in opposite senses",
+        {FOLD: ROT90_AND_ROLL.replace("roll(h", "roll(-h")},
+        {"group-kernel": 1.5},
+    ),
+    Variant(
+        "group kernel: the two group axes exchanged",
+        "k_h̃(x, h) in place of k_h(x, h̃): equivariant, but not the formula",
+        {FOLD: ROT90_AND_ROLL.rstrip() + ".transpose(1, 3)"},
+        {"group-kernel": 2},
+    ),
+    Variant(
+        "group kernel: first block open",
+        "no weight",
+        {WEIGHT: "self.weight = ..."},
+        {"group-kernel": 0},
+    ),
+    Variant(
+        "group kernel: second block open",
+        "not folded",
+        {FOLD: "weight = ..."},
+        {"group-kernel": 0},
+    ),
+]
+
+GROUP_LAYERS = [
+    Variant(
+        "group layer: flatten",
+        "merges axes",
+        {
+            INPUT: "x = x.flatten(1, 2)",
+            KERNELS: "conv_kernels = self.kernel.sample().flatten(0, 1).flatten(1, 2)",
+            CONV: "x = nn.functional.conv2d(x, conv_kernels, None, 1, self.padding)",
+        },
+    ),
+    Variant(
+        "group layer: sizes written out",
+        "all from the shapes",
+        {
+            INPUT: """
+b, c, h, height, width = x.shape
+x = x.contiguous().view(b, c * h, height, width)
+"""
+        },
+    ),
+    Variant(
+        "group layer: group axis outermost, in both",
+        "input and kernels are folded alike",
+        {
+            INPUT: "x = x.transpose(1, 2).flatten(1, 2)",
+            KERNELS: (
+                "conv_kernels = self.kernel.sample().transpose(2, 3).flatten(0, 1).flatten(1, 2)"
+            ),
+        },
+    ),
+    Variant(
+        "group layer: a sum over the input's poses",
+        "the sum over h̃ written as a sum",
+        {
+            INPUT: "x = x",
+            KERNELS: "conv_kernels = self.kernel.sample().flatten(0, 1)",
+            CONV: """
+x = sum(
+    F.conv2d(x[:, :, pose], conv_kernels[:, :, pose], padding=self.padding)
+    for pose in range(self.kernel.group.order)
+)
+""",
+        },
+    ),
+    Variant(
+        "group layer: one convolution per element",
+        "a loop and a stack in place of one fold",
+        {
+            KERNELS: "conv_kernels = self.kernel.sample()",
+            CONV: """
+slices = [
+    F.conv2d(x, conv_kernels[:, h].flatten(1, 2), padding=self.padding)
+    for h in range(conv_kernels.shape[1])
+]
+return torch.stack(slices, dim=2)
+""",
+        },
+    ),
+    Variant(
+        "group layer: conv3d",
+        "a kernel as deep as the group",
+        {
+            INPUT: "x = x",
+            KERNELS: "conv_kernels = self.kernel.sample().flatten(0, 1)",
+            CONV: """
+x = F.conv3d(x, conv_kernels, padding=(0, self.padding, self.padding))
+x = x.squeeze(2)
+""",
+        },
+    ),
+    Variant(
+        "group layer: all in the last block",
+        "work moved to the neighbouring block",
+        {
+            INPUT: "x = x",
+            KERNELS: "conv_kernels = self.kernel.sample()",
+            CONV: """
+o, h, i, n, k, k = conv_kernels.shape
+x = F.conv2d(
+    x.reshape(x.shape[0], i * n, *x.shape[3:]),
+    conv_kernels.reshape(o * h, i * n, k, k),
+    padding=(self.padding, self.padding),
+)
+""",
+        },
+    ),
+    Variant(
+        "group layer: rot90 and roll in the layer",
+        "exact twist and shift, made where they are needed",
+        {
+            KERNELS: """
+weight, order = self.kernel.weight, self.kernel.group.order
+bank = [torch.rot90(weight, h, (-2, -1)).roll(h, 2).flatten(1, 2) for h in range(order)]
+conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
+"""
+        },
+    ),
+    Variant(
+        "group layer: rot90 and roll for h̃⁻¹h in the layer",
+        "the other equivariant order, exactly",
+        {
+            KERNELS: """
+weight, n = self.kernel.weight, self.kernel.group.order
+bank = []
+for h in range(n):
+    shifted = weight[:, :, [(h - other) % n for other in range(n)]]
+    bank.append(torch.rot90(shifted, h, (-2, -1)).flatten(1, 2))
+conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
+"""
+        },
+    ),
+    Variant(
+        "group layer: padding forgotten",
+        "always 0",
+        {CONV: "x = F.conv2d(x, conv_kernels)"},
+        {"group-layer": 3.5},
+    ),
+    Variant(
+        "group layer: padding 1 hard-coded",
+        "always 1",
+        {CONV: "x = F.conv2d(x, conv_kernels, padding=1)"},
+        {"group-layer": 3.5},
+    ),
+    Variant(
+        "group layer: input folded group axis first",
+        "the features of one pose meet the weights of another",
+        {INPUT: "x = x.transpose(1, 2).flatten(1, 2)"},
+        {"group-layer": 1},
+    ),
+    Variant(
+        "group layer: kernels folded group axis first",
+        "the features of one pose meet the weights of another",
+        {
+            KERNELS: (
+                "conv_kernels = self.kernel.sample().transpose(2, 3).flatten(0, 1).flatten(1, 2)"
+            )
+        },
+        {"group-layer": 1},
+    ),
+    Variant(
+        "group layer: output group axis outermost",
+        "the unfolding takes channels for elements",
+        {
+            KERNELS: (
+                "conv_kernels = self.kernel.sample().transpose(0, 1).flatten(0, 1).flatten(1, 2)"
+            )
+        },
+        {"group-layer": 1},
+    ),
+    Variant(
+        "group layer: input and output element exchanged",
+        "k_h̃(x, h) in place of k_h(x, h̃): equivariant, but not the formula",
+        {
+            KERNELS: (
+                "conv_kernels = self.kernel.sample().transpose(1, 3).flatten(0, 1).flatten(1, 2)"
+            )
+        },
+        {"group-layer": 3},
+    ),
+    Variant(
+        "group layer: poses summed first",
+        "equivariant, but the poses of the input are lost",
+        {
+            INPUT: "x = x.sum(dim=2)",
+            KERNELS: "conv_kernels = self.kernel.sample().mean(dim=3).flatten(0, 1)",
+        },
+        {"group-layer": 3},
+    ),
+    Variant(
+        "group layer: first pose only",
+        "the other poses of the input are ignored",
+        {
+            INPUT: "x = x[:, :, 0]",
+            KERNELS: "conv_kernels = self.kernel.sample()[:, :, :, 0].flatten(0, 1)",
+        },
+        {"group-layer": 1},
+    ),
+    Variant(
+        "group layer: result discarded",
+        "x is still the folded input",
+        {CONV: "F.conv2d(x, conv_kernels, padding=self.padding)"},
+        {"group-layer": 0},
+    ),
+    Variant(
+        "group layer: input not folded",
+        "five axes",
+        {INPUT: "x = x"},
+        {"group-layer": 0},
+    ),
+    Variant(
+        "group layer: kernels not folded",
+        "six axes",
+        {KERNELS: "conv_kernels = self.kernel.sample()"},
+        {"group-layer": 0},
+    ),
+    Variant(
+        "group layer: channels exchanged",
+        "in_channels and out_channels mixed up",
+        {
+            KERNELS: """
+k, n = self.kernel, self.kernel.group.order
+sizes = (k.in_channels * n, k.out_channels * n, k.kernel_size, k.kernel_size)
+conv_kernels = k.sample().reshape(sizes)
+"""
+        },
+        {"group-layer": 0},
+    ),
+    Variant(
+        "group layer: detached",
+        "right numbers, but the weight never learns",
+        {KERNELS: "conv_kernels = self.kernel.sample().data.flatten(0, 1).flatten(1, 2)"},
+        {"group-layer": 3},
+    ),
+    Variant(
+        "group layer: a ReLU too many",
+        "equivariant, but not the convolution",
+        {CONV: "x = torch.relu(F.conv2d(x, conv_kernels, padding=self.padding))"},
+        {"group-layer": 3},
+    ),
+    Variant(
+        "group layer: order 4 hard-coded",
+        "wrong for every other group",
+        {
+            INPUT: "x = x.reshape(x.shape[0], self.kernel.in_channels * 4, *x.shape[-2:])",
+        },
+        {"group-layer": 2.5},
+    ),
+    Variant(
+        "group layer: float32 only",
+        "fails in double precision",
+        {KERNELS: "conv_kernels = self.kernel.sample().float().flatten(0, 1).flatten(1, 2)"},
+        {"group-layer": 3.5},
+    ),
+    Variant(
+        "group layer: batch axis squeezed",
+        "one image has no batch axis any more",
+        {CONV: "x = F.conv2d(x, conv_kernels, padding=self.padding).squeeze()"},
+        {"group-layer": 3.5},
+    ),
+    Variant(
+        "group layer: height and width exchanged",
+        "maps that are not square are scrambled",
+        {INPUT: "x = x.reshape(x.shape[0], -1, x.shape[4], x.shape[3])"},
+        {"group-layer": 1},
+    ),
+    Variant(
+        "group layer: no shift in the layer",
+        "turned kernels, the same slices for every element",
+        {
+            KERNELS: """
+weight = self.kernel.weight.flatten(1, 2)
+turned = [torch.rot90(weight, h, (-2, -1)) for h in range(self.kernel.group.order)]
+conv_kernels = torch.stack(turned, dim=1).flatten(0, 1)
+"""
+        },
+        {"group-layer": 1},
+    ),
+    Variant("group layer: first block open", "no input", {INPUT: "x = ..."}, {"group-layer": 0}),
+    Variant(
+        "group layer: second block open",
+        "no kernels",
+        {KERNELS: "conv_kernels = ..."},
+        {"group-layer": 0},
+    ),
+    Variant("group layer: third block open", "no result", {CONV: "x = ..."}, {"group-layer": 0}),
+]
+
+
+def hidden_layers(
+    many: str, settings: str = "group, hidden_channels, hidden_channels, kernel_size"
+) -> str:
+    """Return a second block of the network with this many group convolutions."""
+    return f"""
+self.gconvs = nn.ModuleList(
+    [GroupConvolution({settings}) for _ in range({many})]
+)
+"""
+
+
+NETWORKS = [
+    Variant(
+        "network: appended in a loop",
+        "a list filled step by step",
+        {
+            LIFTING: (
+                "self.lifting_conv = LiftingConvolution("
+                "group=group, in_channels=in_channels, out_channels=hidden_channels,"
+                " kernel_size=kernel_size)"
+            ),
+            HIDDEN: """
+self.gconvs = nn.ModuleList()
+for i in range(num_hidden):
+    self.gconvs.append(
+        GroupConvolution(group, hidden_channels, hidden_channels, kernel_size, padding=0)
+    )
+""",
+        },
+    ),
+    Variant(
+        "network: sequential",
+        "can be walked through as a list can",
+        {
+            HIDDEN: """
+layers = [
+    GroupConvolution(group, hidden_channels, hidden_channels, kernel_size)
+    for _ in range(num_hidden)
+]
+self.gconvs = nn.Sequential(*layers)
+"""
+        },
+    ),
+    Variant(
+        "network: maximum",
+        "a maximum is as invariant as a mean",
+        {PROJECTION: "self.projection_layer = nn.AdaptiveMaxPool3d(1)"},
+    ),
+    Variant(
+        "network: lambda with the mean",
+        "[B, C]",
+        {PROJECTION: "self.projection_layer = lambda x: x.mean(dim=(2, 3, 4))"},
+    ),
+    Variant(
+        "network: lambda with the maximum",
+        "[B, C, 1, 1, 1]",
+        {PROJECTION: "self.projection_layer = lambda x: torch.amax(x, (-3, -2, -1), keepdim=True)"},
+    ),
+    Variant(
+        "network: a function",
+        "maximum over the group, mean over space",
+        {
+            PROJECTION: """
+def project(features):
+    return features.max(dim=2).values.mean(dim=(-2, -1))
+
+self.projection_layer = project
+"""
+        },
+    ),
+    Variant(
+        "network: a module of the student's own",
+        "defined in a cell before",
+        {PROJECTION: "self.projection_layer = MeanProjection()"},
+        before={
+            "network": "class MeanProjection(nn.Module):\n"
+            "    def forward(self, x):\n        return x.flatten(2).mean(dim=-1)"
+        },
+    ),
+    Variant(
+        "network: a module of the student's own, and no lifting layer that works",
+        "the module also counts where the rest is replaced",
+        {
+            PROJECTION: "self.projection_layer = MeanProjection()",
+            LIFT_CONV: "x = ...",
+        },
+        {"lifting-layer": 0},
+        before={
+            "network": "class MeanProjection(nn.Module):\n"
+            "    def forward(self, x):\n        return x.flatten(2).mean(dim=-1)"
+        },
+    ),
+    Variant(
+        "network: partial",
+        "torch.mean with its axes",
+        {
+            PROJECTION: """
+import functools
+
+self.projection_layer = functools.partial(torch.mean, dim=(2, 3, 4), keepdim=True)
+"""
+        },
+    ),
+    Variant(
+        "network: first the group, then space",
+        "two poolings",
+        {
+            PROJECTION: """
+self.projection_layer = nn.Sequential(
+    nn.AvgPool3d((group.order, 1, 1)), nn.AdaptiveAvgPool3d((1, 1, 1))
+)
+"""
+        },
+    ),
+    Variant(
+        "network: flattened and pooled",
+        "one long axis",
+        {
+            PROJECTION: """
+self.projection_layer = nn.Sequential(nn.Flatten(2), nn.AdaptiveAvgPool1d(1))
+"""
+        },
+    ),
+    Variant(
+        "network: one layer too few",
+        "the lifting layer counted as hidden",
+        {HIDDEN: hidden_layers("num_hidden - 1")},
+        {"network": 3},
+    ),
+    Variant(
+        "network: one layer too many",
+        "counted from 0",
+        {HIDDEN: hidden_layers("num_hidden + 1")},
+        {"network": 3},
+    ),
+    Variant(
+        "network: no hidden layer",
+        "an empty list",
+        {HIDDEN: "self.gconvs = nn.ModuleList()"},
+        {"network": 3},
+    ),
+    Variant(
+        "network: a plain list",
+        "its layers are never trained",
+        {
+            HIDDEN: """
+self.gconvs = [
+    GroupConvolution(group, hidden_channels, hidden_channels, kernel_size)
+    for _ in range(num_hidden)
+]
+"""
+        },
+        {"network": 2},
+    ),
+    Variant(
+        "network: one layer used several times",
+        "the same weights in every layer",
+        {
+            HIDDEN: """
+layer = GroupConvolution(group, hidden_channels, hidden_channels, kernel_size)
+self.gconvs = nn.ModuleList([layer] * num_hidden)
+"""
+        },
+        {"network": 3},
+    ),
+    Variant(
+        "network: no projection",
+        "every position and pose goes to the last layer",
+        {PROJECTION: "self.projection_layer = nn.Identity()"},
+        {"network": 1},
+    ),
+    Variant(
+        "network: projection over space only",
+        "the poses are left",
+        {PROJECTION: "self.projection_layer = nn.AdaptiveAvgPool3d((None, 1, 1))"},
+        {"network": 1},
+    ),
+    Variant(
+        "network: projection over the group only",
+        "the positions are left",
+        {PROJECTION: "self.projection_layer = nn.AdaptiveAvgPool3d((1, None, None))"},
+        {"network": 1},
+    ),
+    Variant(
+        "network: first pose only",
+        "runs, but is not invariant",
+        {PROJECTION: "self.projection_layer = lambda x: x[:, :, 0].mean(dim=(-2, -1))"},
+        {"network": 2},
+    ),
+    Variant(
+        "network: first position only",
+        "runs, but is not invariant",
+        {PROJECTION: "self.projection_layer = lambda x: x.mean(dim=2)[..., 0, 0]"},
+        {"network": 2},
+    ),
+    Variant(
+        "network: a pooling for 28 × 28 images",
+        "fixed sizes",
+        {PROJECTION: "self.projection_layer = nn.AvgPool3d((group.order, 8, 8))"},
+        {"network": 1},
+    ),
+    Variant(
+        "network: a learned projection",
+        "a linear layer is not invariant",
+        {
+            PROJECTION: (
+                "self.projection_layer = nn.Sequential("
+                "nn.Flatten(1), nn.LazyLinear(hidden_channels))"
+            )
+        },
+        {"network": 1},
+    ),
+    Variant(
+        "network: mean over the batch too",
+        "images are mixed",
+        {
+            PROJECTION: (
+                "self.projection_layer = lambda x: x.mean((0, 2, 3, 4))[None].repeat(x.shape[0], 1)"
+            )
+        },
+        {"network": 1},
+    ),
+    Variant(
+        "network: batch axis squeezed",
+        "one image has no batch axis any more",
+        {PROJECTION: "self.projection_layer = lambda x: x.mean(dim=(2, 3, 4)).squeeze()"},
+        {"network": 3},
+    ),
+    Variant(
+        "network: padded",
+        "padding was not asked for",
+        {
+            HIDDEN: hidden_layers(
+                "num_hidden",
+                "group, hidden_channels, hidden_channels, kernel_size, kernel_size // 2",
+            )
+        },
+        {"network": 3},
+    ),
+    Variant(
+        "network: order 4 hard-coded",
+        "always C₄",
+        {
+            LIFTING: (
+                "group = CyclicGroup(order=4)\n"
+                "self.lifting_conv = LiftingConvolution("
+                "group, in_channels, hidden_channels, kernel_size)"
+            )
+        },
+        {"network": 3},
+    ),
+    Variant(
+        "network: 16 channels hard-coded",
+        "wrong for any other width",
+        {
+            LIFTING: "self.lifting_conv = LiftingConvolution(group, in_channels, 16, kernel_size)",
+            HIDDEN: hidden_layers("num_hidden", "group, 16, 16, kernel_size"),
+        },
+        {"network": 0},
+    ),
+    Variant(
+        "network: channels from another cell",
+        "settings is a variable of the check",
+        {
+            LIFTING: (
+                "self.lifting_conv = LiftingConvolution("
+                'group, in_channels, settings["hidden_channels"], kernel_size)'
+            )
+        },
+        {"network": 0},
+    ),
+    Variant(
+        "network: group of another cell",
+        "c4 is left behind by the cells above",
+        {
+            LIFTING: (
+                "self.lifting_conv = LiftingConvolution("
+                "c4, in_channels, hidden_channels, kernel_size)"
+            )
+        },
+        {"network": 0},
+    ),
+    Variant(
+        "network: hidden layers from in_channels",
+        "they get hidden_channels",
+        {HIDDEN: hidden_layers("num_hidden", "group, in_channels, hidden_channels, kernel_size")},
+        {"network": 0},
+    ),
+    Variant(
+        "network: an ordinary first layer",
+        "nothing is lifted",
+        {LIFTING: "self.lifting_conv = nn.Conv2d(in_channels, hidden_channels, kernel_size)"},
+        {"network": 0},
+    ),
+    Variant(
+        "network: first block open",
+        "no lifting",
+        {LIFTING: "self.lifting_conv = ..."},
+        {"network": 0},
+    ),
+    Variant(
+        "network: second block open", "no layers", {HIDDEN: "self.gconvs = ..."}, {"network": 0}
+    ),
+    Variant(
+        "network: third block open",
+        "no projection",
+        {PROJECTION: "self.projection_layer = ..."},
+        {"network": 0},
+    ),
+]
+
+SCRATCH = """
+sum = 3
+list = [1, 2]
+math = 5
+F = torch.zeros(3)
+range = max = len = None
+"""
+
+WHOLE_NOTEBOOKS = [
+    Variant("the lesson's solution", "it is right"),
+    Variant(
+        "names shadowed in a scratch cell",
+        "sum, math and others are numbers from then on",
+        before={"third-power": SCRATCH},
+    ),
+    Variant(
+        "names shadowed late",
+        "the network still counts",
+        before={"network": SCRATCH},
+    ),
+    Variant(
+        "a scratch cell that fails",
+        "nothing depends on it",
+        before={"lifting-kernel-base": "CyclicGroup(4).elements() + undefined"},
+    ),
+    Variant(
+        "gradients switched off",
+        "a scratch cell forgets to switch them on again",
+        before={"lifting-kernel": "_ = torch.set_grad_enabled(False)"},
+    ),
+    Variant(
+        "constants in a cell of the student's own",
+        "computed, not only written down",
+        {
+            PRODUCT: "product = torch.remainder(h + h_prime, FULL_TURN)",
+            INVERSE: "inverse = torch.remainder(-h, FULL_TURN)",
+        },
+        before={
+            "cyclic-group": "FULL_TURN = float(torch.tensor(2 * math.pi, dtype=torch.float64))"
+        },
+    ),
+    Variant(
+        "an answer in a second cell",
+        "the later definition counts; the first was given up",
+        {THIRD_POWER: "g3 = ..."},
+        before={
+            "third-power-test": "def third_power(group):\n"
+            "    e, g, g2 = group.elements()[:3]\n    return group.product(g, g2)"
+        },
+    ),
+    Variant(
+        "h̃⁻¹h, a maximum, and exact lifting kernels",
+        "three other right ways together",
+        {
+            SLICES: GROUP_GRIDS[0].blocks[SLICES],
+            LIFT_FOLD: ROT90_LIFT,
+            PROJECTION: "self.projection_layer = nn.AdaptiveMaxPool3d(1)",
+        },
+    ),
+    Variant(
+        "rot90 and roll everywhere",
+        "no interpolation at all",
+        {LIFT_FOLD: ROT90_LIFT, FOLD: ROT90_AND_ROLL},
+    ),
+    Variant(
+        "inverse forgotten in all grids",
+        "every layer turns the wrong way; only the grids lose their sense",
+        {
+            LIFT_GRID: (
+                "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)"
+            ),
+            **GROUP_GRIDS[10].blocks,
+        },
+        {"lifting-grid": 2, "group-grid": 2.5},
+    ),
+    Variant(
+        "the whole group wrong",
+        "product, inverse and matrix; nothing after them loses",
+        {
+            PRODUCT: "product = h - h_prime",
+            INVERSE: "inverse = h.clone()",
+            MATRIX: "representation = torch.eye(2).repeat(*h.shape, 1, 1)",
+        },
+        {"product": 0, "inverse": 0, "matrix": 0},
+    ),
+    Variant(
+        "not Python: the group's cell",
+        "its three exercises lose, the others do not",
+        {MATRIX: "representation = torch.stack([torch.cos(h), "},
+        {"product": 0, "inverse": 0, "matrix": 0},
+    ),
+    Variant(
+        "an import that is missing",
+        "the cell fails before its class",
+        points={"group-kernel": 0},
+        edits={
+            "group-kernel": [
+                (
+                    "class InterpolativeGroupKernel",
+                    "import no_such_library\n\n\nclass InterpolativeGroupKernel",
+                )
+            ]
+        },
+    ),
+    Variant(
+        "nothing done",
+        "every block is left open",
+        {
+            PRODUCT: "product = ...",
+            INVERSE: "inverse = ...",
+            MATRIX: "representation = ...",
+            THIRD_POWER: "g3 = ...",
+            LIFT_ELEMENTS: "group_elements = ...",
+            LIFT_GRID: "transformed_grid_R2 = ...",
+            LIFT_FOLD: "weight = ...",
+            LIFT_KERNELS: "conv_kernels = ...",
+            LIFT_CONV: "x = ...",
+            ELEMENTS: "group_elements = ...",
+            POSITIONS: "transformed_grid_R2 = ...",
+            SLICES: "transformed_grid_H = ...",
+            WEIGHT: "self.weight = ...",
+            FOLD: "weight = ...",
+            INPUT: "x = ...",
+            KERNELS: "conv_kernels = ...",
+            CONV: "x = ...",
+            LIFTING: "self.lifting_conv = ...",
+            HIDDEN: "self.gconvs = ...",
+            PROJECTION: "self.projection_layer = ...",
+        },
+        {
+            "product": 0,
+            "inverse": 0,
+            "matrix": 0,
+            "third-power": 0,
+            "lifting-grid": 0,
+            "lifting-fold": 0,
+            "lifting-layer": 0,
+            "group-grid": 0,
+            "group-kernel": 0,
+            "group-layer": 0,
+            "network": 0,
+        },
+    ),
+]
+
+VARIANTS = [
+    *PRODUCTS,
+    *INVERSES,
+    *MATRICES,
+    *THIRD_POWERS,
+    *LIFTING_GRIDS,
+    *LIFTING_FOLDS,
+    *LIFTING_LAYERS,
+    *GROUP_GRIDS,
+    *GROUP_KERNELS,
+    *GROUP_LAYERS,
+    *NETWORKS,
+    *WHOLE_NOTEBOOKS,
+]
