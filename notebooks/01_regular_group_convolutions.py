@@ -1798,7 +1798,7 @@ def _(lesson, given):
 def _(lesson, given):
     for order in (4, 8):
         layer, x = _lifting_layer(lesson, order, 3, 1), given.noise(2, 3, 8, 6)
-        given.varies("lift(x)", layer(x))
+        given.varies("lift(x) of several images", layer(x))
         for turns in (1, 2, 3):
             # Either sense: that of the kernels is judged above.
             steps = [sense * step for step in given.steps(order) for sense in (1, -1)]
@@ -2454,7 +2454,7 @@ def _(lesson, given):
 def _(lesson, given):
     for order in (4, 8):
         layer, x = _group_layer(lesson, order, 3, 1), given.noise(2, 3, order, 8, 6)
-        given.varies("conv(x)", layer(x))
+        given.varies("conv(x) of several images", layer(x))
         for turns in (1, 2, 3):
             given.equivariant(layer, x, turns)
 
@@ -2466,7 +2466,7 @@ def _two_layers(lesson, given, dtype, tolerance):
     got = layer(lifting(given.turned(x, 1)))
     expected = given.acted(layer(lifting(x)), 1)
     given.close("conv(lift(L_g x)), g = 90°", got, expected, tolerance=tolerance)
-    given.varies("conv(lift(x))", got)
+    given.varies("conv(lift(x)) of several images", got)
 
 
 @judge.property("after a lifting layer it is still equivariant", points=0.5)
@@ -2679,7 +2679,7 @@ def _(lesson, given):
     out = network(x)
     given.shape("the output", out, (3, 5))
     given.close("one image alone and in a batch", network(x[:1]), out[:1])
-    given.varies("the output", out)
+    given.varies("the outputs for several images", out)
     given.trained(out, network, network.gconvs)
 
 
@@ -2690,7 +2690,7 @@ def _(lesson, given):
         for size in ((12, 12), (14, 11)):
             x = given.noise(2, 1, *size)
             out = network(x)
-            given.varies("the output", out)
+            given.varies("the outputs for several images", out)
             for turns in (1, 2, 3):
                 got = network(given.turned(x, turns))
                 given.close(f"the output, turned by {90 * turns}°", got, out)
@@ -2737,16 +2737,18 @@ with checking("Invariance to quarter turns") as check:
 #
 # **How much training?** On a GPU both networks are trained in full: 10 epochs. On a CPU the default
 # is a short training that takes a few minutes. Set `TRAINING = "full"` in the next cell to train in full
-# on a CPU as well (half an hour or more on two cores).
+# on a CPU as well (an hour or more on two cores). `PRECISION = "bf16-mixed"` computes the convolutions with
+# 16-bit numbers; recent processors and GPUs then need about half the time.
 
 # %%
-FULL, SHORT = (54_000, 10), (15_000, 3)  # training images, epochs
+FULL, SHORT = (54_000, 10), (12_000, 3)  # training images, epochs
 TRAINING = os.environ.get("COURSE_TRAINING", "full" if torch.cuda.is_available() else "short")
 
 if TRAINING not in ("full", "short"):
     raise ValueError(f'TRAINING is "full" or "short", not "{TRAINING}"')
 TRAIN_IMAGES, EPOCHS = FULL if TRAINING == "full" else SHORT
-print(f"{TRAINING} training: {EPOCHS} epochs on {TRAIN_IMAGES:,} images", "(fast run)" * FAST_RUN)
+PRECISION = os.environ.get("COURSE_PRECISION", "32-true")
+print(f"{TRAINING} training, {PRECISION}: {EPOCHS} epochs on {TRAIN_IMAGES:,} images")
 
 # %% [markdown]
 # **The data.** torchvision fetches MNIST from its mirrors and verifies the checksums; a copy
@@ -2954,6 +2956,7 @@ def train_model(
         accelerator="auto",
         devices=1,
         max_epochs=epochs,
+        precision=PRECISION,
         deterministic="warn",
         logger=logger,
         callbacks=[keep_best, pl.callbacks.TQDMProgressBar(refresh_rate=20)],
@@ -3014,11 +3017,18 @@ show(
 
 # %%
 rows = "".join(
-    f"<tr><td>{name}</td><td>{result['parameters']:,}</td><td>{EPOCHS}</td>"
-    f"<td>{TRAIN_IMAGES:,}</td><td>{100 * result['test accuracy']:.2f} %</td></tr>"
+    f"<tr><td>{name}</td><td>{result['parameters']:,}</td><td>{TRAIN_IMAGES:,}</td><td>{EPOCHS}</td>"
+    f"<td>{PRECISION}</td><td>{100 * result['test accuracy']:.2f} %</td></tr>"
     for name, result in results.items()
 )
-heads = ("network", "parameters", "epochs", "training images", "accuracy on turned digits")
+heads = (
+    "network",
+    "parameters",
+    "training images",
+    "epochs",
+    "precision",
+    "accuracy on turned digits",
+)
 header = "".join(f"<th>{head}</th>" for head in heads)
 display(HTML(f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"))
 
@@ -3035,7 +3045,7 @@ display(HTML(f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></tab
 
 # %% tags=["cover"]
 ANGLES = torch.arange(0, 360, 45)
-digit = data.upright[0 if FAST_RUN else 18]  # a test digit without symmetry
+digit = data.upright[18]  # a test digit without symmetry
 turned_digits = normalize(rotate_each(digit.repeat(len(ANGLES), 1, 1), ANGLES))
 
 fig, axes = plt.subplots(1, 8, figsize=(10, 1.9))

@@ -204,7 +204,7 @@ class Given:
         apart = _apart(got, expected).abs()
         if apart.max() > 1e-4:
             worst = apart.flatten().argmax()
-            pair = (math.degrees(t.flatten()[worst]) for t in (expected, got))
+            pair = (math.degrees(t.flatten()[worst]) % 360 for t in (expected, got))
             text = "{}: expected {:.1f}°, got {:.1f}°.".format(what, *pair)
             distance = lambda a, b: _apart(a, b).abs().max().item()  # noqa: E731
             raise PropertyFailed(text + _likely(_recognized(got, mistakes, distance)))
@@ -220,10 +220,10 @@ class Given:
             )
 
     def varies(self, what: str, got: object) -> None:
-        """Fail if the images of a batch [B, ...] all give the same result."""
+        """Fail if the parts of a result [N, ...] are all the same."""
         got = self.tensor(what, got)
         if got.std(dim=0).max() < 1e-6:
-            raise PropertyFailed(f"{what}: it does not depend on the image.")
+            raise PropertyFailed(f"{what}: expected {len(got)} different ones, all are the same.")
 
     def learns(self, what: str, result: Tensor, weight: Tensor) -> None:
         """Fail unless every weight gets a gradient from the result."""
@@ -298,6 +298,11 @@ def _recognized(
 
 def _compared(got: Tensor, expected: Tensor, difference: float) -> str:
     if got.numel() <= 9:
-        pair = [[round(value, 4) for value in t.flatten().tolist()] for t in (expected, got)]
+        pair = [_numbers(t) for t in (expected, got)]
         return f"expected {pair[0]}, got {pair[1]}."
     return f"values differ from what is expected by up to {difference:.3g}."
+
+
+def _numbers(values: Tensor) -> object:
+    """Return a small tensor as nested lists of short numbers, without negative zeros."""
+    return ((values * 1e4).round() / 1e4 + 0.0).tolist()

@@ -72,7 +72,7 @@ class Judge:
         self.lesson = _load(lesson)
         self.exercise = self.lesson.exercise(exercise)
         self.notebook = notebook
-        self.cells = tuple(notebook.get("In", ()))
+        self.cells = tuple(map(reference.without_magic, notebook.get("In", ())))
         self.seed = int(os.environ.get(SEED_VARIABLE, "0")) if seed is None else seed
         self.properties: list[Property] = []
 
@@ -175,13 +175,15 @@ class Judge:
         except PropertyFailed as failure:
             return str(failure)
         except (Exception, SystemExit) as error:
-            return f"stopped with {type(error).__name__}: {_first_line(error)}"
+            return _first_line(error)
         return None
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else ""
+    name, lines = type(error).__name__, str(error).strip().splitlines()
+    if name == "ExerciseToDo":  # the lesson's own words for a block that was left open
+        return lines[0]
+    return f"stopped with {name}: {lines[0]}" if lines else f"stopped with {name}"
 
 
 @contextlib.contextmanager

@@ -37,6 +37,14 @@ def _bound(node: ast.stmt) -> set[str]:
     return names
 
 
+def without_magic(source: str) -> str:
+    """Return the body of a cell that IPython has turned into a call of a magic such as %%time."""
+    if source.startswith("get_ipython().run_cell_magic("):
+        with contextlib.suppress(SyntaxError, ValueError, TypeError, AttributeError, IndexError):
+            return str(ast.literal_eval(ast.parse(source).body[0].value.args[2]))
+    return source
+
+
 @functools.lru_cache(maxsize=1024)
 def _statements(source: str) -> list[ast.stmt]:
     """Return the statements of a cell, none if it is not valid Python."""
