@@ -20,6 +20,7 @@ from autograder.lesson import Cell, Lesson
 LINKS_START = "<!-- links:start -->"
 LINKS_END = "<!-- links:end -->"
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+HIDE_TAG = "hide-input"
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -180,6 +181,9 @@ def new_notebook(cells: Sequence[Cell], ids: Sequence[str]) -> NotebookNode:
         one = make(cell.source, id=id)
         if cell.tags:
             one.metadata["tags"] = list(cell.tags)
+        if HIDE_TAG in cell.tags:
+            # JupyterLab's and Colab's own ways to fold the code away.
+            one.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
         made.append(one)
     metadata = nbformat.from_dict(NOTEBOOK_METADATA)
     return nbformat.v4.new_notebook(cells=made, metadata=metadata, nbformat_minor=5)

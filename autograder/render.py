@@ -101,8 +101,9 @@ def update_text(course: Course, lesson: Lesson, training: str) -> bool:
     if [cell.source for cell in new_code] != [cell.source for cell in old_code]:
         return False
     for cell, run in zip(new_code, old_code, strict=True):
-        cell.outputs, cell.metadata = run.outputs, run.metadata
-        cell.execution_count = run.execution_count
+        cell.outputs, cell.execution_count = run.outputs, run.execution_count
+        if "mystnb" in run.metadata:
+            cell.metadata["mystnb"] = run.metadata["mystnb"]
     _write(course, lesson, notebook, training)
     return True
 

@@ -43,7 +43,7 @@
 # Then run the cell, and run the check below it.
 #
 # **The checks** test one property at a time. When one fails it tells you what was expected, what
-# came out, and what usually causes it. Under most exercises there are folded hints too.
+# came out, and what usually causes it. Under each exercise there are folded hints too.
 #
 # **Grading.** The exercises give {{exercise_points}} points automatically: the visible checks,
 # and hidden tests of the same properties on other inputs. The {{n_questions}} written questions

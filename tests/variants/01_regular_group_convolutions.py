@@ -72,7 +72,7 @@ product = one.angle() % (2 * math.pi)
     Variant(
         "product: numpy",
         "np.mod is the same remainder",
-        {PRODUCT: "product = torch.as_tensor(np.mod(np.add(h, h_prime), np.float32(2 * np.pi)))"},
+        {PRODUCT: "product = torch.as_tensor(np.mod(h.numpy() + h_prime.numpy(), 2 * np.pi))"},
     ),
     Variant(
         "product: floor",
