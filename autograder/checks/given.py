@@ -13,7 +13,14 @@ from autograder.checks import oracle
 
 
 class PropertyFailed(Exception):
-    """A property does not hold; the message says what was expected, what came, and why maybe."""
+    """A property does not hold; the message says what was expected, what came, and why maybe.
+
+    `tensors` are what came and what was expected, if a picture of them may help.
+    """
+
+    def __init__(self, message: str, tensors: tuple[Tensor, Tensor] | None = None) -> None:
+        super().__init__(message)
+        self.tensors = tensors
 
 
 class Given:
@@ -157,7 +164,8 @@ class Given:
         if difference > tolerance * max(1.0, expected.abs().max().item()):
             raise PropertyFailed(
                 f"{what}: {_compared(got, expected, difference)}"
-                + _likely(_recognized(got, mistakes, _difference))
+                + _likely(_recognized(got, mistakes, _difference)),
+                tensors=(got, expected),
             )
 
     def close_to_one(

@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 from types import FunctionType, ModuleType, SimpleNamespace
 
 import torch
+from IPython import get_ipython
 
-from autograder.checks import private, reference
+from autograder.checks import pictures, private, reference
 from autograder.checks.given import Given, PropertyFailed
 from autograder.course import Course
 from autograder.errors import CourseError
@@ -122,6 +123,8 @@ class Judge:
                 print(f"{mark} {item.name} ({0 if failure else points:g} of {points:g})")
                 if failure:
                     print(f"    {failure}")
+                    if failure.tensors and get_ipython() is not None:
+                        pictures.show(*failure.tensors)
         return round(earned, 6)  # shares may add up to a little more than the whole
 
     def with_private(self) -> list[Property]:
@@ -133,7 +136,7 @@ class Judge:
         share = self.exercise.points / sum(item.points for item in items)
         return [replace(item, points=item.points * share) for item in items]
 
-    def try_property(self, item: Property) -> str | None:
+    def try_property(self, item: Property) -> PropertyFailed | None:
         """Return None if the property holds in one of the surroundings, else what went wrong."""
         failures = []
         for names in (lambda: self.notebook, *self.substitutions):
@@ -164,7 +167,7 @@ class Judge:
             found.append(functools.cache(build))
         return found
 
-    def run(self, item: Property, names: Callable[[], dict]) -> str | None:
+    def run(self, item: Property, names: Callable[[], dict]) -> PropertyFailed | None:
         """Run one property; return None if it holds, else what went wrong."""
         # Every property has inputs of its own that do not depend on which others run.
         seed = zlib.crc32(f"{self.seed}/{self.exercise.id}/{item.name}".encode())
@@ -173,9 +176,9 @@ class Judge:
                 torch.manual_seed(seed)
                 item.test(_Names(**names()), Given(seed))
         except PropertyFailed as failure:
-            return str(failure)
+            return failure
         except (Exception, SystemExit) as error:
-            return _first_line(error)
+            return PropertyFailed(_first_line(error))
         return None
 
 

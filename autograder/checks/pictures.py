@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import math
 
-import matplotlib.pyplot as plt
+from IPython.display import Image, display
 from matplotlib.figure import Figure
 from torch import Tensor
 
 SHOWN = 6  # slices side by side
+
+
+def show(got: Tensor, expected: Tensor) -> None:
+    """Display the picture of `compare` in a notebook, if there is one."""
+    figure = compare(got, expected)
+    if figure is not None:
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=110, facecolor="white")
+        alt = "In the upper row what your code gave, in the lower row what was expected."
+        display(Image(file.getvalue(), alt=alt))
 
 
 def compare(got: Tensor, expected: Tensor) -> Figure | None:
@@ -32,7 +43,9 @@ def _most_different(got: Tensor, expected: Tensor) -> list[int]:
 
 
 def _panels(columns: int, title: str):
-    figure, axes = plt.subplots(2, columns, figsize=(1.7 * columns + 0.6, 4), squeeze=False)
+    # Not pyplot, whose state belongs to the student.
+    figure = Figure(figsize=(1.7 * columns + 0.6, 4))
+    axes = figure.subplots(2, columns, squeeze=False)
     figure.suptitle(title)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
@@ -48,7 +61,7 @@ def _grids(got: Tensor, expected: Tensor) -> Figure:
         axes[0, column].set_title(f"element {index}")
         for row, grid in enumerate((got, expected)):
             axis = axes[row, column]
-            down, along = grid[:, index].flatten(1)
+            down, along = grid[:, index].flatten(1).numpy()
             axis.scatter(along, down, s=8, color="#0040b3")
             axis.scatter(along[0], down[0], s=60, color="#cc5f00")
             axis.set(xlim=(-1.6, 1.6), ylim=(1.6, -1.6), aspect="equal")
@@ -63,6 +76,6 @@ def _images(got: Tensor, expected: Tensor) -> Figure:
     for column, index in enumerate(chosen):
         axes[0, column].set_title(f"slice {index}")
         for row, images in enumerate((got, expected)):
-            axes[row, column].imshow(images[index], cmap="viridis", vmin=low, vmax=high)
+            axes[row, column].imshow(images[index].numpy(), cmap="viridis", vmin=low, vmax=high)
     figure.tight_layout()
     return figure

@@ -780,6 +780,16 @@ return torch.stack(turned, dim=1)
 
 LIFTING_FOLDS = [
     Variant(
+        "lifting fold: einops",
+        "rearrange merges two axes",
+        {
+            LIFT_FOLD: """
+from einops import rearrange
+weight = rearrange(self.weight, "o i x y -> (o i) x y")
+"""
+        },
+    ),
+    Variant(
         "lifting fold: flatten",
         "merges two axes",
         {LIFT_FOLD: "weight = self.weight.flatten(0, 1)"},
@@ -966,6 +976,16 @@ return torch.stack(bank)
 ]
 
 LIFTING_LAYERS = [
+    Variant(
+        "lifting layer: einops, imported in a cell of its own",
+        "rearrange merges two axes",
+        {
+            LIFT_KERNELS: (
+                'conv_kernels = rearrange(self.kernel.sample(), "o h i x y -> (o h) i x y")'
+            )
+        },
+        before={"lifting-convolution": "from einops import rearrange"},
+    ),
     Variant(
         "lifting layer: flatten",
         "merges two axes",
