@@ -1395,7 +1395,8 @@ def _(lesson, given):
         right, forward = (given.turned_grids(4, size, sense) for sense in (-1, 1))
         scrambled = right.transpose(0, 1).reshape(right.shape)
         mistakes = {"view or reshape after stacking scrambles the grids": scrambled}
-        given.close_to_one("the grids", _lifting_grids(lesson, 4, size), (right, forward), mistakes)
+        what, got = f"the grids for C₄, {size} × {size}", _lifting_grids(lesson, 4, size)
+        given.close_to_one(what, got, (right, forward), mistakes)
 
 
 # Quarter turns made with rot90 are right for C₄, but the exercise asks for every group element.
@@ -1412,7 +1413,8 @@ def _(lesson, given):
     mistakes = {
         "your grids turn the wrong way, L_h uses the inverse of h": given.turned_grids(4, 5, 1)
     }
-    given.close("the grids", _lifting_grids(lesson, 4, 5), given.turned_grids(4, 5, -1), mistakes)
+    got, right = _lifting_grids(lesson, 4, 5), given.turned_grids(4, 5, -1)
+    given.close("the grids for C₄, 5 × 5", got, right, mistakes)
 
 
 judge.score()
@@ -1527,7 +1529,8 @@ def _(lesson, given):
         mixed = weight.transpose(0, 1).reshape(weight.shape)
         mistakes = {"output and input channels are mixed up: outputs are outermost": mixed}
         kernels = given.kernels(kernel.sample(), outputs, order, inputs, size, size)
-        given.close("k_e", kernels[:, 0], weight, mistakes)
+        what = f"k_e for C_{order}, {inputs} → {outputs} channels, {size} × {size}"
+        given.close(what, kernels[:, 0], weight, mistakes)
 
 
 # Quarter turns only: kernels made with rot90 are as right as interpolated ones.
@@ -1540,7 +1543,8 @@ def _(lesson, given):
         given.varies("the kernels of several channels", kernels.flatten(0, 2))
         right, clockwise = (given.oracle.lifting_kernels(kernels[:, 0], s) for s in (1, -1))
         mistakes = {"your kernels turn the wrong way, L_h turns counter-clockwise": clockwise}
-        given.close("the kernels k_h", kernels, right, mistakes)
+        what = f"k_h for C₄, {inputs} → {outputs} channels, {size} × {size}"
+        given.close(what, kernels, right, mistakes)
 
 
 @judge.property("every weight has an influence and learns", points=0.5)
@@ -1769,7 +1773,8 @@ def _(lesson, given):
     for batch, height, width, order in ((2, 9, 7, 4), (1, 5, 10, 4), (1, 8, 8, 6)):
         result = _lifting_layer(lesson, order, 3)(given.noise(batch, 3, height, width))
         result = given.middle(result, height - 2, width - 2)
-        given.shape("lift(x)", result, (batch, 2, order, height - 2, width - 2))
+        what = f"lift(x) for C_{order}, x of shape {[batch, 3, height, width]}, kernels 3 × 3"
+        given.shape(what, result, (batch, 2, order, height - 2, width - 2))
 
 
 @judge.property("the padding is used", points=0.5)
@@ -1790,7 +1795,8 @@ def _(lesson, given):
             right.transpose(1, 2).reshape(right.shape)
         ),
     }
-    given.close("lift(x)", given.middle(layer(x), 5, 5), right, mistakes)
+    what = "lift(x) for C₄, kernels 5 × 5, x of shape [2, 3, 9, 9]"
+    given.close(what, given.middle(layer(x), 5, 5), right, mistakes)
     given.learns("lift(x)", layer(x), layer.kernel.weight)
 
 
@@ -2054,7 +2060,8 @@ def _slices(lesson, order):
 def _(lesson, given):
     for size in (3, 5):
         alternatives = (_positions(given, 4, size, sense) for sense in (-1, 1))
-        given.close_to_one("the positions", _group_grids(lesson, 4, size)[:2], alternatives)
+        what, got = f"the positions for C₄, {size} × {size}", _group_grids(lesson, 4, size)[:2]
+        given.close_to_one(what, got, alternatives)
 
 
 # Quarter turns made with rot90 are right for C₄, but the exercise asks for every group element.
@@ -2062,14 +2069,16 @@ def _(lesson, given):
 def _(lesson, given):
     for order, size in ((6, 3), (8, 5)):
         alternatives = (_positions(given, order, size, sense) for sense in (-1, 1))
-        given.close_to_one(f"C_{order}", _group_grids(lesson, order, size)[:2], alternatives)
+        got = _group_grids(lesson, order, size)[:2]
+        given.close_to_one(f"the positions for C_{order}", got, alternatives)
 
 
 @judge.property("the positions are turned by the inverse, h⁻¹x", points=0.5)
 def _(lesson, given):
     right, forward = (_positions(given, 4, 5, sense) for sense in (-1, 1))
     mistakes = {"your grids turn the wrong way, L_h uses the inverse of h": forward}
-    given.close("the positions", _group_grids(lesson, 4, 5)[:2], right, mistakes)
+    got = _group_grids(lesson, 4, 5)[:2]
+    given.close("the positions for C₄, 5 × 5", got, right, mistakes)
 
 
 # With h along the first axis and h̃ along the second. Both orders of h⁻¹h̃ give an equivariant layer.
@@ -2223,7 +2232,8 @@ def _(lesson, given):
         backwards = weight[:, :, [-slice % order for slice in range(order)]]
         mixed = weight.transpose(0, 1).reshape(weight.shape)
         mistakes = {"output and input channels are mixed up: outputs are outermost": mixed}
-        given.close_to_one("k_e", kernels[:, 0], (weight, backwards), mistakes)
+        what = f"k_e for C_{order}, {inputs} → {outputs} channels, {size} × {size}"
+        given.close_to_one(what, kernels[:, 0], (weight, backwards), mistakes)
 
 
 # Quarter turns only: kernels made with rot90 and roll are as right as interpolated ones.
@@ -2247,7 +2257,8 @@ def _(lesson, given):
                 [given.turned(identity, h).roll(-h, dims=2) for h in range(4)], dim=1
             ),
         }
-        given.close("the kernels k_h", kernels, right, mistakes)
+        what = f"k_h for C₄, {inputs} → {outputs} channels, {size} × {size}"
+        given.close(what, kernels, right, mistakes)
 
 
 @judge.property("every weight is a parameter, has an influence and learns", points=0.5)
@@ -2428,7 +2439,8 @@ def _(lesson, given):
     for batch, height, width, order in ((2, 9, 7, 4), (1, 5, 10, 4), (1, 8, 8, 6)):
         result = _group_layer(lesson, order, 3)(given.noise(batch, 3, order, height, width))
         result = given.middle(result, height - 2, width - 2)
-        given.shape("conv(x)", result, (batch, 2, order, height - 2, width - 2))
+        what = f"conv(x) for C_{order}, x of shape {[batch, 3, order, height, width]}"
+        given.shape(what, result, (batch, 2, order, height - 2, width - 2))
 
 
 @judge.property("the padding is used", points=0.5)
@@ -2446,7 +2458,8 @@ def _(lesson, given):
     swapped = x.transpose(1, 2).reshape(x.shape)
     wrong = given.oracle.group(swapped, weight)[0]
     mistakes = {"the input is folded in another order than the kernels": wrong}
-    given.close_to_one("conv(x)", given.middle(layer(x), 5, 5), right, mistakes)
+    what = "conv(x) for C₄, kernels 5 × 5, x of shape [2, 3, 4, 9, 9]"
+    given.close_to_one(what, given.middle(layer(x), 5, 5), right, mistakes)
     given.learns("conv(x)", layer(x), layer.kernel.weight)
 
 

@@ -71,4 +71,4 @@ def test_the_private_test_rejects_a_wrong_product(
     )
     judge = Judge(lesson.stem, "product", wrong, seed=3)
     judge.property(item.name, points=2)(item.test)
-    assert "expected" in judge.run(judge.properties[0], lambda: wrong)
+    assert "expected" in str(judge.run(judge.properties[0], lambda: wrong))

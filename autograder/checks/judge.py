@@ -12,6 +12,7 @@ import contextlib
 import functools
 import io
 import os
+import textwrap
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -122,7 +123,7 @@ class Judge:
                 points = round(item.points, 2)
                 print(f"{mark} {item.name} ({0 if failure else points:g} of {points:g})")
                 if failure:
-                    print(f"    {failure}")
+                    print(textwrap.indent(textwrap.fill(str(failure), 92), "    "))
                     if failure.tensors and get_ipython() is not None:
                         pictures.show(*failure.tensors)
         return round(earned, 6)  # shares may add up to a little more than the whole
