@@ -1831,8 +1831,8 @@ judge.score()
 # long as both use the same order.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point: the convolution sums over space and input channels only; output channels are independent.
-# 1 point: the group element labels different kernels (a parameter, not an integration variable), so (o, h) can be
+# - 1 point: the convolution sums over space and input channels only; output channels are independent.
+# - 1 point: the group element labels different kernels (a parameter, not an integration variable), so (o, h) can be
 # one index; the order must be the same in folding and unfolding (this remark is not required).
 # === END MARK SCHEME ===
 
@@ -2510,8 +2510,8 @@ judge.score()
 # layer would no longer be equivariant.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point: the input's group axis is summed over (the integral over H), and conv2d sums over input channels.
-# 1 point: input and kernel must use the same order, otherwise poses are mismatched and equivariance is lost
+# - 1 point: the input's group axis is summed over (the integral over H), and conv2d sums over input channels.
+# - 1 point: input and kernel must use the same order, otherwise poses are mismatched and equivariance is lost
 # silently.
 # === END MARK SCHEME ===
 
@@ -3082,8 +3082,8 @@ show(fig, "The same handwritten digit eight times, turned counter-clockwise in s
 # angle: a stroke that responds strongly at 0° may vanish at 90°.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point: expectation with a reason: convolution is not equivariant to rotations, kernels are tied to an orientation.
-# 1 point: observation: the responses change with the angle (different strokes respond), they are not turned copies.
+# - 1 point: expectation with a reason: convolution is not equivariant to rotations, kernels are tied to an orientation.
+# - 1 point: observation: the responses change with the angle (different strokes respond), they are not turned copies.
 # === END MARK SCHEME ===
 
 # %% [markdown]
@@ -3134,8 +3134,8 @@ show(fig, "A feature map of the CNN for the eight angles: different strokes resp
 # are turned copies of each other again between 45° and 135°, which are 90° apart.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point: at 90° each slice is turned and shifted by one group element, exactly.
-# 1 point: at 45° this does not hold (45° is not in C₄); responses resemble it only approximately.
+# - 1 point: at 90° each slice is turned and shifted by one group element, exactly.
+# - 1 point: at 45° this does not hold (45° is not in C₄); responses resemble it only approximately.
 # === END MARK SCHEME ===
 
 # %% tags=["cover"]
@@ -3196,8 +3196,8 @@ for name, values in projected.items():
 # elsewhere, and its accuracy over all angles is low, however well it does on upright digits.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point: the features change strongly with the angle.
-# 1 point: the classifier has seen upright features only, so it fails at most angles: low accuracy on turned digits.
+# - 1 point: the features change strongly with the angle.
+# - 1 point: the classifier has seen upright features only, so it fails at most angles: low accuracy on turned digits.
 # === END MARK SCHEME ===
 
 # %% [markdown] exercise="q-gcnn-projected" title="The GCNN's projected features" minutes=4
@@ -3210,8 +3210,8 @@ for name, values in projected.items():
 # angles is much higher than the CNN's, but below that on upright digits.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point: (nearly) identical at multiples of 90°: predictions there equal the upright one.
-# 1 point: small changes between them explain a high, but not perfect accuracy over all angles.
+# - 1 point: (nearly) identical at multiples of 90°: predictions there equal the upright one.
+# - 1 point: small changes between them explain a high, but not perfect accuracy over all angles.
 # === END MARK SCHEME ===
 
 # %% [markdown] exercise="q-angles" title="45° and 90°" minutes=4
@@ -3224,8 +3224,8 @@ for name, values in projected.items():
 # 45°: the turned image must be interpolated, and it loses some of its detail.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point: 90° is in the group, 45° is not, and equivariance holds for elements of the group only.
-# 1 point: the pixel grid / interpolation: quarter turns are exact on the grid, 45° is not.
+# - 1 point: 90° is in the group, 45° is not, and equivariance holds for elements of the group only.
+# - 1 point: the pixel grid / interpolation: quarter turns are exact on the grid, 45° is not.
 # === END MARK SCHEME ===
 
 # %% [markdown] exercise="q-improve" title="Generalising better" minutes=5
@@ -3242,7 +3242,7 @@ for name, values in projected.items():
 #   better normalisation and learning-rate schedules.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point for each sensible way with its cost; at most 2.
+# - 1 point for each sensible way with its cost; at most 2.
 # === END MARK SCHEME ===
 
 # %% [markdown]
@@ -3267,8 +3267,8 @@ for name, values in projected.items():
 # for space the kernels need a third dimension.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point: a sensible group with data for which it is a symmetry.
-# 1 point: what carries over or what must change (determinant for scale, infinite groups, one-dimensional grid over H).
+# - 1 point: a sensible group with data for which it is a symmetry.
+# - 1 point: what carries over or what must change (determinant for scale, infinite groups, one-dimensional grid over H).
 # === END MARK SCHEME ===
 
 # %% [markdown] exercise="q-continuous" title="Interpolation" minutes=5
@@ -3284,8 +3284,8 @@ for name, values in projected.items():
 # interpolation, for any group and any resolution; only the sampling on the pixel grid remains.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point: artefacts: smoothing / loss of energy / corners lost, so that poses differ.
-# 1 point: a continuous kernel is evaluated exactly at the transformed coordinates, no interpolation of weights.
+# - 1 point: artefacts: smoothing / loss of energy / corners lost, so that poses differ.
+# - 1 point: a continuous kernel is evaluated exactly at the transformed coordinates, no interpolation of weights.
 # === END MARK SCHEME ===
 
 # %% [markdown] exercise="q-dimensions" title="H with more than one dimension" minutes=5
@@ -3300,8 +3300,8 @@ for name, values in projected.items():
 # $h^{-1}\tilde h$ is again an element, so the group axis is only permuted.
 #
 # === BEGIN MARK SCHEME ===
-# 1 point: more axes in the grid and weights; interpolation in more dimensions (or a permutation of the group axis).
-# 1 point: cost grows with |H₁|·|H₂|, or the folding into channels stays the same, or another right consequence.
+# - 1 point: more axes in the grid and weights; interpolation in more dimensions (or a permutation of the group axis).
+# - 1 point: cost grows with |H₁|·|H₂|, or the folding into channels stays the same, or another right consequence.
 # === END MARK SCHEME ===
 
 # %% [markdown]
