@@ -3252,6 +3252,8 @@ for name, values in projected.items():
 # construction. The parts you wrote do not mention quarter turns anywhere: they ask the group for its elements,
 # products and inverses. Exchange the group, and the layers follow.
 #
+# ### 4.1 Where to go next
+#
 # Three questions lead on from here.
 
 # %% [markdown] exercise="q-groups" title="Other groups" minutes=5
