@@ -92,15 +92,17 @@
 # position *and* pose:
 #
 # $$ (k \star_\text{lift} f)(x, h) = \int_{\mathbb{R}^2} k_h(\tilde x - x)\, f(\tilde x)\,
-#    \mathrm{d}\tilde x , \qquad k_h = \frac{1}{|h|}\, \mathcal{L}_h[k],
-#    \quad \mathcal{L}_h[k](x) = k(h^{-1} x) . $$
+#    \mathrm{d}\tilde x , $$
+#
+# $$ k_h = \frac{1}{|h|}\, \mathcal{L}_h[k], \qquad \mathcal{L}_h[k](x) = k(h^{-1} x) . $$
 #
 # **Group convolution.** From then on features live on $G$, and so do the kernels; the integral
 # runs over positions and poses:
 #
 # $$ (k \star_\text{group} f)(x, h) = \int_{\mathbb{R}^2}\!\int_H k_h(\tilde x - x, \tilde h)\,
-#    f(\tilde x, \tilde h)\, \mathrm{d}\tilde h\, \mathrm{d}\tilde x , \qquad
-#    k_h(x, \tilde h) = \frac{1}{|h|}\, k(h^{-1} x,\, h^{-1}\tilde h) . $$
+#    f(\tilde x, \tilde h)\, \mathrm{d}\tilde h\, \mathrm{d}\tilde x , $$
+#
+# $$ k_h(x, \tilde h) = \frac{1}{|h|}\, k(h^{-1} x,\, h^{-1}\tilde h) . $$
 #
 # **Projection.** At the end, average (or take the maximum) over $H$. What remains does not
 # depend on the pose.
@@ -111,14 +113,14 @@
 # | in the formula | in the code | shape |
 # |---|---|---|
 # | $H$, its order $\lvert H\rvert$ | `group`, `group.order` | |
-# | elements $h$ | `group.elements()` | `[|H|]` |
+# | elements $h$ | `group.elements()` | `[\|H\|]` |
 # | $h \cdot h'$, $h^{-1}$ | `group.product(h, h_prime)`, `group.inverse(h)` | |
 # | $h x$ for $x \in \mathbb{R}^2$ | `group.left_action_on_R2(h, x)` | `[2, …]` |
 # | $\lvert h\rvert$ | `group.determinant(h)` | |
 # | kernel $k$ before lifting | `weight` | `[C_out, C_in, k, k]` |
-# | kernels $k_h$ | `kernel.sample()` | `[C_out, |H|, C_in, k, k]` |
+# | kernels $k_h$ | `kernel.sample()` | `[C_out, \|H\|, C_in, k, k]` |
 # | image, feature map $f$ | `x` | `[B, C_in, X, Y]` |
-# | lifted feature map | `x` | `[B, C, |H|, X, Y]` |
+# | lifted feature map | `x` | `[B, C, \|H\|, X, Y]` |
 
 # %% [markdown]
 # ### 0.3 Setup
