@@ -165,7 +165,7 @@ def test_a_strange_file_in_source_stops_the_build(built_course):
 
 def test_check_accepts_a_fresh_course_and_names_each_stale_file(built_course, monkeypatch, capsys):
     monkeypatch.chdir(built_course.root)
-    render(built_course, Lesson.load(built_course.lesson_path(TINY)), "fast")
+    render(built_course, Lesson.load(built_course.lesson_path(TINY)), "full")
     args = argparse.Namespace(check=True)
     assert build_module.run(args) == 0
     assert "fresh" in capsys.readouterr().out
@@ -191,7 +191,7 @@ def test_check_accepts_a_fresh_course_and_names_each_stale_file(built_course, mo
 def test_check_notices_stale_solutions(built_course):
     command = f"run: python -m autograder render {TINY}"
     assert find_stale(built_course) == [f"solutions/{TINY}.ipynb is missing; {command}"]
-    path = render(built_course, Lesson.load(built_course.lesson_path(TINY)), "fast")
+    path = render(built_course, Lesson.load(built_course.lesson_path(TINY)), "full")
     assert find_stale(built_course) == []
     stale = [f"solutions/{TINY}.ipynb is out of date; {command}"]
     fresh = json.loads(path.read_text(encoding="utf-8"))
