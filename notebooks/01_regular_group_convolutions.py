@@ -3207,9 +3207,10 @@ for name, values in projected.items():
 
 # %% [markdown] id="q-gcnn-projected" grade="answer" points=2 exercise="q-gcnn-projected"
 # At 0°, 90°, 180° and 270° they are the same up to rounding: the network is invariant to quarter turns, so a digit that is
-# read correctly upright is read correctly at all four. At the angles between they differ a little, by
-# much less than the CNN's. Most digits keep their class there, some do not. So the accuracy over all
-# angles is much higher than the CNN's, but below that on upright digits.
+# read correctly upright is read correctly at all four. At the angles between they do change, but less
+# than most of the CNN's, and in the same way for all of them: 45°, 135°, 225° and 315° give the same
+# features. Most digits keep their class there, some do not. So the accuracy over all angles is much
+# higher than the CNN's, but below that on upright digits.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: (nearly) identical at multiples of 90°: predictions there equal the upright one.
