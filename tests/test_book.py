@@ -44,7 +44,7 @@ def course(tmp_path):
             ),
         ],
     )
-    nbformat.write(notebook, tmp_path / "solutions" / "00_tiny.ipynb")
+    nbformat.write(notebook, tmp_path / "solutions" / "01_regular_group_convolutions.ipynb")
     return Course(tmp_path)
 
 
@@ -84,11 +84,11 @@ def test_tiny_book(course, tmp_path, capfd):
     output = tmp_path / "out" / "book"
     first = book.build_book(course.solutions, output)
     assert first == output / "index.html"
-    lesson = (output / "00_tiny.html").read_text(encoding="utf-8")
+    lesson = (output / "01_regular_group_convolutions.html").read_text(encoding="utf-8")
     assert 'alt="One grey pixel"' in lesson
     pages = {path.name: path.read_text(encoding="utf-8") for path in output.glob("*.html")}
     assert {"contributing.html", "style-guide.html", "instructors.html"} <= set(pages)
-    assert 'href="00_tiny.html"' in pages["index.html"]
+    assert 'href="01_regular_group_convolutions.html"' in pages["index.html"]
     assert 'href="style-guide.html"' in pages["contributing.html"]
     # Nothing that a page needs comes from elsewhere, the formulas' program and fonts included.
     for page in pages.values():

@@ -130,7 +130,7 @@ def test_wrong_usage(arguments, capsys):
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_forwards(tmp_path):
     result = subprocess.run(
-        ["make", "--dry-run", *tasks.JOBS, "PYTHON=python3.99"],
+        ["make", "--no-print-directory", "--dry-run", *tasks.JOBS, "PYTHON=python3.99"],
         cwd=tasks.ROOT,
         env={**os.environ, "MAKEFLAGS": ""},
         capture_output=True,
