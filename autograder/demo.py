@@ -160,5 +160,5 @@ def next_steps(demo: Course, stem: str) -> list[str]:
         "Look next at:",
         f"  {demo.root / 'grades.csv'}",
         f"  {feedback_page(demo, stem, 'one-mistake')}",
-        f"  cd {demo.root} && nbgrader formgrader     to mark the written answers in a browser",
+        f"  cd {demo.root} && jupyter lab     then Nbgrader, Formgrader: mark the written answers",
     ]

@@ -29,7 +29,7 @@ def test_demo(
     assert sorted(path for path in outside if path.is_file()) == before
     out = capsys.readouterr().out
     assert "7 of 8 submissions graded" in out
-    for line in ("grades.csv", "feedback", "nbgrader formgrader"):
+    for line in ("grades.csv", "feedback", "Formgrader"):
         assert line in out
     with (folder / "grades.csv").open(encoding="utf-8", newline="") as file:
         totals = {row["student"]: row["auto_total"] for row in csv.DictReader(file)}
