@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run the lesson even if its code, and so its results, have not changed",
     )
     parser.add_argument(
+        "--keep-results",
+        action="store_true",
+        help="take over changed code without running it, if the changed cells show nothing; only "
+        "for changes that cannot change a result",
+    )
+    parser.add_argument(
         "--training",
         choices=TRAININGS,
         default="full",
@@ -71,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         for lesson in lessons:
             task = progress.add_task(lesson.stem, total=len(lesson.cells))
-            if args.force or not update_text(course, lesson, args.training):
+            kept = not args.force and update_text(course, lesson, args.training, args.keep_results)
+            if not kept:
                 advance = functools.partial(progress.advance, task)
                 render(course, lesson, args.training, on_cell=advance)
             progress.update(task, completed=len(lesson.cells))
@@ -81,10 +88,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def update_text(course: Course, lesson: Lesson, training: str) -> bool:
+def update_text(course: Course, lesson: Lesson, training: str, keep_results: bool = False) -> bool:
     """Take over new text into a rendered notebook whose code has not changed; say if that was so.
 
     Results come from the code alone, so a lesson need not be trained again for a better sentence.
+    With `keep_results` the author vouches that changed code gives the same results; the notebook's
+    metadata says so until it is run again. Raises CourseError if a changed cell has outputs.
     """
     path = course.solutions_notebook(lesson.stem)
     notebook = solution_notebook(lesson)
@@ -98,8 +107,16 @@ def update_text(course: Course, lesson: Lesson, training: str) -> bool:
     new_code, old_code = (
         [cell for cell in one.cells if cell.cell_type == "code"] for one in (notebook, old)
     )
-    if [cell.source for cell in new_code] != [cell.source for cell in old_code]:
+    changed = [
+        new for new, run in zip(new_code, old_code, strict=False) if new.source != run.source
+    ]
+    if len(new_code) != len(old_code) or (changed and not keep_results):
         return False
+    shown = {run.id for run in old_code if run.outputs}
+    if any(cell.id in shown for cell in changed):
+        raise CourseError(f"{path.name}: a changed cell shows something; render it with --force")
+    if changed or known.get("kept_results"):
+        notebook.metadata["course"] = {"kept_results": True}
     for cell, run in zip(new_code, old_code, strict=True):
         cell.outputs, cell.execution_count = run.outputs, run.execution_count
         if "mystnb" in run.metadata:
@@ -201,7 +218,8 @@ def find_stale_solutions(course: Course) -> list[str]:
 
 
 def _write(course: Course, lesson: Lesson, notebook: NotebookNode, training: str) -> Path:
-    notebook.metadata["course"] = {"lesson_sha256": _digest(notebook), "training": training}
+    about = {"lesson_sha256": _digest(notebook), "training": training}
+    notebook.metadata["course"] = {**notebook.metadata.get("course", {}), **about}
     path = course.solutions_notebook(lesson.stem)
     write_notebook(notebook, path)
     save_cover(notebook, path.parent / "images" / f"{lesson.stem}.png")

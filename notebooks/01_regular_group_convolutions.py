@@ -2775,7 +2775,7 @@ print(f"{TRAINING} training, {PRECISION}: {EPOCHS} epochs on {TRAIN_IMAGES:,} im
 def load_digits(train: bool) -> tuple[Tensor, Tensor]:
     """Return MNIST's digits, uint8 [N, 28, 28], and their labels [N]; offline, smaller ones."""
     try:
-        digits = torchvision.datasets.MNIST(DATA_FOLDER, train=train, download=True)
+        digits = torchvision.datasets.MNIST(DATA_FOLDER, train=train, download=not FAST_RUN)
         return digits.data, digits.targets
     except (RuntimeError, OSError) as error:
         if train:
