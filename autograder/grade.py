@@ -48,6 +48,7 @@ from autograder.results import (
     write_record,
     write_text,
 )
+from autograder.sandbox import find_bwrap
 from autograder.submissions import message, read_notebook, shared_cells
 
 SYNTAX_ERRORS = {"SyntaxError", "IndentationError", "TabError"}
@@ -84,6 +85,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole,
         help="decides the inputs of the hidden tests; grades.csv says which one earlier marks come "
         "from (default: as in nbgrader_config.py, else the course folder's own)",
+    )
+    parser.add_argument(
+        "--sandbox",
+        action="store_true",
+        help="run submissions in a sandbox and judge them outside their process (Linux only; needs "
+        "the package bubblewrap); feedback then has no pictures yet",
     )
 
 
@@ -128,6 +135,7 @@ def run(args: argparse.Namespace) -> int:
             db_url=args.db,
             timeout=args.timeout,
             seed=args.seed,
+            sandbox=args.sandbox,
         )
     return report(course, results, args.db)
 
@@ -141,6 +149,7 @@ def grade_with_progress(
     db_url: str | None = None,
     timeout: int | None = None,
     seed: int | None = None,
+    sandbox: bool = False,
 ) -> list[Result]:
     """Grade submissions of one lesson (see `grade_lesson`) and show how far it is."""
     with Progress(
@@ -160,6 +169,7 @@ def grade_with_progress(
             db_url=db_url,
             timeout=timeout,
             seed=seed,
+            sandbox=sandbox,
             on_start=lambda student: progress.update(task, student=student),
             on_end=lambda student: progress.advance(task),
         )
@@ -199,6 +209,7 @@ def grade_lesson(
     db_url: str | None = None,
     timeout: int | None = None,
     seed: int | None = None,
+    sandbox: bool = False,
     on_start: Callable[[str], object] = lambda student: None,
     on_end: Callable[[str], object] = lambda student: None,
 ) -> list[Result]:
@@ -213,7 +224,9 @@ def grade_lesson(
     source_sum = check_built(course, lesson)
     release = read_notebook(course.release_notebook(stem))
     students = chosen_students(course, stem, students)
-    api = open_api(course, db_url, timeout, seed)
+    if sandbox:
+        find_bwrap()
+    api = open_api(course, db_url, timeout, seed, sandbox)
     seed, private_sum = prepare_hidden_tests(api, course, stem)
     prepare_assignment(api, stem)
     skipped = set()

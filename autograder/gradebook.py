@@ -37,12 +37,13 @@ def open_api(
     db_url: str | None = None,
     timeout: int | None = None,
     seed: int | None = None,
+    sandbox: bool = False,
 ) -> NbGraderAPI:
     """Return nbgrader's API for the course, configured by its nbgrader_config.py.
 
     `db_url` replaces the gradebook, `timeout` the seconds one cell may take, and `seed` the seed of
-    the hidden tests. Raises CourseError if nbgrader could not find anything in a folder of that
-    name.
+    the hidden tests; without `sandbox`, submissions run like any other program. Raises CourseError
+    if nbgrader could not find anything in a folder of that name.
     """
     if glob.has_magic(str(course.root)):
         raise CourseError(
@@ -52,6 +53,9 @@ def open_api(
     config.CourseDirectory.root = str(course.root)
     if db_url:
         config.CourseDirectory.db_url = db_url
+    # Without the sandbox hidden tests run in the notebook, as they do under plain nbgrader.
+    config.GradingExecute.outside = sandbox
+    config.GradingExecute.sandbox = sandbox
     if timeout:
         config.GradingExecute.timeout = timeout
     if seed is not None:

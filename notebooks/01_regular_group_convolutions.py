@@ -1108,19 +1108,12 @@ def _(lesson, given):
 
 @judge.property("g³ comes from the group's own product", points=0.5)
 def _(lesson, given):
-    class Residues(lesson.CyclicGroup):
-        """A cyclic group whose elements are no angles: 1, …, 6 with the product modulo 7."""
-
-        def elements(self):
-            return torch.tensor([1.0, 3.0, 2.0, 6.0, 4.0, 5.0])
-
-        def product(self, h, h_prime):
-            return h * h_prime % 7
-
-        def inverse(self, h):
-            return h**5 % 7
-
-    g3 = lesson.third_power(Residues(6))
+    # A cyclic group whose elements are no angles: 1, …, 6 with the product modulo 7.
+    residues = lesson.CyclicGroup(6)
+    residues.elements = lambda: torch.tensor([1.0, 3.0, 2.0, 6.0, 4.0, 5.0])
+    residues.product = lambda h, h_prime: h * h_prime % 7
+    residues.inverse = lambda h: h**5 % 7
+    g3 = lesson.third_power(residues)
     given.close("g³ for g = 3 in the residues modulo 7", g3, torch.tensor(6.0))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,9 +12,18 @@ from autograder.build import build
 from autograder.course import Course
 from autograder.lesson import Lesson
 
+SANDBOX_VARIABLE = "COURSE_SANDBOX_TESTS"
 ROOT = Path(__file__).resolve().parent.parent
 TINY = "00_tiny"
 PYPROJECT = '[project.urls]\nRepository = "https://github.com/someone/some-course"\n'
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests of the sandbox unless they are asked for: they take many minutes."""
+    if os.environ.get(SANDBOX_VARIABLE) != "1":
+        for item in items:
+            if item.get_closest_marker("sandbox"):
+                item.add_marker(pytest.mark.skip(reason=f"run with {SANDBOX_VARIABLE}=1"))
 
 
 def make_course(root: Path) -> Course:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import textwrap
 from pathlib import Path
@@ -71,4 +72,5 @@ def test_the_private_test_rejects_a_wrong_product(
     )
     judge = Judge(lesson.stem, "product", wrong, seed=3)
     judge.property(item.name, points=2)(item.test)
-    assert "expected" in str(judge.run(judge.properties[0], lambda: wrong))
+    place = functools.partial(judge.here, lambda: wrong)
+    assert "expected" in str(judge.run(judge.properties[0], place))

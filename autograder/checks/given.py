@@ -9,18 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from autograder.checks import oracle
-
-
-class PropertyFailed(Exception):
-    """A property does not hold; the message says what was expected, what came, and why maybe.
-
-    `tensors` are what came and what was expected, if a picture of them may help.
-    """
-
-    def __init__(self, message: str, tensors: tuple[Tensor, Tensor] | None = None) -> None:
-        super().__init__(message)
-        self.tensors = tensors
+from autograder.checks import oracle, remote
+from autograder.checks.failure import PropertyFailed
 
 
 class Given:
@@ -92,8 +82,7 @@ class Given:
         """Give a kernel new random weights, and return a copy of them."""
         weight = getattr(kernel, "weight", None)
         values = self.noise(*self.tensor("the weight", weight).shape).to(weight)
-        with torch.no_grad():
-            weight.copy_(values)
+        remote.assign(weight, values)
         return values
 
     def middle(self, maps: Tensor, height: int, width: int) -> Tensor:
@@ -124,7 +113,7 @@ class Given:
         if got is ...:
             raise PropertyFailed(f"{what}: a block still holds `...`.")
         if not isinstance(got, Tensor):
-            raise PropertyFailed(f"{what}: expected a tensor, got {type(got).__name__}.")
+            raise PropertyFailed(f"{what}: expected a tensor, got {remote.type_name(got)}.")
         if not torch.isfinite(got).all():
             raise PropertyFailed(f"{what}: some values are infinite or not numbers.")
         return got.detach()
@@ -236,10 +225,8 @@ class Given:
     def learns(self, what: str, result: Tensor, weight: Tensor) -> None:
         """Fail unless every weight gets a gradient from the result."""
         self.tensor(what, result)
-        weight.grad = None
-        if result.requires_grad:
-            (result * self.noise(*result.shape).to(result)).sum().backward()
-        if weight.grad is None or weight.grad.abs().min() == 0:
+        (gradient,) = remote.gradients(result, self.noise(*result.shape), [weight])
+        if gradient is None or not gradient.abs().min() > 0:
             raise PropertyFailed(
                 f"the weight gets no gradient from {what}, so it never learns. Likely cause: the "
                 "graph is cut by .data, .detach(), .numpy() or torch.tensor(...)."
@@ -253,8 +240,7 @@ class Given:
         self.learns("the kernels k_h", sample(), weight)
         rows = []
         for single in torch.eye(weight.numel()).to(weight):
-            with torch.no_grad():
-                weight.copy_(single.reshape(weight.shape))
+            remote.assign(weight, single.reshape(weight.shape))
             rows.append(self.tensor("the kernels k_h", sample()).flatten().clone())
         rank = torch.linalg.matrix_rank(torch.stack(rows)).item()
         if rank < weight.numel():
@@ -268,16 +254,17 @@ class Given:
         The gradient is that of a random combination of `out`.
         """
         self.tensor("the output", out)
-        own = {id(parameter) for parameter in network.parameters()}
-        if any(id(parameter) not in own for layer in layers for parameter in layer.parameters()):
+        named = dict(network.named_parameters())
+        own = set(map(remote.identity, named.values()))
+        inner = (parameter for layer in layers for parameter in layer.parameters())
+        if any(remote.identity(parameter) not in own for parameter in inner):
             raise PropertyFailed(
                 "some layers are not registered in the network, so they are never trained. "
                 "Likely cause: a plain list in place of nn.ModuleList."
             )
-        network.zero_grad()
-        (out * self.noise(*out.shape)).sum().backward()
-        for name, parameter in network.named_parameters():
-            if parameter.grad is None or not parameter.grad.abs().max() > 0:
+        found = remote.gradients(out, self.noise(*out.shape), list(named.values()))
+        for name, gradient in zip(named, found, strict=True):
+            if gradient is None or not gradient.abs().max() > 0:
                 raise PropertyFailed(f"the parameter {name} has no influence on the output.")
 
 

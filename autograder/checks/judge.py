@@ -17,23 +17,27 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from types import FunctionType, ModuleType, SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import torch
 from IPython import get_ipython
 
-from autograder.checks import pictures, private, reference
-from autograder.checks.given import Given, PropertyFailed
+from autograder.checks import pictures, private, reference, remote
+from autograder.checks.failure import PropertyFailed
+from autograder.checks.given import Given
+from autograder.checks.outside import Outside, current
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
 
 SEED_VARIABLE = "COURSE_GRADING_SEED"
+# What a property is given: called with a seed, it yields an object whose attributes are the names.
+Place = Callable[[int], contextlib.AbstractContextManager]
 NEIGHBOURS = 2  # as many answers before the one that is judged may share its work
 
 
 class _Names(SimpleNamespace):
-    """A notebook's names as attributes."""
+    """The names of a notebook in this process as attributes."""
 
     def __getattr__(self, name: str) -> object:
         raise PropertyFailed(f"`{name}` is not defined.")
@@ -54,14 +58,11 @@ def _load(stem: str) -> Lesson:
     return Lesson.load(course.notebooks / f"{stem}.py")
 
 
-@functools.lru_cache
-def _modules(lesson: Lesson) -> dict:
-    names = reference.namespace(lesson, {})
-    return {name: value for name, value in names.items() if isinstance(value, ModuleType)}
-
-
 class Judge:
     """Collects the hidden properties of one exercise and scores a notebook by them.
+
+    In a notebook, the judge looks at the notebook's own names. Where the grader runs the hidden
+    tests in its own process (`outside.current`), it asks a student's Python for its names.
 
     Args:
         lesson: the lesson's stem.
@@ -74,7 +75,11 @@ class Judge:
         self.lesson = _load(lesson)
         self.exercise = self.lesson.exercise(exercise)
         self.notebook = notebook
-        self.cells = tuple(map(reference.without_magic, notebook.get("In", ())))
+        self.outside: Outside | None = current.get()
+        if self.outside is not None:
+            self.cells, seed = self.outside.cells, self.outside.seed
+        else:
+            self.cells = tuple(map(reference.without_magic, notebook.get("In", ())))
         self.seed = int(os.environ.get(SEED_VARIABLE, "0")) if seed is None else seed
         self.properties: list[Property] = []
 
@@ -95,7 +100,7 @@ class Judge:
         names = {k: v for k, v in self.notebook.items() if k not in reference.BUILTINS}
         return FunctionType(
             test.__code__,
-            names | _modules(self.lesson),
+            names | reference.modules(self.lesson),
             test.__name__,
             test.__defaults__,
             test.__closure__,
@@ -115,7 +120,7 @@ class Judge:
             )
         earned = 0.0
         print(f"Hidden tests of {self.exercise.label}, {self.exercise.title}:")
-        with reference.without_leftovers(self.lesson, self.cells, self.notebook):
+        with self.without_leftovers():
             for item in self.with_private():
                 failure = self.try_property(item)
                 earned += 0 if failure else item.points
@@ -128,9 +133,16 @@ class Judge:
                         pictures.show(*failure.tensors)
         return round(earned, 6)  # shares may add up to a little more than the whole
 
+    def without_leftovers(self) -> contextlib.AbstractContextManager:
+        """Hide what the lesson's plotting and checking cells leave behind in the notebook."""
+        if self.outside is not None:
+            return self.outside.without(reference.leftovers(self.lesson, self.cells))
+        return reference.without_leftovers(self.lesson, self.cells, self.notebook)
+
     def with_private(self) -> list[Property]:
         """Return the properties and the instructor's own; they share the exercise's points."""
-        own = private.for_exercise(self.lesson, self.exercise.id)
+        folder = self.outside.private_tests if self.outside is not None else None
+        own = private.for_exercise(self.lesson, self.exercise.id, folder)
         if not own:
             return self.properties
         items = self.properties + [Property(item.name, item.weight, item.test) for item in own]
@@ -140,8 +152,12 @@ class Judge:
     def try_property(self, item: Property) -> PropertyFailed | None:
         """Return None if the property holds in one of the surroundings, else what went wrong."""
         failures = []
-        for names in (lambda: self.notebook, *self.substitutions):
-            failure = self.run(item, names)
+        if self.outside is not None:
+            notebook = self.outside.notebook
+        else:
+            notebook = functools.partial(self.here, lambda: self.notebook)
+        for place in (notebook, *self.substitutions):
+            failure = self.run(item, place)
             if failure is None:
                 return None
             failures.append(failure)
@@ -149,14 +165,15 @@ class Judge:
         return failures[1] if len(failures) > 1 else failures[0]
 
     @functools.cached_property
-    def substitutions(self) -> list[Callable[[], dict]]:
+    def substitutions(self) -> list[Place]:
         """The lesson's definitions with the student's answer, alone and with those before it.
 
         Empty if no executed cell defines the answer.
         """
         ids = [cell.id for cell in self.lesson.cells if cell.grade == "solution"]
         place = ids.index(self.exercise.answer_cell_id)
-        helpers = reference.find_helpers(self.lesson, self.cells, self.notebook)
+        if self.outside is None:
+            helpers = reference.find_helpers(self.lesson, self.cells, self.notebook)
         answers: dict[str, str] = {}
         found = []
         for id in reversed(ids[max(0, place - NEIGHBOURS) : place + 1]):
@@ -164,18 +181,28 @@ class Judge:
             if source is None:
                 break
             answers = answers | {id: source}
-            build = functools.partial(reference.namespace, self.lesson, answers, helpers)
-            found.append(functools.cache(build))
+            if self.outside is not None:
+                build = functools.partial(reference.sources, self.lesson, answers, self.cells)
+                found.append(self.outside.substitution(build))
+            else:
+                build = functools.partial(reference.namespace, self.lesson, answers, helpers)
+                found.append(functools.partial(self.here, functools.cache(build)))
         return found
 
-    def run(self, item: Property, names: Callable[[], dict]) -> PropertyFailed | None:
-        """Run one property; return None if it holds, else what went wrong."""
+    @contextlib.contextmanager
+    def here(self, names: Callable[[], dict], seed: int) -> Iterator[_Names]:
+        """Yield names of this process, with random numbers from the seed."""
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            torch.manual_seed(seed)
+            yield _Names(**names())
+
+    def run(self, item: Property, place: Place) -> PropertyFailed | None:
+        """Run one property with the names of a place; return None if it holds, else why not."""
         # Every property has inputs of its own that do not depend on which others run.
         seed = zlib.crc32(f"{self.seed}/{self.exercise.id}/{item.name}".encode())
         try:
-            with _quiet(), torch.random.fork_rng(devices=[]), torch.enable_grad():
-                torch.manual_seed(seed)
-                item.test(_Names(**names()), Given(seed))
+            with _quiet(), place(seed) as lesson:
+                item.test(lesson, Given(seed))
         except PropertyFailed as failure:
             return failure
         except (Exception, SystemExit) as error:
@@ -185,6 +212,8 @@ class Judge:
 
 def _first_line(error: BaseException) -> str:
     name, lines = type(error).__name__, str(error).strip().splitlines()
+    if isinstance(error, remote.RemoteError):
+        name = error.kind
     if name == "ExerciseToDo":  # the lesson's own words for a block that was left open
         return lines[0]
     return f"stopped with {name}: {lines[0]}" if lines else f"stopped with {name}"

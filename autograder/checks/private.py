@@ -18,6 +18,7 @@ its properties share them by weight; the points of the lesson's own are their we
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import traceback
 from collections.abc import Callable
@@ -58,12 +59,14 @@ class Properties:
         return register
 
 
-def for_exercise(lesson: Lesson, exercise: str) -> list[PrivateProperty]:
-    """Return the private properties of one exercise, from the folder $COURSE_PRIVATE_TESTS.
+def for_exercise(
+    lesson: Lesson, exercise: str, folder: Path | str | None = None
+) -> list[PrivateProperty]:
+    """Return the private properties of one exercise, by default from $COURSE_PRIVATE_TESTS.
 
     Raises CourseError for a mistake in the lesson's file; [] if there is no folder or no file.
     """
-    folder = os.environ.get(VARIABLE)
+    folder = folder or os.environ.get(VARIABLE)
     items = load(Path(folder), lesson) if folder else []
     return [item for item in items if item.exercise == exercise]
 
@@ -120,7 +123,8 @@ def check(folder: Path, lesson: Lesson, seed: int) -> None:
     for item in items:
         with contextlib.chdir(lesson.path.parent):  # from where a judge finds its lesson
             judge = Judge(lesson.stem, item.exercise, solution, seed)
-        failure = judge.run(Property(item.name, item.weight, item.test), lambda: solution)
+        place = functools.partial(judge.here, lambda: solution)
+        failure = judge.run(Property(item.name, item.weight, item.test), place)
         if failure:
             raise CourseError(
                 f"{folder / lesson.stem}.py:{item.line}: the property {item.name!r} of "

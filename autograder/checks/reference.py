@@ -6,12 +6,15 @@ import ast
 import builtins
 import contextlib
 import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import CodeType
+from types import CodeType, ModuleType
 
 from autograder.lesson import Lesson, strip_hidden
 
+# A line for IPython in a lesson's own cell; none of them defines anything.
+MAGIC = re.compile(r"^[%!].*$", re.MULTILINE)
 BUILTINS = frozenset(vars(builtins)) | {"__builtins__"}
 
 
@@ -61,7 +64,12 @@ def _compile(nodes: Iterable[ast.stmt]) -> CodeType:
 @functools.lru_cache(maxsize=1024)
 def definitions(source: str) -> CodeType:
     """Compile only the definitions of a cell; raise SyntaxError if it is not valid Python."""
-    return _compile(node for node in ast.parse(source).body if _is_definition(node))
+    return compile(_kept(source), "<definitions>", "exec")
+
+
+@functools.lru_cache(maxsize=1024)
+def _kept(source: str) -> ast.Module:
+    return ast.Module([node for node in ast.parse(source).body if _is_definition(node)], [])
 
 
 def names_defined(source: str) -> set[str]:
@@ -98,12 +106,53 @@ def find_helpers(lesson: Lesson, cells: Iterable[str], notebook: Mapping[str, ob
     return Helpers(tuple(code), values)
 
 
-@contextlib.contextmanager
-def without_leftovers(lesson: Lesson, cells: Iterable[str], notebook: dict) -> Iterator[None]:
-    """Take out of a notebook what the lesson's plotting and checking cells leave behind in it.
+def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str]) -> list[str]:
+    """Return what `find_helpers` finds as statements, for a Python in which they have to be run.
 
-    An answer that only works with such a variable is not an answer. What the student defines
-    under such a name stays.
+    Statements that compute something are among them only if the answers need their names.
+    """
+    defined, left_behind = _names_known(lesson)
+    nodes = [node for source in cells for node in _statements(source)]
+    nodes = [node for node in nodes if not _bound(node) & (defined | BUILTINS)]
+    chosen = {index for index, node in enumerate(nodes) if _is_definition(node)}
+    needed = {name for source in answers for name in _names_used(_statements(source))}
+    size = -1
+    while size != len(chosen):  # what is needed may need something itself
+        size = len(chosen)
+        needed |= _names_used(nodes[index] for index in chosen)
+        chosen |= {n for n, node in enumerate(nodes) if (_bound(node) - left_behind) & needed}
+    return [ast.unparse(nodes[index]) for index in sorted(chosen)]
+
+
+def _names_used(nodes: Iterable[ast.AST]) -> set[str]:
+    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+@functools.lru_cache
+def modules(lesson: Lesson) -> dict[str, ModuleType]:
+    """Return the modules that a lesson imports, by the names that it gives them."""
+    names = namespace(lesson, {})
+    return {name: value for name, value in names.items() if isinstance(value, ModuleType)}
+
+
+def sources(
+    lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]
+) -> list[tuple[str, bool]]:
+    """Return what `namespace` runs, as pairs: a text, and whether it matters if that stops.
+
+    `cells` are the student's, for what the answers need besides the lesson. Raises SyntaxError if
+    an answer is not valid Python.
+    """
+    lessons = [(ast.unparse(_kept(text)), True) for text in _cells(lesson, answers)]
+    own = [(text, False) for text in helper_sources(lesson, cells, answers.values())]
+    without = [(ast.unparse(_kept(text)), True) for text in _cells(lesson, {})]
+    return [*(without if own else ()), *own, *lessons]
+
+
+def leftovers(lesson: Lesson, cells: Iterable[str]) -> set[str]:
+    """Return the names that the lesson's plotting and checking cells leave behind in a notebook.
+
+    What the student's cells define under such a name is not among them.
     """
     defined = {
         name
@@ -112,7 +161,22 @@ def without_leftovers(lesson: Lesson, cells: Iterable[str], notebook: dict) -> I
         if _is_definition(node)
         for name in _bound(node)
     }
-    names = _names_known(lesson)[1] - defined
+    return _names_known(lesson)[1] - defined
+
+
+def names_of(lesson: Lesson) -> set[str]:
+    """Return the names that a lesson defines."""
+    return _names_known(lesson)[0]
+
+
+@contextlib.contextmanager
+def without_leftovers(lesson: Lesson, cells: Iterable[str], notebook: dict) -> Iterator[None]:
+    """Take out of a notebook what the lesson's plotting and checking cells leave behind in it.
+
+    An answer that only works with such a variable is not an answer. What the student defines
+    under such a name stays.
+    """
+    names = leftovers(lesson, cells)
     taken = {name: notebook.pop(name) for name in names if name in notebook}
     try:
         yield
@@ -156,8 +220,14 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], helpers: Helpers | Non
 
 
 def _define(lesson: Lesson, answers: Mapping[str, str], result: dict) -> None:
+    for source in _cells(lesson, answers):
+        exec(definitions(source), result)
+
+
+def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the cells up to the last tests, with these answers, without the tests."""
     last = max(index for index, cell in enumerate(lesson.cells) if cell.grade == "tests")
     for cell in lesson.cells[:last]:
         if cell.kind == "code" and cell.grade != "tests":
-            source = answers.get(cell.id, cell.source)
-            exec(definitions(strip_hidden(source)), result)
+            own = strip_hidden(MAGIC.sub("", cell.source))
+            yield strip_hidden(answers[cell.id]) if cell.id in answers else own

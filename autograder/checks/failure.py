@@ -1,0 +1,16 @@
+"""What a hidden property raises when it does not hold."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+class PropertyFailed(Exception):
+    """A property does not hold; the message says what was expected, what came, and why maybe.
+
+    `tensors` are what came and what was expected, if a picture of them may help.
+    """
+
+    def __init__(self, message: str, tensors: tuple[Tensor, Tensor] | None = None) -> None:
+        super().__init__(message)
+        self.tensors = tensors

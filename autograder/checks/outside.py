@@ -1,0 +1,224 @@
+"""Hidden tests in the grader's process, asking a student's Python by messages.
+
+`run_hidden` runs the hidden region of a tests cell, the very text that plain `nbgrader autograde`
+runs in the notebook. While it runs, `current` tells the judge where the student's Python is.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import functools
+import io
+import math
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autograder.checks import reference
+from autograder.checks.failure import PropertyFailed
+from autograder.checks.remote import Names, RemoteError, Session
+from autograder.lesson import BEGIN_HIDDEN, END_HIDDEN, Exercise, Lesson
+
+
+@dataclass
+class Outside:
+    """Where a judge in the grader's process finds a student's Python.
+
+    Args:
+        session: the student's notebook; None if its Python is lost.
+        cells: the cells that were run in it.
+        fresh: starts another Python, in which only definitions are run, for as long as the
+            context lasts.
+        seed: decides the inputs.
+        private_tests: folder of the instructor's own hidden tests.
+    """
+
+    session: Session | None
+    cells: tuple[str, ...]
+    fresh: Callable[[], contextlib.AbstractContextManager[Session]]
+    seed: int
+    private_tests: Path | None = None
+    _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _fresh: Session | None = None
+
+    @contextlib.contextmanager
+    def notebook(self, seed: int) -> Iterator[Names]:
+        """Yield the notebook's names."""
+        if self.session is None:
+            raise PropertyFailed("Python stopped before this exercise.")
+        self.session.begin(seed)
+        yield Names(self.session, 0)
+
+    @contextlib.contextmanager
+    def without(self, names: Iterable[str]) -> Iterator[None]:
+        """Hide names of the notebook; at the end, all other Pythons are stopped."""
+        with self._open:
+            if self.session is not None:
+                with contextlib.suppress(PropertyFailed, RemoteError):
+                    self.session.ask("hide", sorted(names))
+            yield
+        self._fresh = None
+
+    def substitution(self, build: Callable[[], list]) -> Callable:
+        """Return a place with the definitions that `build` returns, made when first needed.
+
+        All of an exercise share one Python, which knows no other exercise's verdict to come.
+        """
+        define = functools.cache(functools.partial(self._define, build))
+
+        @contextlib.contextmanager
+        def place(seed: int) -> Iterator[Names]:
+            if self._fresh is None:
+                self._fresh = self._open.enter_context(self.fresh())
+            self._fresh.begin(seed)
+            space, failure = define()
+            if failure is not None:
+                raise failure
+            self._fresh.begin(seed)
+            yield Names(self._fresh, space)
+
+        return place
+
+    def _define(self, build: Callable[[], list]) -> tuple[int, Exception | None]:
+        try:
+            space = self._fresh.ask("define", build())
+        except Exception as failure:
+            return -1, failure
+        return (space, None) if type(space) is int else (-1, PropertyFailed("no definitions."))
+
+
+current: ContextVar[Outside | None] = ContextVar("outside", default=None)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What hidden tests found: points, a report, and why they stopped, if they did."""
+
+    points: float
+    report: str
+    failure: str = ""
+
+
+def run_hidden(lesson: Lesson, source: str, points: float, outside: Outside) -> Verdict:
+    """Run the hidden region of a tests cell in this process.
+
+    Args:
+        source: the cell's source.
+        points: the most that the cell may give.
+    """
+    body, last = hidden_region(source)
+    report, earned, failure = io.StringIO(), 0.0, ""
+    token = current.set(outside)
+    try:
+        with contextlib.redirect_stdout(report):
+            names = {"__name__": "hidden_tests"} | reference.modules(lesson)
+            names |= notebook_names(lesson, (body, last), outside)
+            exec(compile(body, "<hidden tests>", "exec"), names)
+            value = eval(compile(last, "<hidden tests>", "eval"), names)
+            earned = score(value, points)
+    except RemoteError as error:
+        failure = f"{error.kind}: {error}"
+    except PropertyFailed as error:
+        failure = str(error)
+    except Exception as error:
+        failure = f"{type(error).__name__}: {error}"
+    finally:
+        current.reset(token)
+    return Verdict(earned, report.getvalue(), failure)
+
+
+class Examiner:
+    """Judges the exercises of one notebook, whose kernel holds the other end of the socket.
+
+    Args:
+        interrupt: interrupts the kernel.
+        seconds: what one property may take; the properties of an exercise may take twice as much.
+        patience: see Session.
+        sandboxed: whether other Pythons, for definitions only, run in the sandbox.
+    """
+
+    def __init__(
+        self,
+        lesson: Lesson,
+        connection: socket.socket,
+        interrupt: Callable[[], object],
+        *,
+        seed: int,
+        private_tests: Path | None,
+        sandboxed: bool,
+        seconds: float,
+        patience: float,
+    ) -> None:
+        self.lesson, self.connection, self.interrupt = lesson, connection, interrupt
+        self.seed, self.private_tests, self.sandboxed = seed, private_tests, sandboxed
+        self.seconds, self.patience = seconds, patience
+        self.lost = False
+
+    def exercise(self, cell_id: str) -> Exercise | None:
+        """Return the exercise that a cell tests, None if it tests none."""
+        found = (item for item in self.lesson.exercises if item.test_cell_id == cell_id)
+        return next((item for item in found if not item.manual), None)
+
+    def examine(
+        self, exercise: Exercise, source: str, cells: Iterable[str], alive: bool
+    ) -> Verdict:
+        """Judge one exercise by the hidden region of its cell; `alive`: whether the kernel is."""
+        session = None
+        times = {"seconds": self.seconds, "total": 2 * self.seconds, "patience": self.patience}
+        if alive and not self.lost:
+            session = Session(self.connection, self.interrupt, **times)
+        outside = Outside(
+            session,
+            tuple(map(reference.without_magic, cells)),
+            functools.partial(self.fresh, times),
+            self.seed,
+            self.private_tests,
+        )
+        verdict = run_hidden(self.lesson, source, exercise.points, outside)
+        if session is not None:
+            session.close()
+            self.lost = session.lost
+        return verdict
+
+    def fresh(self, times: dict) -> contextlib.AbstractContextManager[Session]:
+        """Start a Python for the lesson's definitions."""
+        from autograder.student import fresh_python
+
+        names = {module.__name__ for module in reference.modules(self.lesson).values()}
+        return fresh_python(sorted(names), sandboxed=self.sandboxed, **times)
+
+
+def score(value: object, points: float) -> float:
+    """Return the points that a last value stands for; raise PropertyFailed if it is no number."""
+    if type(value) not in (bool, int, float) or not math.isfinite(value):
+        raise PropertyFailed("the hidden tests gave no number of points.")
+    return min(max(float(value), 0.0), float(points))
+
+
+def hidden_region(source: str) -> tuple[ast.Module, ast.Expression]:
+    """Return the statements of a hidden region, and the expression that gives its points."""
+    region = source[source.index(BEGIN_HIDDEN) : source.index(END_HIDDEN)]
+    *body, last = ast.parse(region).body
+    if not isinstance(last, ast.Expr):
+        raise PropertyFailed("the hidden tests do not end with their points.")
+    return ast.Module(body, []), ast.Expression(last.value)
+
+
+def notebook_names(lesson: Lesson, trees: Iterable[ast.AST], outside: Outside) -> dict:
+    """Return those of the notebook's names that a region uses itself, without a judge."""
+    used = {
+        node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)
+    } & reference.names_of(lesson)
+    wanted = sorted(used - set(reference.modules(lesson)) - set(vars(builtins)))
+    if not wanted or outside.session is None:
+        return {}
+    outside.session.begin(outside.seed % 2**32)
+    found = {}
+    for name in wanted:
+        with contextlib.suppress(PropertyFailed):
+            found[name] = getattr(Names(outside.session, 0), name)
+    return found

@@ -1,0 +1,302 @@
+"""A student's Python as the hidden checks see it from the grader's process.
+
+Objects of the student's stand here as `Ref`: reading an attribute or calling it asks the agent in
+the student's process (autograder/agent.py). Numbers, text and tensors are copies, made by this
+process from plain bytes. So a check's own arithmetic and comparisons are out of a submission's
+reach.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from autograder import agent
+from autograder.checks.failure import PropertyFailed
+
+MAX_LENGTH = 10_000
+
+
+class Lost(PropertyFailed):
+    """The student's process does not answer, or not with answers."""
+
+
+class RemoteError(Exception):
+    """Student code has raised an exception; `kind` is its name there."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Session:
+    """Questions to one agent.
+
+    Args:
+        connection: the socket to it.
+        interrupt: interrupts what the student's process is doing.
+        seconds: what one property may take.
+        total: what all properties asked in this session may take together.
+        patience: how long an interrupted process may take to answer again.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        interrupt: Callable[[], object],
+        seconds: float = 30,
+        total: float = 60,
+        patience: float = 5,
+    ) -> None:
+        self.connection, self.interrupt = connection, interrupt
+        self.seconds, self.patience = seconds, patience
+        self.end = time.monotonic() + total
+        self.deadline = self.end
+        self.functions: list[Callable] = []
+        self.lost = False
+
+    def begin(self, seed: int) -> None:
+        """Begin a property: its time runs from now, and its random numbers come from the seed."""
+        self.functions.clear()
+        self.deadline = min(self.end, time.monotonic() + self.seconds)
+        self.ask("begin", seed)
+
+    def close(self) -> None:
+        """Tell the agent that there are no more questions."""
+        if not self.lost:
+            with contextlib.suppress(OSError):
+                agent.send(self.connection, {"op": "end"})
+
+    def ask(self, op: str, *given: object) -> object:
+        """Return the answer to a question; raise RemoteError, or Lost if there is none."""
+        if self.lost:
+            raise Lost("Python no longer answers.")
+        writer = agent.Writer(self._name)
+        head = {"op": op, "given": [writer.value(value) for value in given]}
+        try:
+            return self._exchange(head, bytes(writer.body), given)
+        except RemoteError:
+            raise
+        except TimeoutError:
+            self._stop()
+            raise PropertyFailed("it takes too long.") from None
+        except OSError:
+            self.lost = True
+            raise Lost("Python stopped.") from None
+        except Exception as error:  # whatever bytes that are no answer lead to
+            self.lost = True
+            raise Lost(f"the answer is none ({type(error).__name__}).") from None
+
+    def _exchange(self, head: dict, body: bytes, given: Sequence[object]) -> object:
+        """Send a question and return the answer, serving the student's calls in between."""
+        self._send(head, body)
+        while True:
+            head, body = agent.receive(self._read)
+            if "function" not in head:
+                break
+            self._serve(head, body)
+        reader = agent.Reader(body, self._known)
+        if "error" in head:
+            match head["error"]:
+                case [str(kind), str(message)]:
+                    raise RemoteError(kind[:100], message[:2000])
+            raise agent.BadMessage("no error")
+        if "ok" not in head:
+            raise agent.BadMessage("no answer")
+        result = reader.value(head["ok"])
+        for change in head.get("changed") or ():
+            self._change(given, change, reader)
+        return result
+
+    def _change(self, given: Sequence[object], change: object, reader: agent.Reader) -> None:
+        """Repeat here what a call has done to its arguments."""
+        args = given[1] if len(given) > 1 and isinstance(given[1], tuple) else ()
+        tensors = [value for value in args if isinstance(value, Tensor)]
+        match change:
+            case [int(number), dict(head)] if 0 <= number < len(tensors):
+                new = reader.value(head)
+                if isinstance(new, Tensor) and new.shape == tensors[number].shape:
+                    tensors[number].detach().copy_(new)
+                    return
+        raise agent.BadMessage("no such change")
+
+    def _serve(self, head: dict, body: bytes) -> None:
+        """Answer a question of the student's: a function that was passed to them is called."""
+        number = head["function"]
+        if type(number) is not int or not 0 <= number < len(self.functions):
+            raise agent.BadMessage("no such function")
+        reader = agent.Reader(body, lambda head, value=None: _stranger())
+        writer = agent.Writer(lambda value: {})
+        try:
+            args, kwargs = reader.value(head.get("args")), reader.value(head.get("kwargs"))
+            answer = {"ok": writer.value(self.functions[number](*args, **kwargs))}
+        except Exception as error:
+            answer = {"error": str(error)}
+        self._send(answer, bytes(writer.body))
+
+    def _send(self, head: dict, body: bytes) -> None:
+        self.connection.settimeout(max(0.01, self.deadline - time.monotonic()))
+        agent.send(self.connection, head, body)
+
+    def _read(self, size: int) -> bytes:
+        """Return exactly that many bytes before the deadline; raise TimeoutError or OSError."""
+        parts = bytearray()
+        while len(parts) < size:
+            left = self.deadline - time.monotonic()
+            if left <= 0 or not select.select([self.connection], [], [], left)[0]:
+                raise TimeoutError
+            part = self.connection.recv(min(size - len(parts), 2**20))
+            if not part:
+                raise OSError("the connection was closed")
+            parts += part
+        return bytes(parts)
+
+    def _stop(self) -> None:
+        """Interrupt the student's process; it is lost unless it then answers the question."""
+        self.lost = True
+        self.deadline = time.monotonic() + self.patience
+        with contextlib.suppress(Exception):
+            self.interrupt()
+            head, _ = agent.receive(self._read)
+            # A late answer is one, too, but comes too late.
+            self.lost = "function" in head
+
+    def _name(self, value: object) -> dict:
+        """Return what names a Ref or a function of this process; see agent.Writer."""
+        if isinstance(value, Ref):
+            return {"ref": object.__getattribute__(value, "number")}
+        if isinstance(value, Tensor):
+            return {}
+        if callable(value):
+            self.functions.append(value)
+            return {"function": len(self.functions) - 1}
+        raise TypeError(f"{type(value).__name__} cannot be sent to the student's Python")
+
+    def _known(self, head: dict, value: Tensor | None = None) -> object:
+        """Return a Ref, or the tensor with the Ref that it is a copy of."""
+        number, kind = head.get("ref"), head.get("type")
+        if type(number) is not int or not isinstance(kind, str):
+            raise agent.BadMessage("unknown value")
+        ref = Ref(self, number, kind[:100])
+        if value is None:
+            return ref
+        value.copy_of = ref
+        return value
+
+
+def _stranger() -> None:
+    raise agent.BadMessage("not a plain value")
+
+
+class Ref:
+    """An object in a student's process."""
+
+    __slots__ = ("session", "number", "kind")
+
+    def __init__(self, session: Session, number: int, kind: str) -> None:
+        object.__setattr__(self, "session", session)
+        object.__setattr__(self, "number", number)
+        object.__setattr__(self, "kind", kind)
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return _session(self).ask("get", self, name)
+        except RemoteError as error:
+            if error.kind == "AttributeError":
+                raise AttributeError(str(error)) from None
+            raise
+
+    def __setattr__(self, name: str, value: object) -> None:
+        _session(self).ask("set", self, name, value)
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return _session(self).ask("call", self, args, kwargs)
+
+    def __getitem__(self, key: object) -> object:
+        return _session(self).ask("item", self, key)
+
+    def __len__(self) -> int:
+        length = _session(self).ask("len", self)
+        if type(length) is not int or length < 0:
+            raise PropertyFailed("its length is not a number.")
+        return length
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator:
+        found = _session(self).ask("iterate", self, MAX_LENGTH)
+        if type(found) is not list:
+            raise PropertyFailed("it cannot be iterated over.")
+        return iter(found)
+
+
+def _session(ref: Ref) -> Session:
+    return object.__getattribute__(ref, "session")
+
+
+class Names:
+    """The names of one namespace in a student's process as attributes."""
+
+    def __init__(self, session: Session, space: int) -> None:
+        self._session, self._space = session, space
+
+    def __getattr__(self, name: str) -> object:
+        match self._session.ask("lookup", self._space, name):
+            case [value]:
+                return value
+        raise PropertyFailed(f"`{name}` is not defined.")
+
+
+# What checks do to objects that may be here or there.
+
+
+def remote(value: object) -> Ref | None:
+    """Return the object in a student's process that this is or copies, None if there is none."""
+    return value if isinstance(value, Ref) else getattr(value, "copy_of", None)
+
+
+def type_name(value: object) -> str:
+    """Return the name of a value's type, wherever it is."""
+    if isinstance(value, Ref):
+        return object.__getattribute__(value, "kind")
+    return type(value).__name__
+
+
+def identity(value: object) -> object:
+    """Return what two values have in common if, and only if, they are the same object."""
+    ref = remote(value)
+    return id(value) if ref is None else (id(_session(ref)), ref.__getattribute__("number"))
+
+
+def assign(tensor: Tensor, values: Tensor) -> None:
+    """Give a tensor new values, in place."""
+    ref = remote(tensor)
+    if ref is not None:
+        _session(ref).ask("assign", ref, values)
+    with torch.no_grad():
+        tensor.copy_(values)
+
+
+def gradients(result: Tensor, direction: Tensor, leaves: Sequence[Tensor]) -> list[Tensor | None]:
+    """Return the gradients of (result · direction).sum() with respect to the leaves."""
+    ref = remote(result)
+    if ref is None:
+        for leaf in leaves:
+            leaf.grad = None
+        if result.requires_grad:
+            (result * direction.to(result)).sum().backward()
+        return [leaf.grad for leaf in leaves]
+    found = _session(ref).ask("gradients", ref, direction, [remote(leaf) for leaf in leaves])
+    for got, leaf in zip(found, leaves, strict=True):
+        if got is not None and (not isinstance(got, Tensor) or got.shape != leaf.shape):
+            raise PropertyFailed("a gradient has another shape than its weight.")
+    return found

@@ -1,0 +1,227 @@
+"""A kernel in the sandbox: what it sees, what it may, and how it ends."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import ROOT
+from jupyter_client.provisioning import KernelProvisionerFactory
+from jupyter_core.utils import run_sync
+
+from autograder import sandbox
+from autograder.errors import CourseError
+
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.skipif(
+        sys.platform != "linux" or not shutil.which("bwrap"), reason="bubblewrap is not installed"
+    ),
+]
+
+
+class Kernel:
+    """A kernel in the sandbox, and what it prints."""
+
+    def __init__(self, **settings: object) -> None:
+        sandbox.register()
+        self.manager = sandbox.SandboxManager()
+        for name, value in settings.items():
+            setattr(self.manager.config.SandboxProvisioner, name, value)
+        run_sync(self.manager.start_kernel)(env={"COURSE_GRADING": "1", "SECRET": "token"})
+        self.client = self.manager.client()
+        self.client.start_channels()
+        run_sync(self.client.wait_for_ready)(timeout=60)
+
+    @property
+    def provisioner(self) -> sandbox.SandboxProvisioner:
+        """The provisioner that started it."""
+        return self.manager.provisioner
+
+    def send(self, code: str) -> None:
+        """Start running code."""
+        self.client.execute(code)
+
+    def wait(self, timeout: float = 30) -> str:
+        """Wait until the code has run; return what it printed, and the error if there is one."""
+        text = ""
+        while True:
+            message = run_sync(self.client.get_iopub_msg)(timeout=timeout)
+            kind, content = message["msg_type"], message["content"]
+            if message["parent_header"].get("msg_type") != "execute_request":
+                continue
+            if kind == "stream":
+                text += content["text"]
+            elif kind == "error":
+                text += f"{content['ename']}: {content['evalue']}"
+            elif kind == "status" and content["execution_state"] == "idle":
+                return text
+
+    def run(self, code: str, timeout: float = 30) -> str:
+        """Run code; return what it printed, and the error if there is one."""
+        self.send(code)
+        return self.wait(timeout).strip()
+
+    def end(self) -> None:
+        """Stop it."""
+        self.client.stop_channels()
+        if self.manager.has_kernel:
+            run_sync(self.manager.shutdown_kernel)(now=True)
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """One kernel for the tests that only look."""
+    own = tmp_path_factory.mktemp("own") / "table.csv"
+    own.write_text("1,2\n", encoding="utf-8")
+    made = Kernel(files=[str(own)])
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Kernel]]:
+    """Start kernels that are stopped after the test."""
+    made: list[Kernel] = []
+
+    def start(**settings: object) -> Kernel:
+        made.append(Kernel(**settings))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.end()
+
+
+def test_the_package_declares_the_provisioner() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    points = tomllib.loads(text)["project"]["entry-points"][KernelProvisionerFactory.GROUP_NAME]
+    assert points == {sandbox.NAME: "autograder.sandbox:SandboxProvisioner"}
+
+
+@pytest.mark.slow
+def test_it_sees_an_empty_home_and_the_assignment_s_own_files(kernel: Kernel) -> None:
+    assert kernel.run("import os; print(os.getcwd(), os.listdir())") == (
+        f"{sandbox.WORK} ['table.csv']"
+    )
+    assert kernel.run("print(open('table.csv').read())") == "1,2"
+    assert "OSError" in kernel.run("open('table.csv', 'w')")
+    hidden = [ROOT / name for name in ("notebooks", "source", "autograder", ".git")]
+    hidden += [Path.home() / ".ssh", Path("/etc/passwd"), Path("/var"), Path("/root/.bashrc")]
+    for path in hidden:
+        assert kernel.run(f"print(os.path.exists({str(path)!r}))") == "False"
+    assert kernel.run("open('mine', 'w').write('x'); print(sorted(os.listdir()))") == (
+        "['mine', 'table.csv']"
+    )
+    if Path(sys.prefix).parent != ROOT:
+        assert kernel.run("import autograder").startswith("ModuleNotFoundError")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["/usr/bin", sys.prefix, sys.base_prefix, "/", "/etc", "/root"])
+def test_the_system_and_python_cannot_be_changed(kernel: Kernel, folder: str) -> None:
+    got = kernel.run(f"import os; open(os.path.join({folder!r}, 'planted.py'), 'w')")
+    assert "Error" in got
+    assert not (Path(folder) / "planted.py").exists()
+
+
+@pytest.mark.slow
+def test_it_has_no_environment_no_network_and_no_other_process(kernel: Kernel) -> None:
+    assert kernel.run(
+        "import os; print(os.environ.get('SECRET'), os.environ['COURSE_GRADING'])"
+    ) == ("None 1")
+    code = "import socket; print([name for _, name in socket.if_nameindex()])"
+    assert kernel.run(code) == "['lo']"
+    code = "import socket; socket.create_connection(('1.1.1.1', 53), timeout=2)"
+    assert "Network is unreachable" in kernel.run(code)
+    seen = kernel.run("print([int(name) for name in os.listdir('/proc') if name.isdigit()])")
+    assert len(seen.split(",")) <= 3, seen
+    assert kernel.run("print(os.getuid(), socket.gethostname())") == "1000 sandbox"
+    assert "Error" in kernel.run("os.kill(1, 0); os.setuid(0)")
+
+
+@pytest.mark.slow
+def test_an_interrupt_goes_to_the_kernel(kernel: Kernel) -> None:
+    kernel.send("print('begun', flush=True)\nwhile True: pass")
+    time.sleep(1)
+    run_sync(kernel.manager.interrupt_kernel)()
+    assert "KeyboardInterrupt" in kernel.wait()
+    assert kernel.run("print('alive')") == "alive"
+
+
+@pytest.mark.slow
+def test_nothing_is_left_when_it_ends(start: Callable[..., Kernel]) -> None:
+    kernel = start()
+    code = "import subprocess; [subprocess.Popen(['sleep', '{}'], start_new_session=True)]"
+    assert kernel.run(code.format(4711)) == ""
+    folder, pid = kernel.provisioner.folder, kernel.provisioner.pid
+    time.sleep(0.2)  # a process just started may not have its arguments yet
+    inside = psutil.Process(pid).children(recursive=True)
+    assert any("4711" in process.cmdline() for process in inside)
+    kernel.end()
+    _, alive = psutil.wait_procs(inside, timeout=5)
+    assert alive == [] and not folder.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "code", "reason"),
+    [
+        ({"memory": 300}, "x = [bytearray(2**24) for _ in range(99)]", "MemoryError"),
+        ({"file_size": 1}, "open('big', 'wb').write(bytes(2**22))", "File too large"),
+    ],
+)
+def test_limits_of_one_process_raise(
+    start: Callable[..., Kernel], settings: dict, code: str, reason: str
+) -> None:
+    assert reason in start(**settings).run(code)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "code", "reason"),
+    [
+        (
+            {"memory": 400},
+            "import os\nwhile os.fork(): pass\nx = bytearray(2**27); import time; time.sleep(99)",
+            "limit",
+        ),
+        ({"processes": 20}, "import os\nwhile True: os.fork()", "limit"),
+        ({"seconds": 3}, "while True: pass", "it ran for more than 3 seconds"),
+    ],
+)
+def test_limits_of_all_together_end_it(
+    start: Callable[..., Kernel], settings: dict, code: str, reason: str
+) -> None:
+    kernel = start(**settings)
+    inside = psutil.Process(kernel.provisioner.pid)
+    kernel.send(code)
+    assert psutil.wait_procs([inside], timeout=20)[1] == []
+    assert kernel.provisioner.guard.reason
+    if reason != "limit":
+        assert reason in kernel.provisioner.guard.reason
+
+
+def test_a_missing_bubblewrap_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(
+        CourseError, match="install the package bubblewrap .* or grade without --sa"
+    ):
+        sandbox.find_bwrap()
+
+
+def test_a_forbidden_sandbox_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho 'bwrap: No permissions' >&2\nexit 1\n", encoding="utf-8")
+    fake.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name: str(fake))
+    with pytest.raises(CourseError, match="may not make a sandbox here .bwrap: No permissions.*"):
+        sandbox.find_bwrap()
