@@ -107,17 +107,17 @@ def update_text(course: Course, lesson: Lesson, training: str, keep_results: boo
     new_code, old_code = (
         [cell for cell in one.cells if cell.cell_type == "code"] for one in (notebook, old)
     )
-    changed = [
-        new for new, run in zip(new_code, old_code, strict=False) if new.source != run.source
-    ]
-    if len(new_code) != len(old_code) or (changed and not keep_results):
+    if len(new_code) != len(old_code):
         return False
-    shown = {run.id for run in old_code if run.outputs}
-    if any(cell.id in shown for cell in changed):
+    pairs = list(zip(new_code, old_code, strict=True))
+    changed = [run for cell, run in pairs if cell.source != run.source]
+    if changed and not keep_results:
+        return False
+    if any(run.outputs for run in changed):
         raise CourseError(f"{path.name}: a changed cell shows something; render it with --force")
     if changed or known.get("kept_results"):
         notebook.metadata["course"] = {"kept_results": True}
-    for cell, run in zip(new_code, old_code, strict=True):
+    for cell, run in pairs:
         cell.outputs, cell.execution_count = run.outputs, run.execution_count
         if "mystnb" in run.metadata:
             cell.metadata["mystnb"] = run.metadata["mystnb"]
