@@ -12,6 +12,7 @@ believes nothing of what it receives: this code runs beside a student's, who may
 
 import builtins
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -226,9 +227,18 @@ class Agent:
         return ask
 
     @classmethod
-    def on_pipe(cls, number: int, names: dict | None = None) -> "Agent":
-        """Return an agent on a copy of the open socket of this number."""
-        return cls(socket.socket(fileno=os.dup(number)), names)
+    def at(cls, address: object, names: dict | None = None) -> "Agent":
+        """Return an agent on a copy of the open socket of this number.
+
+        Or, where sockets cannot be inherited, on a connection to a port of this machine: the
+        address is then the port and the secret to be said first.
+        """
+        if isinstance(address, int):
+            return cls(socket.socket(fileno=os.dup(address)), names)
+        connection = socket.create_connection(("127.0.0.1", address[0]), timeout=20)
+        connection.settimeout(None)
+        connection.sendall(address[1].encode())
+        return cls(connection, names)
 
     def serve(self) -> None:
         """Answer until the grader has no more questions."""
@@ -380,15 +390,8 @@ def _quiet():
         yield
 
 
-def main(argv: list[str]) -> None:
-    """Answer over the socket of this number, after importing what a lesson needs."""
-    import importlib
-
-    for name in argv[2:]:
+def load(names: list[str]) -> None:
+    """Import modules, those that are there."""
+    for name in names:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    Agent.on_pipe(int(argv[1])).serve()
-
-
-if __name__ == "__main__":
-    main(sys.argv)

@@ -18,7 +18,8 @@ from rich.progress import track
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.gradebook import last_line, open_api
-from autograder.results import read_record, sentence, write_text
+from autograder.records import read_record, read_records
+from autograder.results import sentence, write_text
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -70,15 +71,15 @@ def run(args: argparse.Namespace) -> int:
     """Write the pages of everything that was graded; return 1 if some could not be written."""
     course = Course.find()
     stems = [course.check_lesson(args.assignment)] if args.assignment else course.lessons()
+    api = open_api(course, args.db)
     work = [
         (stem, student)
         for stem in stems
-        for student in graded_students(course, stem)
+        for student in graded_students(api, course, stem)
         if not args.student or student in args.student
     ]
     if not work:
         raise CourseError("there is nothing to give feedback on: run `python -m autograder grade`")
-    api = open_api(course, args.db)
     console = Console()
     failed = 0
     for stem, student in track(work, "feedback", console=Console(stderr=True)):
@@ -92,9 +93,9 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def graded_students(course: Course, stem: str) -> list[str]:
+def graded_students(api: NbGraderAPI, course: Course, stem: str) -> list[str]:
     """Return the students whose submission was graded, or found impossible to grade."""
-    names = {path.stem for path in (course.autograded / ".records" / stem).glob("*.json")}
+    names = set(read_records(api, stem))
     names |= {path.parent.parent.name for path in course.autograded.glob(f"*/{stem}/{stem}.ipynb")}
     return sorted(names)
 
@@ -107,7 +108,7 @@ def feedback_page(course: Course, stem: str, student: str) -> Path:
 def write_feedback(api: NbGraderAPI, course: Course, stem: str, student: str) -> str | None:
     """Write one submission's page; return None, or in one clause why there is none."""
     page = feedback_page(course, stem, student)
-    record = read_record(course, stem, student)
+    record = read_record(api, stem, student)
     if record is not None and record.problem:
         if page.parent.exists():
             rmtree(page.parent)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import glob
 import tempfile
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
 from nbgrader.apps import NbGraderAPI
-from nbgrader.utils import temp_attrs
+from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
+from nbgrader.utils import parse_utc, temp_attrs
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets.config import PyFileConfigLoader
 
 from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
+from autograder.nbgrader_plugins import GradingExecute
+from autograder.sandbox import Limits
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,12 @@ def open_api(
     db_url: str | None = None,
     timeout: int | None = None,
     seed: int | None = None,
-    sandbox: bool = False,
 ) -> NbGraderAPI:
     """Return nbgrader's API for the course, configured by its nbgrader_config.py.
 
     `db_url` replaces the gradebook, `timeout` the seconds one cell may take, and `seed` the seed of
-    the hidden tests; without `sandbox`, submissions run like any other program. Raises CourseError
-    if nbgrader could not find anything in a folder of that name.
+    the hidden tests. Raises CourseError if nbgrader could not find anything in a folder of that
+    name.
     """
     if glob.has_magic(str(course.root)):
         raise CourseError(
@@ -53,14 +56,28 @@ def open_api(
     config.CourseDirectory.root = str(course.root)
     if db_url:
         config.CourseDirectory.db_url = db_url
-    # Without the sandbox hidden tests run in the notebook, as they do under plain nbgrader.
-    config.GradingExecute.outside = sandbox
-    config.GradingExecute.sandbox = sandbox
     if timeout:
         config.GradingExecute.timeout = timeout
     if seed is not None:
         config.GradingExecute.seed = seed
     return NbGraderAPI(config=config)
+
+
+def course_limits(api: NbGraderAPI) -> Limits:
+    """Return what a submission may take, from the course's nbgrader_config.py.
+
+    Raises CourseError for a limit that there is not.
+    """
+    execute = GradingExecute(config=api.config)
+    own = {"cell_seconds": execute.timeout, "patience": execute.patience}
+    own |= {name: value for name, value in api.config.get("Limits", {}).items()}
+    try:
+        return Limits(**own)
+    except TypeError:
+        known = ", ".join(part.name for part in fields(Limits))
+        raise CourseError(
+            f"nbgrader_config.py sets a limit that there is not (c.Limits): there are {known}"
+        ) from None
 
 
 def database_name(api: NbGraderAPI) -> str:
@@ -100,20 +117,32 @@ def prepare_assignment(api: NbGraderAPI, stem: str) -> None:
     )
 
 
-def autograde(api: NbGraderAPI, stem: str, student: str) -> str | None:
-    """Grade one submission with nbgrader; return None, or its log if it gave the submission up.
+def save_marks(
+    api: NbGraderAPI, stem: str, student: str, executed: NotebookNode, timestamp: str = ""
+) -> list[str]:
+    """Save the automatic marks of an executed submission, as `nbgrader autograde` does it.
 
-    Raises KeyboardInterrupt if the user interrupted it (nbgrader itself would go on).
+    Returns what a person should know, one sentence each.
     """
+    notes = []
+    when = None
+    if timestamp:
+        try:
+            when = parse_utc(timestamp)
+        except ValueError:
+            notes.append("timestamp.txt holds no time that can be read; it was left out.")
+    with api.gradebook as gradebook:
+        gradebook.update_or_create_student(student)
+        more = {"timestamp": when} if when else {}
+        gradebook.update_or_create_submission(stem, student, **more)
+    names = {"notebook": stem, "assignment": stem, "student": student}
+    resources = {"nbgrader": {**names, "db_url": api.coursedir.db_url}}
     with warnings.catch_warnings():
         # nbgrader's own use of its database, of no concern to an instructor.
         warnings.simplefilter("ignore", SAWarning)
-        result = api.autograde(stem, student, force=True, create=True)
-    if result["success"]:
-        return None
-    if last_line(result["error"]).startswith("KeyboardInterrupt"):
-        raise KeyboardInterrupt
-    return result.get("log", "") + result["error"]
+        for step in (SaveAutoGrades, AssignLatePenalties):
+            executed, resources = step(config=api.config).preprocess(executed, resources)
+    return notes
 
 
 def read_marks(api: NbGraderAPI, stem: str, student: str) -> dict[str, Mark]:

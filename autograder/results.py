@@ -1,17 +1,16 @@
-"""What grading found: one record per submission, the table, and grades.csv.
+"""What grading found: a result per submission, the table, and grades.csv.
 
-Marks live in nbgrader's gradebook. A record beside the autograded notebook keeps what the gradebook
-has no place for: what exactly was graded, when, how long it took, and what a person should know.
+Marks live in nbgrader's gradebook, and beside them a record of what exactly was graded, when, how
+long it took, and what a person should know (records.py).
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from nbgrader.apps import NbGraderAPI
@@ -24,30 +23,7 @@ from rich.text import Text
 from autograder.course import Course
 from autograder.gradebook import Mark, read_marks
 from autograder.lesson import Exercise, Lesson, plural
-
-
-@dataclass(frozen=True)
-class Record:
-    """What happened when one submission was graded.
-
-    submitted: checksum of the submitted files.
-    source: checksum of the lesson's notebook in `source/`.
-    seed: what decided the inputs of the hidden tests.
-    private: checksum of the lesson's private hidden tests; None if there were none.
-    problem: why nothing could be graded, as a clause, or None.
-    notes: one sentence for each thing a person should look at.
-    log: nbgrader's log if it gave up.
-    """
-
-    submitted: str
-    source: str
-    seed: int
-    private: str | None
-    graded_at: str
-    seconds: float
-    problem: str | None = None
-    notes: list[str] = field(default_factory=list)
-    log: str | None = None
+from autograder.records import read_records
 
 
 @dataclass(frozen=True)
@@ -122,26 +98,6 @@ def maximum(exercises: Iterable[Exercise], *, auto_only: bool = False) -> float:
     return sum(ex.points for ex in exercises if not (auto_only and ex.manual))
 
 
-def record_path(course: Course, stem: str, student: str) -> Path:
-    """Return where the record of a submission is kept."""
-    return course.autograded / ".records" / stem / f"{student}.json"
-
-
-def read_record(course: Course, stem: str, student: str) -> Record | None:
-    """Return the record of a submission, or None if there is none that can be read."""
-    try:
-        text = record_path(course, stem, student).read_text(encoding="utf-8")
-        return Record(**json.loads(text))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def write_record(course: Course, stem: str, student: str, record: Record) -> None:
-    """Write the record of a submission."""
-    text = json.dumps(asdict(record), indent=2, ensure_ascii=False) + "\n"
-    write_text(record_path(course, stem, student), text)
-
-
 def collect(
     api: NbGraderAPI,
     course: Course,
@@ -151,10 +107,11 @@ def collect(
 ) -> list[Result]:
     """Return the results of the students for one lesson, from the gradebook and the records."""
     results = []
+    records = read_records(api, lesson.stem)
     for student in students:
-        record = read_record(course, lesson.stem, student)
+        record = records.get(student)
         marks = read_marks(api, lesson.stem, student)
-        problem = record.problem if record else None
+        problem = (record.problem or None) if record else None
         if problem is None and not is_complete(marks, lesson):
             problem = "not graded yet"
         results.append(

@@ -1,9 +1,7 @@
-"""A kernel under bubblewrap: no network, no files but its own, limits, and a clean end.
+"""A program under bubblewrap: no network, no files but its own, limits, and a clean end.
 
-This is a kernel provisioner, the documented extension point of jupyter_client; `pyproject.toml`
-registers it under the name in `NAME`. What the kernel sees: the system and the Python environment,
-read-only, and an empty home whose folder `work` holds the assignment's own files, read-only too.
-Its messages go over Unix sockets in a folder made for this one kernel.
+What a program sees: the system and the Python environment, read-only, and an empty home whose
+folder `work` holds the assignment's own files.
 """
 
 from __future__ import annotations
@@ -11,40 +9,55 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from importlib.metadata import EntryPoint
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
-from traitlets import Integer, List, Unicode
 
 from autograder.errors import CourseError
+from autograder.warm import ASSIGNMENT, HOME, OWN, SHARED, WORK
 
-NAME = "course-sandbox"
-HOME = "/home/student"
-WORK = f"{HOME}/work"
 DATA = "/data"
 MB = 2**20
 # What a program needs of the system. Nothing else of / is there.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
 SYSTEM += ("/etc/fonts", "/etc/localtime", "/etc/alternatives", "/etc/mime.types")
 # What is taken over from the grader's environment; everything else is cleared.
-KEPT = ("LANG", "LC_ALL", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MPLBACKEND", "TZ")
-KEPT += ("COURSE_FAST_RUN", "COURSE_GRADING", "COURSE_GRADING_SEED", "COURSE_PRIVATE_TESTS")
+KEPT = ("LANG", "LC_ALL", "TZ")
 INSTALL = (
     "install the package bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf "
-    "install bubblewrap), or grade without --sandbox if you trust every submission"
+    "install bubblewrap); on macOS and Windows grade in a container (see README.md), or grade with "
+    "--no-sandbox if you trust every submission"
 )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may take; nbgrader_config.py sets them as `c.Limits.memory = 8192`.
+
+    cell_seconds: one cell, and one property of the hidden tests.
+    seconds: the whole submission.
+    patience: seconds that an interrupted kernel has to answer before it is stopped.
+    memory: MB of all processes together.
+    processes: how many there may be, threads not counted.
+    file_size: MB of one file.
+    scratch: MB of all files in each place that can be written to.
+    output: characters that one cell may output.
+    """
+
+    cell_seconds: float = 60
+    seconds: float = 900
+    patience: float = 10
+    memory: int = 4096
+    processes: int = 64
+    file_size: int = 256
+    scratch: int = 256
+    output: int = 2_000_000
 
 
 def find_bwrap() -> str:
@@ -63,7 +76,7 @@ def find_bwrap() -> str:
         reason = tried.stderr.strip() or f"it ended with {tried.returncode}"
     raise CourseError(
         f"bubblewrap may not make a sandbox here ({reason}): allow unprivileged user namespaces "
-        "(in a container, grade outside of it), or grade without --sandbox if you trust every "
+        "(in a container, grade outside of it), or grade with --no-sandbox if you trust every "
         "submission"
     )
 
@@ -88,20 +101,20 @@ def command(
     bwrap: str,
     program: Sequence[str],
     *,
-    env: dict[str, str],
-    shared: Path | None = None,
-    files: Sequence[Path] = (),
-    data: Path | None = None,
-    scratch: int = 256 * MB,
+    env: Mapping[str, str],
+    shown: Mapping[str, Path],
+    shared: Mapping[str, Path],
+    scratch: int,
+    warm: bool = False,
 ) -> list[str]:
     """Return the command that runs `program` in the sandbox.
 
     Args:
         env: its whole environment.
-        shared: the one folder that it can write to and the grader can read.
-        files: what is copied into its working folder; given as copies already, bound read-only.
-        data: a folder to be seen, read-only, as /data.
+        shown: place in the sandbox → a file or folder that is seen there, read-only.
+        shared: place in the sandbox → a folder that it can write to and the grader can read.
         scratch: bytes that /tmp and its home may each take.
+        warm: leave it the capabilities, inside of the sandbox, that a warm parent needs.
     """
     args = [bwrap, *namespaces(), "--clearenv"]
     for name, value in env.items():
@@ -116,67 +129,94 @@ def command(
     args += ["--proc", "/proc", "--dev", "/dev"]
     for folder in ("/tmp", HOME, "/dev/shm"):
         args += ["--size", str(scratch), "--tmpfs", folder]
-    args += ["--dir", WORK]
-    for path in files:
-        args += ["--ro-bind", str(path), f"{WORK}/{path.name}"]
-    if data is not None and data.is_dir():
-        args += ["--ro-bind", str(data), DATA]
-    if shared is not None:
-        args += ["--bind", str(shared), str(shared)]
+    for folder in (WORK, SHARED, OWN):
+        args += ["--dir", folder]
+    for place, path in shown.items():
+        args += ["--ro-bind", str(path), place]
+    for place, path in shared.items():
+        args += ["--bind", str(path), place]
     # Folders that bubblewrap made on the way to others would be writable otherwise.
-    return [*args, "--remount-ro", "/", "--chdir", WORK, "--", *program]
+    args += ["--remount-ro", "/", "--chdir", WORK]
+    args += ["--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_NET_ADMIN"] if warm else []
+    args += ["--cap-add", "CAP_SETPCAP"] if warm else []
+    return [*args, "--", *program]
 
 
-def environment(env: dict[str, str], data: Path | None = None) -> dict[str, str]:
-    """Return the environment of a program in the sandbox, made from the grader's."""
+def environment(env: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a program in the sandbox: little of the grader's `env`, and `own`.
+
+    Numbers are computed by one thread: several submissions are graded at once, results do not
+    depend on the machine, and a warm parent may not have any other.
+    """
     kept = {name: env[name] for name in KEPT if env.get(name)}
-    own = {
+    kept |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    fixed = {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": HOME,
         "TMPDIR": "/tmp",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
     }
-    if data is not None and data.is_dir():
-        own["COURSE_DATA"] = DATA
-    return kept | own
+    return kept | fixed | dict(own)
 
 
 class Guard(threading.Thread):
-    """Kill a sandbox that takes more memory, processes or time than it may.
+    """Kill a sandbox that takes more memory, processes, disk or time than it may.
 
     Limits set with setrlimit hold for one process each (and, for root, not for the number of
     processes); this looks at all of them together. `reason` says which limit was hit.
+
+    Args:
+        pid: the process that all others descend from.
+        shared: the folder on the machine's disk that the sandbox can write to, if any.
     """
 
-    def __init__(self, pid: int, memory: int, processes: int, seconds: float) -> None:
+    def __init__(
+        self, pid: int, kill: Callable[[], object], limits: Limits, shared: Path | None = None
+    ) -> None:
         super().__init__(daemon=True, name=f"guard of {pid}")
-        self.pid, self.memory, self.processes, self.seconds = pid, memory, processes, seconds
+        self.pid, self.kill, self.limits, self.shared = pid, kill, limits, shared
         self.reason = ""
         self.ended = threading.Event()
 
     def run(self) -> None:
-        """Look ten times a second until the sandbox has ended."""
-        end = time.monotonic() + self.seconds
-        while not self.ended.wait(0.1):
+        """Look five times a second until the sandbox has ended."""
+        limits, end = self.limits, time.monotonic() + self.limits.seconds
+        while not self.ended.wait(0.2):
             try:
-                inside = psutil.Process(self.pid).children(recursive=True)
+                first = psutil.Process(self.pid)
+                inside = [first, *first.children(recursive=True)]
             except psutil.NoSuchProcess:
                 return
-            memory = 0
-            for process in inside:
-                with contextlib.suppress(psutil.Error):
-                    info = process.memory_info()
-                    memory += info.rss - info.shared
-            if memory > self.memory:
-                self.reason = f"more than {self.memory // MB} MB of memory were used"
-            elif len(inside) > self.processes:
-                self.reason = f"more than {self.processes} processes were started"
+            memory = sum(map(private_memory, inside))
+            if memory > limits.memory * MB:
+                self.reason = f"more than {limits.memory} MB of memory were used"
+            elif len(inside) > limits.processes:
+                self.reason = f"more than {limits.processes} processes were started"
             elif time.monotonic() > end:
-                self.reason = f"it ran for more than {self.seconds:g} seconds in all"
+                self.reason = f"it ran for more than {limits.seconds:g} seconds in all"
+            elif self.shared is not None and folder_size(self.shared) > 4 * MB:
+                self.reason = "files were written where only messages belong"
             if self.reason:
-                kill_sandbox(self.pid)
+                self.kill()
                 return
+
+
+def private_memory(process: psutil.Process) -> int:
+    """Return the bytes of memory that a process has for itself."""
+    with contextlib.suppress(psutil.Error):
+        info = process.memory_info()
+        return info.rss - info.shared
+    return 0
+
+
+def folder_size(folder: Path) -> int:
+    """Return the bytes that the files in a folder take; each counts as a kB at least."""
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            size += max(1024, path.lstat().st_size)
+    return size
 
 
 def kill_sandbox(pid: int) -> None:
@@ -205,16 +245,13 @@ def first_process(pid: int) -> psutil.Process | None:
     return None
 
 
-def limiter(memory: int, file_size: int, processes: int) -> Callable[[], None]:
-    """Return a function that sets the limits of the process that calls it, for `preexec_fn`.
-
-    All that the process starts inherits them, for each process separately.
-    """
+def process_limits(limits: Limits) -> dict[int, int]:
+    """Return the limits that each process gets, and hands on to what it starts, for setrlimit."""
     import resource  # only where there is a sandbox, on Linux
 
     wanted = {
-        resource.RLIMIT_DATA: memory,
-        resource.RLIMIT_FSIZE: file_size,
+        resource.RLIMIT_DATA: limits.memory * MB,
+        resource.RLIMIT_FSIZE: limits.file_size * MB,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: 1024,
     }
@@ -224,114 +261,21 @@ def limiter(memory: int, file_size: int, processes: int) -> Callable[[], None]:
             with contextlib.suppress(psutil.Error):
                 if process.uids().real == os.getuid():
                     running += process.num_threads()
-        wanted[resource.RLIMIT_NPROC] = running + 4 * processes
-
-    def limit() -> None:
-        for kind, value in wanted.items():
-            hard = resource.getrlimit(kind)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(kind, (value, value))
-
-    return limit
+        wanted[resource.RLIMIT_NPROC] = running + 16 * limits.processes
+    found = {}
+    for kind, value in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        found[kind] = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    return found
 
 
-class SandboxProvisioner(LocalProvisioner):
-    """Start, interrupt and end a kernel under bubblewrap."""
-
-    memory = Integer(4096, help="MB of memory of all processes together").tag(config=True)
-    processes = Integer(256, help="Processes and threads beside the kernel").tag(config=True)
-    file_size = Integer(256, help="MB one file may have").tag(config=True)
-    seconds = Integer(1800, help="Seconds one submission may take in all").tag(config=True)
-    files = List(Unicode(), help="Files and folders the working folder holds").tag(config=True)
-    data = Unicode(help="Folder to be seen, read-only, as /data").tag(config=True)
-
-    folder: Path | None = None
-    guard: Guard | None = None
-
-    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Make the kernel's private folder, and put bubblewrap before its command."""
-        bwrap = find_bwrap()
-        # Short, because the path of a Unix socket may have 107 characters only.
-        self.folder = Path(tempfile.mkdtemp(prefix="kernel-"))
-        manager = self.parent
-        manager.transport = "ipc"
-        manager.connection_file = str(self.folder / "kernel.json")
-        manager.ip = str(self.folder / "kernel")
-        kwargs = await super().pre_launch(**kwargs)
-        data = Path(self.data) if self.data else None
-        env = environment(kwargs.get("env") or {}, data)
-        program = [sys.executable, *kwargs["cmd"][1:]]
-        kwargs["cmd"] = command(
-            bwrap, program, env=env, shared=self.folder, files=self.copies(), data=data
-        )
-        kwargs |= {"env": {}, "cwd": "/", "stdout": subprocess.DEVNULL}
-        kwargs |= {"stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
-        kwargs["preexec_fn"] = limiter(self.memory * MB, self.file_size * MB, self.processes)
-        return kwargs
-
-    def copies(self) -> list[Path]:
-        """Return the files of the working folder; they are only ever bound read-only."""
-        return [path for path in map(Path, self.files) if path.exists()]
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        """Start the kernel and the guard that watches over its limits."""
-        info = await super().launch_kernel(cmd, **kwargs)
-        self.guard = Guard(self.pid, self.memory * MB, self.processes, self.seconds)
-        self.guard.start()
-        return info
-
-    async def send_signal(self, signum: int) -> None:
-        """Send an interrupt to the kernel itself (bubblewrap would die of it), else end it all."""
-        if not self.process:
-            return
-        if signum == signal.SIGINT:
-            kernel = first_process(self.pid)
-            if kernel is not None:
-                with contextlib.suppress(psutil.Error):
-                    kernel.send_signal(signum)
-        elif signum != 0:
-            kill_sandbox(self.pid)
-
-    async def cleanup(self, restart: bool = False) -> None:
-        """Make sure that no process and no file is left."""
-        if self.guard is not None:
-            self.guard.ended.set()
-        if self.process is not None:
-            kill_sandbox(self.pid)
-        if self.folder is not None and not restart:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        await super().cleanup(restart)
-
-
-class SandboxManager(AsyncKernelManager):
-    """Manages this environment's own Python kernel, in the sandbox.
-
-    What the notebook or the machine's kernel specifications say plays no part.
-    """
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """The kernel's command, to be started by the sandbox's provisioner."""
-        return python_kernel({"kernel_provisioner": {"provisioner_name": NAME, "config": {}}})
-
-
-class PlainManager(AsyncKernelManager):
-    """Manages this environment's own Python kernel, outside of any sandbox."""
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """The kernel's command."""
-        return python_kernel({})
-
-
-def python_kernel(metadata: dict) -> KernelSpec:
-    """Return the specification of a kernel of the Python that runs this."""
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=metadata)
-
-
-def register() -> None:
-    """Make the provisioner known where the package was installed before it had one."""
-    value = f"{__name__}:{SandboxProvisioner.__name__}"
-    entry = EntryPoint(NAME, value, KernelProvisionerFactory.GROUP_NAME)
-    KernelProvisionerFactory.instance().provisioners.setdefault(NAME, entry)
+def shown_files(folder: Path | None, data: Path | None, warm: bool) -> dict[str, Path]:
+    """Return what a sandbox shows: the assignment's own files in `folder`, and the data folder."""
+    shown = {}
+    if folder is not None and warm:
+        shown[ASSIGNMENT] = folder
+    elif folder is not None:
+        shown |= {f"{WORK}/{path.name}": path for path in sorted(folder.iterdir())}
+    if data is not None and data.is_dir():
+        shown[DATA] = data
+    return shown

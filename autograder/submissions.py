@@ -37,26 +37,34 @@ def read_notebook(path: Path) -> NotebookNode:
             f"the file {path.name} is larger than {MAX_BYTES // 1_000_000} MB: clear its outputs, "
             "save it, and try again"
         )
+    return parse_notebook(path.read_bytes(), path.name)
+
+
+def parse_notebook(data: bytes, name: str) -> NotebookNode:
+    """Return the notebook in a file's bytes as nbformat 4.
+
+    Raises CourseError with one sentence if it is not a notebook.
+    """
     try:
         # The reader below nbformat.read: the latter also logs what a validator says, and a
         # student's notebook with a stray key is none the worse for it.
-        notebook = nbformat.convert(nbformat.reader.reads(path.read_text(encoding="utf-8")), 4)
+        notebook = nbformat.convert(nbformat.reader.reads(data.decode("utf-8")), 4)
         cells = notebook["cells"]
         sound = all(isinstance(cell["source"], str) and cell["cell_type"] for cell in cells)
     except UnicodeDecodeError:
         raise CourseError(
-            f"the file {path.name} is not text in UTF-8: download it again or save it from Jupyter"
+            f"the file {name} is not text in UTF-8: download it again or save it from Jupyter"
         ) from None
     except (nbformat.reader.NotJSONError, json.JSONDecodeError, RecursionError):
         raise CourseError(
-            f"the file {path.name} is not valid JSON, perhaps cut off or merged by hand: download "
+            f"the file {name} is not valid JSON, perhaps cut off or merged by hand: download "
             "or save it again, or go back to an earlier copy"
         ) from None
     except Exception:  # whatever a file with the wrong contents makes nbformat raise
         sound = False
     if not sound:
         raise CourseError(
-            f"the file {path.name} is not a Jupyter notebook, although its name says so: download "
+            f"the file {name} is not a Jupyter notebook, although its name says so: download "
             "it again (in Colab: File, Download, Download .ipynb)"
         )
     return notebook
@@ -93,6 +101,13 @@ def shared_cells(notebook: NotebookNode, release: NotebookNode) -> int:
     return sum(
         bool(known & {cell.id, cell.source.strip()}) for cell in release.cells if is_marked(cell)
     )
+
+
+def unlike(notebook: NotebookNode, release: NotebookNode, name: str) -> str | None:
+    """Return in one clause that the notebook is not one of the release's lesson, None if it is."""
+    if shared_cells(notebook, release):
+        return None
+    return f"the file {name} holds no cell of this lesson: it may belong to another one"
 
 
 def message(error: NotebookNode) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import io
 import os
 import shutil
@@ -20,7 +21,8 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.gradebook import open_api, read_marks
 from autograder.lesson import Lesson
-from autograder.results import Result, grades_csv, number, print_results, read_record
+from autograder.records import read_record
+from autograder.results import Result, grades_csv, number, print_results
 from autograder.seed import course_seed
 from autograder.submissions import (
     BROKEN_JSON,
@@ -265,14 +267,21 @@ def test_everyone_gets_a_feedback_page_without_hidden_tests(graded: Graded) -> N
 
 @pytest.mark.slow
 def test_records_say_what_was_graded(graded: Graded) -> None:
-    record = read_record(graded.course, TINY, "perfect")
-    assert record.problem is None and record.notes == [] and record.seconds > 0
-    assert record.private is None
+    api = open_api(graded.course)
+    record = read_record(api, TINY, "perfect")
+    assert record.problem == "" and record.notes == [] and record.seconds > 0
+    assert record.private == "" and record.limits == [] and record.verdicts == FULL
     assert record.seed == course_seed(graded.course.root)
     assert {row["seed"] for row in rows(graded.course).values()} == {str(record.seed)}
-    folder = graded.course.submitted / "perfect" / TINY
-    assert record.submitted == grade.checksum(folder)
-    assert read_record(graded.course, TINY, "broken-json").problem
+    data = graded.course.submitted_notebook("perfect", TINY).read_bytes()
+    assert record.submitted == hashlib.sha256(data).hexdigest()
+    assert read_record(api, TINY, "broken-json").problem
+    assert read_record(api, TINY, "endless-loop").limits == ["time of the cell evens-answer"]
+    log = (graded.course.autograded / "grading.log").read_text(encoding="utf-8").splitlines()
+    assert len(log) == len(EXPECTED)
+    (line,) = [line for line in log if " perfect: " in line]
+    for fact in ("6 of 6 automatic points", record.version, f"seed {record.seed}"):
+        assert fact in line
 
 
 @pytest.fixture

@@ -15,17 +15,18 @@ import os
 import textwrap
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import FunctionType, SimpleNamespace
 
 import torch
 from IPython import get_ipython
+from torch import Tensor
 
 from autograder.checks import pictures, private, reference, remote
 from autograder.checks.failure import PropertyFailed
 from autograder.checks.given import Given
-from autograder.checks.outside import Outside, current
+from autograder.checks.outside import current
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
@@ -58,6 +59,54 @@ def _load(stem: str) -> Lesson:
     return Lesson.load(course.notebooks / f"{stem}.py")
 
 
+class Inside:
+    """Where a judge in the notebook finds the student's work; the counterpart of `Outside`.
+
+    Args:
+        notebook: the notebook's globals, with IPython's `In`, the list of executed cells.
+        seed: decides the inputs; by default $COURSE_GRADING_SEED, else 0.
+    """
+
+    def __init__(self, lesson: Lesson, notebook: dict, seed: int | None) -> None:
+        self.lesson, self.names = lesson, notebook
+        self.cells = tuple(map(reference.without_magic, notebook.get("In", ())))
+        self.seed = int(os.environ.get(SEED_VARIABLE, "0")) if seed is None else seed
+
+    def notebook(self, seed: int) -> contextlib.AbstractContextManager:
+        """Yield the notebook's names."""
+        return here(lambda: self.names, seed)
+
+    def without_leftovers(self) -> contextlib.AbstractContextManager:
+        """Hide what the lesson's plotting and checking cells leave behind in the notebook."""
+        return reference.without_leftovers(self.lesson, self.cells, self.names)
+
+    @functools.cached_property
+    def _helpers(self) -> reference.Helpers:
+        return reference.find_helpers(self.lesson, self.cells, self.names)
+
+    def substitution(self, answers: Mapping[str, str]) -> Place:
+        """Return a place with the lesson's definitions and these answers, made when needed."""
+        build = functools.partial(reference.namespace, self.lesson, answers, self._helpers)
+        return functools.partial(here, functools.cache(build))
+
+    def private_properties(self, exercise: str) -> list[private.PrivateProperty]:
+        """Return the instructor's own hidden tests of an exercise."""
+        return private.for_exercise(self.lesson, exercise)
+
+    def show(self, got: Tensor, expected: Tensor) -> None:
+        """Display a picture of what came and what was expected."""
+        if get_ipython() is not None:
+            pictures.show(got, expected)
+
+
+@contextlib.contextmanager
+def here(names: Callable[[], dict], seed: int) -> Iterator[_Names]:
+    """Yield names of this process, with random numbers from the seed."""
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(seed)
+        yield _Names(**names())
+
+
 class Judge:
     """Collects the hidden properties of one exercise and scores a notebook by them.
 
@@ -72,15 +121,11 @@ class Judge:
     """
 
     def __init__(self, lesson: str, exercise: str, notebook: dict, seed: int | None = None) -> None:
-        self.lesson = _load(lesson)
+        outside = current.get()
+        self.lesson = outside.lesson if outside is not None else _load(lesson)
+        self.where = outside or Inside(self.lesson, notebook, seed)
         self.exercise = self.lesson.exercise(exercise)
         self.notebook = notebook
-        self.outside: Outside | None = current.get()
-        if self.outside is not None:
-            self.cells, seed = self.outside.cells, self.outside.seed
-        else:
-            self.cells = tuple(map(reference.without_magic, notebook.get("In", ())))
-        self.seed = int(os.environ.get(SEED_VARIABLE, "0")) if seed is None else seed
         self.properties: list[Property] = []
 
     def property(self, name: str, points: float) -> Callable:
@@ -120,7 +165,7 @@ class Judge:
             )
         earned = 0.0
         print(f"Hidden tests of {self.exercise.label}, {self.exercise.title}:")
-        with self.without_leftovers():
+        with self.where.without_leftovers():
             for item in self.with_private():
                 failure = self.try_property(item)
                 earned += 0 if failure else item.points
@@ -129,20 +174,13 @@ class Judge:
                 print(f"{mark} {item.name} ({0 if failure else points:g} of {points:g})")
                 if failure:
                     print(textwrap.indent(textwrap.fill(str(failure), 92), "    "))
-                    if failure.tensors and get_ipython() is not None:
-                        pictures.show(*failure.tensors)
+                    if failure.tensors:
+                        self.where.show(*failure.tensors)
         return round(earned, 6)  # shares may add up to a little more than the whole
-
-    def without_leftovers(self) -> contextlib.AbstractContextManager:
-        """Hide what the lesson's plotting and checking cells leave behind in the notebook."""
-        if self.outside is not None:
-            return self.outside.without(reference.leftovers(self.lesson, self.cells))
-        return reference.without_leftovers(self.lesson, self.cells, self.notebook)
 
     def with_private(self) -> list[Property]:
         """Return the properties and the instructor's own; they share the exercise's points."""
-        folder = self.outside.private_tests if self.outside is not None else None
-        own = private.for_exercise(self.lesson, self.exercise.id, folder)
+        own = self.where.private_properties(self.exercise.id)
         if not own:
             return self.properties
         items = self.properties + [Property(item.name, item.weight, item.test) for item in own]
@@ -152,11 +190,7 @@ class Judge:
     def try_property(self, item: Property) -> PropertyFailed | None:
         """Return None if the property holds in one of the surroundings, else what went wrong."""
         failures = []
-        if self.outside is not None:
-            notebook = self.outside.notebook
-        else:
-            notebook = functools.partial(self.here, lambda: self.notebook)
-        for place in (notebook, *self.substitutions):
+        for place in (self.where.notebook, *self.substitutions):
             failure = self.run(item, place)
             if failure is None:
                 return None
@@ -172,34 +206,20 @@ class Judge:
         """
         ids = [cell.id for cell in self.lesson.cells if cell.grade == "solution"]
         place = ids.index(self.exercise.answer_cell_id)
-        if self.outside is None:
-            helpers = reference.find_helpers(self.lesson, self.cells, self.notebook)
         answers: dict[str, str] = {}
         found = []
         for id in reversed(ids[max(0, place - NEIGHBOURS) : place + 1]):
-            source = reference.find_answer(self.lesson, id, self.cells)
+            source = reference.find_answer(self.lesson, id, self.where.cells)
             if source is None:
                 break
             answers = answers | {id: source}
-            if self.outside is not None:
-                build = functools.partial(reference.sources, self.lesson, answers, self.cells)
-                found.append(self.outside.substitution(build))
-            else:
-                build = functools.partial(reference.namespace, self.lesson, answers, helpers)
-                found.append(functools.partial(self.here, functools.cache(build)))
+            found.append(self.where.substitution(answers))
         return found
-
-    @contextlib.contextmanager
-    def here(self, names: Callable[[], dict], seed: int) -> Iterator[_Names]:
-        """Yield names of this process, with random numbers from the seed."""
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            torch.manual_seed(seed)
-            yield _Names(**names())
 
     def run(self, item: Property, place: Place) -> PropertyFailed | None:
         """Run one property with the names of a place; return None if it holds, else why not."""
         # Every property has inputs of its own that do not depend on which others run.
-        seed = zlib.crc32(f"{self.seed}/{self.exercise.id}/{item.name}".encode())
+        seed = zlib.crc32(f"{self.where.seed}/{self.exercise.id}/{item.name}".encode())
         try:
             with _quiet(), place(seed) as lesson:
                 item.test(lesson, Given(seed))

@@ -13,13 +13,15 @@ import functools
 import io
 import math
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from autograder.checks import reference
+from torch import Tensor
+
+from autograder.checks import pictures, reference
 from autograder.checks.failure import PropertyFailed
+from autograder.checks.private import PrivateProperty
 from autograder.checks.remote import Names, RemoteError, Session
 from autograder.lesson import BEGIN_HIDDEN, END_HIDDEN, Exercise, Lesson
 
@@ -28,20 +30,25 @@ from autograder.lesson import BEGIN_HIDDEN, END_HIDDEN, Exercise, Lesson
 class Outside:
     """Where a judge in the grader's process finds a student's Python.
 
+    `judge.Inside` is its counterpart for a judge in the notebook.
+
     Args:
+        lesson: the lesson.
         session: the student's notebook; None if its Python is lost.
         cells: the cells that were run in it.
         fresh: starts another Python, in which only definitions are run, for as long as the
             context lasts.
         seed: decides the inputs.
-        private_tests: folder of the instructor's own hidden tests.
+        private: the instructor's own hidden tests.
     """
 
+    lesson: Lesson
     session: Session | None
     cells: tuple[str, ...]
     fresh: Callable[[], contextlib.AbstractContextManager[Session]]
     seed: int
-    private_tests: Path | None = None
+    private: Sequence[PrivateProperty] = ()
+    pictures: list[bytes] = field(default_factory=list)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _fresh: Session | None = None
 
@@ -54,8 +61,12 @@ class Outside:
         yield Names(self.session, 0)
 
     @contextlib.contextmanager
-    def without(self, names: Iterable[str]) -> Iterator[None]:
-        """Hide names of the notebook; at the end, all other Pythons are stopped."""
+    def without_leftovers(self) -> Iterator[None]:
+        """Hide what the lesson's plotting and checking cells leave behind in the notebook.
+
+        At the end, all other Pythons are stopped.
+        """
+        names = reference.leftovers(self.lesson, self.cells)
         with self._open:
             if self.session is not None:
                 with contextlib.suppress(PropertyFailed, RemoteError):
@@ -63,12 +74,12 @@ class Outside:
             yield
         self._fresh = None
 
-    def substitution(self, build: Callable[[], list]) -> Callable:
-        """Return a place with the definitions that `build` returns, made when first needed.
+    def substitution(self, answers: Mapping[str, str]) -> Callable:
+        """Return a place with the lesson's definitions and these answers, made when first needed.
 
         All of an exercise share one Python, which knows no other exercise's verdict to come.
         """
-        define = functools.cache(functools.partial(self._define, build))
+        define = functools.cache(functools.partial(self._define, answers))
 
         @contextlib.contextmanager
         def place(seed: int) -> Iterator[Names]:
@@ -83,12 +94,23 @@ class Outside:
 
         return place
 
-    def _define(self, build: Callable[[], list]) -> tuple[int, Exception | None]:
+    def _define(self, answers: Mapping[str, str]) -> tuple[int, Exception | None]:
         try:
-            space = self._fresh.ask("define", build())
+            sources = reference.sources(self.lesson, answers, self.cells)
+            space = self._fresh.ask("define", sources)
         except Exception as failure:
             return -1, failure
         return (space, None) if type(space) is int else (-1, PropertyFailed("no definitions."))
+
+    def private_properties(self, exercise: str) -> list[PrivateProperty]:
+        """Return the instructor's own hidden tests of an exercise."""
+        return [item for item in self.private if item.exercise == exercise]
+
+    def show(self, got: Tensor, expected: Tensor) -> None:
+        """Keep a picture of what came and what was expected for the feedback."""
+        picture = pictures.png(got, expected)
+        if picture is not None:
+            self.pictures.append(picture)
 
 
 current: ContextVar[Outside | None] = ContextVar("outside", default=None)
@@ -101,9 +123,10 @@ class Verdict:
     points: float
     report: str
     failure: str = ""
+    pictures: tuple[bytes, ...] = ()
 
 
-def run_hidden(lesson: Lesson, source: str, points: float, outside: Outside) -> Verdict:
+def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
     """Run the hidden region of a tests cell in this process.
 
     Args:
@@ -115,8 +138,8 @@ def run_hidden(lesson: Lesson, source: str, points: float, outside: Outside) -> 
     token = current.set(outside)
     try:
         with contextlib.redirect_stdout(report):
-            names = {"__name__": "hidden_tests"} | reference.modules(lesson)
-            names |= notebook_names(lesson, (body, last), outside)
+            names = {"__name__": "hidden_tests"} | reference.modules(outside.lesson)
+            names |= notebook_names((body, last), outside)
             exec(compile(body, "<hidden tests>", "exec"), names)
             value = eval(compile(last, "<hidden tests>", "eval"), names)
             earned = score(value, points)
@@ -128,33 +151,34 @@ def run_hidden(lesson: Lesson, source: str, points: float, outside: Outside) -> 
         failure = f"{type(error).__name__}: {error}"
     finally:
         current.reset(token)
-    return Verdict(earned, report.getvalue(), failure)
+    return Verdict(earned, report.getvalue(), failure, tuple(outside.pictures))
 
 
 class Examiner:
-    """Judges the exercises of one notebook, whose kernel holds the other end of the socket.
+    """Judges the exercises of one notebook.
 
     Args:
+        connect: returns a connection on which the notebook's kernel answers, once it was told to.
         interrupt: interrupts the kernel.
+        fresh: starts another Python for this many seconds; see Outside.
         seconds: what one property may take; the properties of an exercise may take twice as much.
         patience: see Session.
-        sandboxed: whether other Pythons, for definitions only, run in the sandbox.
     """
 
     def __init__(
         self,
         lesson: Lesson,
-        connection: socket.socket,
+        connect: Callable[[], socket.socket],
         interrupt: Callable[[], object],
+        fresh: Callable[[float], contextlib.AbstractContextManager[Session]],
         *,
         seed: int,
-        private_tests: Path | None,
-        sandboxed: bool,
+        private: Sequence[PrivateProperty],
         seconds: float,
         patience: float,
     ) -> None:
-        self.lesson, self.connection, self.interrupt = lesson, connection, interrupt
-        self.seed, self.private_tests, self.sandboxed = seed, private_tests, sandboxed
+        self.lesson, self.connect, self.interrupt, self.fresh = lesson, connect, interrupt, fresh
+        self.seed, self.private = seed, private
         self.seconds, self.patience = seconds, patience
         self.lost = False
 
@@ -167,29 +191,29 @@ class Examiner:
         self, exercise: Exercise, source: str, cells: Iterable[str], alive: bool
     ) -> Verdict:
         """Judge one exercise by the hidden region of its cell; `alive`: whether the kernel is."""
-        session = None
-        times = {"seconds": self.seconds, "total": 2 * self.seconds, "patience": self.patience}
-        if alive and not self.lost:
-            session = Session(self.connection, self.interrupt, **times)
+        session = self.begin() if alive and not self.lost else None
         outside = Outside(
+            self.lesson,
             session,
             tuple(map(reference.without_magic, cells)),
-            functools.partial(self.fresh, times),
+            functools.partial(self.fresh, 2 * self.seconds),
             self.seed,
-            self.private_tests,
+            self.private,
         )
-        verdict = run_hidden(self.lesson, source, exercise.points, outside)
+        verdict = run_hidden(source, exercise.points, outside)
         if session is not None:
             session.close()
             self.lost = session.lost
         return verdict
 
-    def fresh(self, times: dict) -> contextlib.AbstractContextManager[Session]:
-        """Start a Python for the lesson's definitions."""
-        from autograder.student import fresh_python
-
-        names = {module.__name__ for module in reference.modules(self.lesson).values()}
-        return fresh_python(sorted(names), sandboxed=self.sandboxed, **times)
+    def begin(self) -> Session | None:
+        """Return a session with the kernel, None if it does not connect."""
+        try:
+            connection = self.connect()
+        except OSError:
+            self.lost = True
+            return None
+        return Session(connection, self.interrupt, self.seconds, 2 * self.seconds, self.patience)
 
 
 def score(value: object, points: float) -> float:
@@ -208,8 +232,9 @@ def hidden_region(source: str) -> tuple[ast.Module, ast.Expression]:
     return ast.Module(body, []), ast.Expression(last.value)
 
 
-def notebook_names(lesson: Lesson, trees: Iterable[ast.AST], outside: Outside) -> dict:
+def notebook_names(trees: Iterable[ast.AST], outside: Outside) -> dict:
     """Return those of the notebook's names that a region uses itself, without a judge."""
+    lesson = outside.lesson
     used = {
         node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)
     } & reference.names_of(lesson)

@@ -10,16 +10,24 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 SHOWN = 6  # slices side by side
+ALT = "In the upper row what your code gave, in the lower row what was expected."
 
 
 def show(got: Tensor, expected: Tensor) -> None:
     """Display the picture of `compare` in a notebook, if there is one."""
+    picture = png(got, expected)
+    if picture is not None:
+        display(Image(picture, alt=ALT))
+
+
+def png(got: Tensor, expected: Tensor) -> bytes | None:
+    """Return the picture of `compare` as PNG, if there is one."""
     figure = compare(got, expected)
-    if figure is not None:
-        file = io.BytesIO()
-        figure.savefig(file, format="png", dpi=110, facecolor="white")
-        alt = "In the upper row what your code gave, in the lower row what was expected."
-        display(Image(file.getvalue(), alt=alt))
+    if figure is None:
+        return None
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110, facecolor="white")
+    return file.getvalue()
 
 
 def compare(got: Tensor, expected: Tensor) -> Figure | None:

@@ -77,9 +77,15 @@ def load(folder: Path, lesson: Lesson) -> list[PrivateProperty]:
     Raises CourseError, naming file, line and exercise, for the first mistake.
     """
     path = folder / f"{lesson.stem}.py"
-    if not path.is_file():
-        return []
-    items = _execute(path).items
+    return parse(path.read_text(encoding="utf-8"), path, lesson) if path.is_file() else []
+
+
+def parse(text: str, path: Path, lesson: Lesson) -> list[PrivateProperty]:
+    """Return the private properties in the text of a lesson's file in their order.
+
+    Raises CourseError, naming file, line and exercise, for the first mistake.
+    """
+    items = _execute(text, path).items
     known = {ex.id for ex in lesson.exercises if not ex.manual}
     seen = set()
     for item in items:
@@ -105,7 +111,7 @@ def check(folder: Path, lesson: Lesson, seed: int) -> None:
     """
     # Late, for judge.py uses this module.
     from autograder.checks import reference
-    from autograder.checks.judge import Judge, Property
+    from autograder.checks.judge import Judge, Property, here
 
     if not folder.is_dir():
         raise CourseError(
@@ -123,7 +129,7 @@ def check(folder: Path, lesson: Lesson, seed: int) -> None:
     for item in items:
         with contextlib.chdir(lesson.path.parent):  # from where a judge finds its lesson
             judge = Judge(lesson.stem, item.exercise, solution, seed)
-        place = functools.partial(judge.here, lambda: solution)
+        place = functools.partial(here, lambda: solution)
         failure = judge.run(Property(item.name, item.weight, item.test), place)
         if failure:
             raise CourseError(
@@ -133,11 +139,11 @@ def check(folder: Path, lesson: Lesson, seed: int) -> None:
             )
 
 
-def _execute(path: Path) -> Properties:
+def _execute(text: str, path: Path) -> Properties:
     """Run a file of private properties; raise CourseError if it stops or has no `properties`."""
     names: dict = {"__name__": path.stem, "__file__": str(path)}
     try:
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
+        exec(compile(text, str(path), "exec"), names)
     except SyntaxError as error:
         raise CourseError(f"{path}:{error.lineno}: not valid Python: {error.msg}") from error
     except Exception as error:

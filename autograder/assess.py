@@ -1,0 +1,280 @@
+"""Grade one submission: a function of its bytes, the assignment, the seed and the limits.
+
+It reads and writes nothing else, so it can run in any process on any machine (see executors.py).
+The gradebook, feedback pages and tables are made from what it returns, by grade.py.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder import kernels
+from autograder.checks import reference
+from autograder.checks.outside import Examiner
+from autograder.checks.private import PrivateProperty, parse
+from autograder.errors import CourseError
+from autograder.execute import SubmissionClient
+from autograder.lesson import Lesson
+from autograder.nbgrader_plugins import with_mark_schemes
+from autograder.needed import needed_cells
+from autograder.pythons import Starter, StartFailed, boot
+from autograder.restore import restore
+from autograder.sandbox import Limits
+from autograder.submissions import grade_id, message, parse_notebook, unlike
+
+SYNTAX_ERRORS = {"SyntaxError", "IndentationError", "TabError"}
+ENVIRONMENT = {
+    "COURSE_FAST_RUN": "1",
+    "COURSE_GRADING": "1",
+    # Figures, should there be any, belong into the notebook.
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A lesson as the grader needs it, by value.
+
+    lesson: the lesson's text; source, release: its notebooks as JSON.
+    private: the text of the instructor's own hidden tests, None if there are none.
+    files: name → contents of further files that students were given.
+    """
+
+    stem: str
+    lesson: str
+    source: str
+    release: str
+    private: str | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """The version of the lesson: a checksum of its notebook with all tests, twelve digits."""
+        return hashlib.sha256(self.source.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class How:
+    """How student code runs; see pythons.Starter. `data`: a folder of data sets on the machine."""
+
+    sandboxed: bool = True
+    forked: bool = True
+    data: str | None = None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What grading one submission gave.
+
+    checksum: SHA-256 of the submission's bytes; version: the lesson's; seed: the hidden tests'.
+    problem: why nothing could be graded, as a clause, or None.
+    notes: one sentence for each thing a person should know.
+    notebook: the executed notebook as JSON, None if there is a problem.
+    limits: the limits that were hit.
+    seconds: what took how long: "in all", and its parts.
+    """
+
+    checksum: str
+    version: str
+    seed: int
+    problem: str | None = None
+    notes: tuple[str, ...] = ()
+    notebook: str | None = None
+    limits: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+# One submission at a time in each process: output, random numbers and limits are the process's.
+_one_at_a_time = threading.RLock()
+
+
+def assess(
+    submission: bytes, assignment: Assignment, seed: int, limits: Limits, how: How | None = None
+) -> Assessment:
+    """Grade one submission.
+
+    Raises CourseError if nothing can be graded here: without a sandbox, for example. Whatever a
+    submission does is no error, but stands in the result.
+    """
+    with _one_at_a_time:
+        return _Grader.get(assignment, limits, how or How()).assess(submission, seed)
+
+
+class _Grader:
+    """What grading of one assignment needs again and again; the last one is kept."""
+
+    _last: tuple[object, _Grader] | None = None
+
+    @classmethod
+    def get(cls, assignment: Assignment, limits: Limits, how: How) -> _Grader:
+        """Return the grader for this assignment, made anew if the last one was for another."""
+        key = (assignment.version, assignment.private, tuple(assignment.files), limits, how)
+        if cls._last is not None and cls._last[0] == key:
+            return cls._last[1]
+        cls.close_last()
+        cls._last = (key, cls(assignment, limits, how))
+        return cls._last[1]
+
+    @classmethod
+    def close_last(cls) -> None:
+        """Stop what the kept grader has started."""
+        if cls._last is not None:
+            cls._last[1].close()
+            cls._last = None
+
+    def __init__(self, assignment: Assignment, limits: Limits, how: How) -> None:
+        self.assignment, self.limits = assignment, limits
+        self.lesson = Lesson.parse(assignment.lesson, Path("notebooks", f"{assignment.stem}.py"))
+        self.source = nbformat.reads(assignment.source, as_version=4)
+        self.release = nbformat.reads(assignment.release, as_version=4)
+        self.private = self._private_tests()
+        self.modules = sorted(m.__name__ for m in reference.modules(self.lesson).values())
+        self.folder = Path(tempfile.mkdtemp(prefix="assignment-"))
+        for name, content in assignment.files.items():
+            (self.folder / name).write_bytes(content)
+        self.starter = Starter(
+            limits,
+            modules=[*kernels.MODULES, *self.modules],
+            files=self.folder,
+            data=Path(how.data) if how.data else None,
+            env=ENVIRONMENT,
+            sandboxed=how.sandboxed,
+            forked=how.forked,
+        )
+
+    def _private_tests(self) -> list[PrivateProperty]:
+        if self.assignment.private is None:
+            return []
+        return parse(self.assignment.private, Path(f"{self.assignment.stem}.py"), self.lesson)
+
+    def close(self) -> None:
+        """Stop what was started."""
+        self.starter.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def assess(self, submission: bytes, seed: int) -> Assessment:
+        """Grade one submission."""
+        started = time.monotonic()
+        facts = {
+            "checksum": hashlib.sha256(submission).hexdigest(),
+            "version": self.assignment.version,
+            "seed": seed,
+        }
+        try:
+            notebook = self.prepared(submission)
+        except CourseError as error:
+            return Assessment(**facts, problem=str(error))
+        read = time.monotonic()
+        try:
+            limits = self.run(notebook, seed)
+        except StartFailed as error:
+            raise CourseError(
+                f"Python could not be started for a submission ({error}): try again, or with "
+                "--fresh"
+            ) from error
+        ended = time.monotonic()
+        return Assessment(
+            **facts,
+            notes=tuple(remarks(notebook, limits)),
+            notebook=nbformat.writes(notebook),
+            limits=tuple(limits),
+            seconds={
+                "in all": round(ended - started, 2),
+                "reading": round(read - started, 2),
+                "running": round(ended - read, 2),
+            },
+        )
+
+    def prepared(self, submission: bytes) -> NotebookNode:
+        """Return the submission rebuilt around the release, with the hidden tests.
+
+        Raises CourseError if it cannot be graded.
+        """
+        name = f"{self.assignment.stem}.ipynb"
+        notebook = parse_notebook(submission, name)
+        other = unlike(notebook, self.release, name)
+        if other:
+            raise CourseError(other)
+        notebook = restore(notebook, self.release)
+        originals = {grade_id(cell): cell for cell in self.source.cells if grade_id(cell)}
+        for cell in notebook.cells:
+            marks = cell.metadata.get("nbgrader", {})
+            if marks.get("locked") and not marks.get("solution"):
+                cell.source = originals[grade_id(cell)].source
+        return with_mark_schemes(notebook, self.source)
+
+    def run(self, notebook: NotebookNode, seed: int) -> list[str]:
+        """Run the notebook in place; return which limits it hit."""
+        starter, limits = self.starter, self.limits
+        channel = starter.channel()
+        manager = kernels.CourseKernelManager(starter, channel)
+        client = SubmissionClient(
+            notebook,
+            manager,
+            needed=needed_cells(notebook, self.lesson, {cell.id for cell in self.release.cells}),
+            begin_answering=boot(channel.address),
+            limits=limits,
+        )
+        examiner = Examiner(
+            self.lesson,
+            lambda: channel.connection(limits.patience),
+            lambda: manager.provisioner.running.interrupt(),
+            lambda total: starter.definitions(limits, total),
+            seed=seed,
+            private=self.private,
+            seconds=limits.cell_seconds,
+            patience=limits.patience,
+        )
+        metadata = dict(notebook.metadata)
+        try:
+            client.run(examiner)
+        finally:
+            channel.close()
+            running = manager.provisioner.running if manager.provisioner else None
+            if running is not None:
+                running.end()
+        notebook.metadata = metadata  # what the kernel says about itself is a submission's word
+        hit = running.limit_hit if running is not None else ""
+        return [hit, *client.limits_hit] if hit else client.limits_hit
+
+
+def stop() -> None:
+    """Stop what this process keeps for the next submission."""
+    _Grader.close_last()
+
+
+atexit.register(stop)
+
+
+def remarks(executed: NotebookNode, limits: list[str]) -> list[str]:
+    """Return what a person should know about a graded submission, one sentence each.
+
+    That is what was mended before grading (`course_notes`), cells that took too long, cells that
+    are not valid Python, and where and why Python itself was lost.
+    """
+    found = [str(note) for note in executed.metadata.get("course_notes", [])]
+    lost = False
+    for cell in executed.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type != "error":
+                continue
+            if output.ename == "CellTimeoutError":
+                found.append(f"The cell {cell.id} took too long and was stopped.")
+            elif output.ename in SYNTAX_ERRORS:
+                found.append(f"The cell {cell.id} is not valid Python: {message(output)}.")
+            elif output.ename == "KernelLost" and not lost:
+                lost = True
+                found.append(f"Nothing after the cell {cell.id} was run: {output.evalue}")
+    found += [f"A limit was hit: {limit}." for limit in limits if " of the cell " not in limit]
+    return found

@@ -1,0 +1,98 @@
+"""What exactly was graded, and how: one row per submission in a table of the gradebook.
+
+nbgrader's own tables have no place for it. nbgrader leaves tables that it does not know alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+
+from nbgrader.apps import NbGraderAPI
+from sqlalchemy import BigInteger, Column, Connection, Float, MetaData, Table, Text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+
+@dataclass(frozen=True)
+class Record:
+    """What happened when one submission was graded.
+
+    submitted: SHA-256 of the submitted notebook's bytes; "" if it could not be read.
+    submitted_at: what its timestamp.txt says; "" if there is none.
+    version: version of the lesson.
+    seed: what decided the inputs of the hidden tests.
+    private: checksum of the lesson's private hidden tests; "" if there were none.
+    graded_at: when, in UTC.
+    seconds: how long it took.
+    problem: why nothing could be graded, as a clause; "" if it was.
+    notes: one sentence for each thing a person should look at.
+    limits: the limits that were hit.
+    verdicts: exercise → points given by the tests.
+    """
+
+    submitted: str
+    submitted_at: str
+    version: str
+    seed: int
+    private: str
+    graded_at: str
+    seconds: float
+    problem: str = ""
+    notes: list[str] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
+    verdicts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def basis(self) -> tuple:
+        """What the marks depend on: as long as it stays the same, so do they."""
+        return self.submitted, self.submitted_at, self.version, self.seed, self.private
+
+
+TYPES = {"seed": BigInteger, "seconds": Float}
+LISTS = ("notes", "limits", "verdicts")  # kept as JSON
+TABLE = Table(
+    "course_record",
+    MetaData(),
+    Column("assignment", Text, primary_key=True),
+    Column("student", Text, primary_key=True),
+    *(Column(part.name, TYPES.get(part.name, Text), nullable=False) for part in fields(Record)),
+)
+
+
+def read_records(api: NbGraderAPI, stem: str) -> dict[str, Record]:
+    """Return the records of a lesson by student; {} if nothing has been graded yet."""
+    try:
+        with _connection(api) as connection:
+            rows = connection.execute(TABLE.select().where(TABLE.c.assignment == stem)).mappings()
+            return {row["student"]: _record(row) for row in rows}
+    except (OperationalError, ProgrammingError):  # there is no such table yet
+        return {}
+
+
+def read_record(api: NbGraderAPI, stem: str, student: str) -> Record | None:
+    """Return the record of a submission, or None if there is none."""
+    return read_records(api, stem).get(student)
+
+
+def write_record(api: NbGraderAPI, stem: str, student: str, record: Record) -> None:
+    """Write the record of a submission in place of the one before."""
+    values = asdict(record)
+    values |= {name: json.dumps(values[name], ensure_ascii=False) for name in LISTS}
+    one = (TABLE.c.assignment == stem) & (TABLE.c.student == student)
+    with _connection(api) as connection, connection.begin():
+        TABLE.create(connection, checkfirst=True)
+        connection.execute(TABLE.delete().where(one))
+        connection.execute(TABLE.insert().values(assignment=stem, student=student, **values))
+
+
+def _record(row) -> Record:
+    values = {part.name: row[part.name] for part in fields(Record)}
+    return Record(**values | {name: json.loads(values[name]) for name in LISTS})
+
+
+@contextmanager
+def _connection(api: NbGraderAPI) -> Iterator[Connection]:
+    with api.gradebook as gradebook, gradebook.engine.connect() as connection:
+        yield connection
