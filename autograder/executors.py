@@ -10,6 +10,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -79,16 +80,23 @@ class Processes:
 
 
 def _quietly() -> None:
-    """Prepare a process: it ends on SIGTERM as at its natural end, which removes what it made."""
+    """Prepare a process: it ends, and takes along what it has started, when it is told or alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader itself is interrupted, and says so
-    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(_cleaned()))
+    signal.signal(signal.SIGTERM, lambda number, frame: _end())
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
 
 
-def _cleaned() -> int:
+def _outlive_nobody() -> None:
+    """End this process when the grader has ended, however that came."""
+    multiprocessing.parent_process().join()
+    _end()
+
+
+def _end() -> None:
     from autograder.assess import stop
 
     stop()
-    return 0
+    os._exit(1)
 
 
 class Cluster:

@@ -131,15 +131,15 @@ def save_marks(
             when = parse_utc(timestamp)
         except ValueError:
             notes.append("timestamp.txt holds no time that can be read; it was left out.")
-    with api.gradebook as gradebook:
-        gradebook.update_or_create_student(student)
-        more = {"timestamp": when} if when else {}
-        gradebook.update_or_create_submission(stem, student, **more)
     names = {"notebook": stem, "assignment": stem, "student": student}
     resources = {"nbgrader": {**names, "db_url": api.coursedir.db_url}}
     with warnings.catch_warnings():
         # nbgrader's own use of its database, of no concern to an instructor.
         warnings.simplefilter("ignore", SAWarning)
+        with api.gradebook as gradebook:
+            gradebook.update_or_create_student(student)
+            more = {"timestamp": when} if when else {}
+            gradebook.update_or_create_submission(stem, student, **more)
         for step in (SaveAutoGrades, AssignLatePenalties):
             executed, resources = step(config=api.config).preprocess(executed, resources)
     return notes

@@ -110,6 +110,7 @@ def _all(sets: Iterable[set[str]]) -> set[str]:
     return set().union(*sets)
 
 
+@functools.lru_cache(maxsize=4096)
 def as_executed(source: str) -> str:
     """Return what IPython makes of a cell's text: magics become calls."""
     try:

@@ -250,10 +250,11 @@ class Starter:
             if first is not None:
                 first.send_signal(signal.SIGINT)
 
-        # bubblewrap itself and its first process in the sandbox count as processes as well.
-        watched = replace(limits, processes=limits.processes + 2)
         running = Running(process.pid, interrupt, kill, lambda: process.poll() is None)
-        running.guard = Guard(process.pid, lambda: sandbox.kill_sandbox(process.pid), watched, own)
+        # bubblewrap itself and its first process in the sandbox are there besides the student's.
+        running.guard = Guard(
+            process.pid, lambda: sandbox.kill_sandbox(process.pid), limits, shared=own, own=2
+        )
         running.guard.start()
         return running
 
@@ -362,7 +363,7 @@ class WarmParent:
                 os.close(ended)
 
         running = Running(pid, lambda: send(signal.SIGINT), kill, lambda: handle >= 0 and alive())
-        running.guard = Guard(pid, lambda: send(signal.SIGKILL), limits, own)
+        running.guard = Guard(pid, lambda: send(signal.SIGKILL), limits, shared=own)
         running.guard.start()
         return running
 

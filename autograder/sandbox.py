@@ -169,13 +169,20 @@ class Guard(threading.Thread):
     Args:
         pid: the process that all others descend from.
         shared: the folder on the machine's disk that the sandbox can write to, if any.
+        own: how many of the processes are the sandbox's own.
     """
 
     def __init__(
-        self, pid: int, kill: Callable[[], object], limits: Limits, shared: Path | None = None
+        self,
+        pid: int,
+        kill: Callable[[], object],
+        limits: Limits,
+        shared: Path | None = None,
+        own: int = 0,
     ) -> None:
         super().__init__(daemon=True, name=f"guard of {pid}")
         self.pid, self.kill, self.limits, self.shared = pid, kill, limits, shared
+        self.own = own
         self.reason = ""
         self.ended = threading.Event()
 
@@ -188,11 +195,10 @@ class Guard(threading.Thread):
                 inside = [first, *first.children(recursive=True)]
             except psutil.NoSuchProcess:
                 return
-            memory = sum(map(private_memory, inside))
-            if memory > limits.memory * MB:
-                self.reason = f"more than {limits.memory} MB of memory were used"
-            elif len(inside) > limits.processes:
+            if len(inside) - self.own > limits.processes:
                 self.reason = f"more than {limits.processes} processes were started"
+            elif sum(map(private_memory, inside)) > limits.memory * MB:
+                self.reason = f"more than {limits.memory} MB of memory were used"
             elif time.monotonic() > end:
                 self.reason = f"it ran for more than {limits.seconds:g} seconds in all"
             elif self.shared is not None and folder_size(self.shared) > 4 * MB:

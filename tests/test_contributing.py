@@ -13,6 +13,7 @@ from conftest import ROOT
 from variants import Variant
 
 from autograder.checks import Judge, private, reference
+from autograder.checks.judge import here
 from autograder.course import Course
 from autograder.lesson import Lesson
 
@@ -72,5 +73,5 @@ def test_the_private_test_rejects_a_wrong_product(
     )
     judge = Judge(lesson.stem, "product", wrong, seed=3)
     judge.property(item.name, points=2)(item.test)
-    place = functools.partial(judge.here, lambda: wrong)
+    place = functools.partial(here, lambda: wrong)
     assert "expected" in str(judge.run(judge.properties[0], place))

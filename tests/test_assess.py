@@ -1,0 +1,210 @@
+"""Grading as a function of bytes: the same wherever it runs, also when something is killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from conftest import ROOT, TINY
+from nbformat.v4 import new_code_cell
+from test_grade import FULL, rows, scores
+
+from autograder import grade, pythons
+from autograder.assess import How, assess
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.gradebook import open_api
+from autograder.lesson import Lesson
+from autograder.records import read_record, read_records
+from autograder.sandbox import Limits
+from autograder.submissions import fill_in, mistake, read_notebook, write_submission
+
+WRONG = FULL | {"double": 0}
+
+
+def submissions(course: Course, count: int) -> dict[str, dict[str, float]]:
+    """Write this many submissions, every other one wrong; return the points that each must get."""
+    lesson = Lesson.load(course.lesson_path(TINY))
+    release = read_notebook(course.release_notebook(TINY))
+    wrong = fill_in(release, lesson, mistake(lesson, "numbers", "2 * a", "3 * a"))
+    expected = {}
+    for number in range(count):
+        notebook = wrong if number % 2 else fill_in(release, lesson)
+        write_submission(course, f"s{number}", TINY, notebook)
+        expected[f"s{number}"] = WRONG if number % 2 else FULL
+    return expected
+
+
+def logged(course: Course) -> list[str]:
+    """Return who was graded, as often as it was, from the log."""
+    text = (course.autograded / "grading.log").read_text(encoding="utf-8")
+    return sorted(line.split(": ")[0].split()[-1] for line in text.splitlines())
+
+
+def points_of(notebook: str) -> list[str]:
+    cells = nbformat.reads(notebook, as_version=4).cells
+    outputs = [out for cell in cells for out in cell.get("outputs", [])]
+    return [out.data["text/plain"] for out in outputs if out.output_type == "execute_result"]
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_grading_is_a_function_of_its_arguments(built_course: Course) -> None:
+    submissions(built_course, 2)
+    assignment = grade.read_assignment(built_course, TINY)
+    data = built_course.submitted_notebook("s1", TINY).read_bytes()
+    found = [
+        assess(data, assignment, 5, Limits(), how)
+        for how in (How(), How(), How(forked=False), How(sandboxed=False))
+    ]
+    assert {(one.checksum, one.version, one.seed, one.notes) for one in found} == {
+        (found[0].checksum, assignment.version, 5, ())
+    }
+    assert len({one.notebook for one in found}) == 1
+    assert points_of(found[0].notebook) == ["3.0", "1.0"], "the visible check of `double` stops"
+    assert found[0].seconds["in all"] > 0
+    broken = assess(data[:-9], assignment, 5, Limits())
+    assert "not valid JSON" in broken.problem and broken.notebook is None
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_what_the_notebook_says_of_itself_plays_no_part(built_course: Course) -> None:
+    submissions(built_course, 1)
+    path = built_course.submitted_notebook("s0", TINY)
+    notebook = read_notebook(path)
+    notebook.metadata = {"kernelspec": {"name": "no-such", "display_name": "x"}, "course_seed": 1}
+    notebook.cells.insert(0, new_code_cell("1", metadata={"tags": ["raises-exception"]}))
+    path.write_text(nbformat.writes(notebook), encoding="utf-8")
+    found = assess(path.read_bytes(), grade.read_assignment(built_course, TINY), 5, Limits())
+    assert points_of(found.notebook)[-3:] == ["2.0", "3.0", "1.0"]
+    executed = nbformat.reads(found.notebook, as_version=4)
+    assert executed.metadata.kernelspec.name == "python3" and "course_seed" not in executed.metadata
+
+
+@pytest.mark.slow
+def test_limits_come_from_the_configuration(built_course: Course) -> None:
+    expected = submissions(built_course, 1)
+    config = built_course.root / "nbgrader_config.py"
+    with config.open("a", encoding="utf-8", newline="\n") as file:
+        file.write("c.Limits.output = 500\n")
+    path = built_course.submitted_notebook("s0", TINY)
+    notebook = read_notebook(path)
+    notebook.cells.append(new_code_cell("print('x' * 1000)"))
+    path.write_text(nbformat.writes(notebook), encoding="utf-8")
+    (result,) = grade.grade_lesson(built_course, TINY)
+    assert scores([result]) == expected
+    record = read_record(open_api(built_course), TINY, "s0")
+    assert record.limits == ["output of the cell own-1"]
+    config.write_text(config.read_text(encoding="utf-8") + "c.Limits.wishes = 3\n")
+    with pytest.raises(CourseError, match=r"sets a limit that there is not .* memory"):
+        grade.grade_lesson(built_course, TINY)
+
+
+@pytest.mark.slow
+def test_several_at_once_give_the_same_marks_as_one_after_another(built_course: Course) -> None:
+    expected = submissions(built_course, 5)
+    assert scores(grade.grade_lesson(built_course, TINY, jobs=2)) == expected
+    assert logged(built_course) == sorted(expected)
+    assert {name: row["auto_total"] for name, row in rows(built_course).items()} == {
+        name: f"{sum(points.values())}" for name, points in expected.items()
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
+def test_a_run_that_is_killed_goes_on_where_it_stopped(built_course: Course) -> None:
+    expected = submissions(built_course, 6)
+    command = [sys.executable, "-m", "autograder", "grade", "--jobs", "2"]
+    if not grade.grade_lesson.__kwdefaults__["sandbox"]:
+        command.append("--no-sandbox")
+    process = psutil.Popen(
+        command,
+        cwd=built_course.root,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    log = built_course.autograded / "grading.log"
+    end = time.monotonic() + 120
+    while time.monotonic() < end and not (log.is_file() and len(logged(built_course)) >= 2):
+        time.sleep(0.02)
+    started = process.children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert psutil.wait_procs(started, timeout=60)[1] == [], "nothing outlives the grader"
+    before = logged(built_course)
+    assert 2 <= len(before) < 6
+
+    results = grade.grade_lesson(built_course, TINY)
+    assert scores(results) == expected
+    # What was logged had its record written, and is not graded again.
+    assert {result.student for result in results if result.skipped} == set(before)
+    assert logged(built_course) == sorted(expected)
+    for student in expected:
+        assert (built_course.feedback / student / TINY / f"{TINY}.html").is_file()
+    leftovers = [path for path in built_course.root.rglob("*.new")]
+    assert leftovers == []
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_marks_although_a_worker_is_killed(
+    built_course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs the extra [dask]")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    expected = submissions(built_course, 8)
+    killed: list[int] = []
+
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+
+        def kill_one(student: str) -> None:
+            if not killed:
+                pid = next(iter(cluster.workers.values())).pid
+                killed.append(pid)
+                psutil.Process(pid).kill()
+
+        results = grade.grade_lesson(
+            built_course, TINY, executor=cluster.scheduler_address, on_end=kill_one
+        )
+    assert killed
+    assert scores(results) == expected
+    assert logged(built_course) == sorted(expected), "everyone exactly once"
+    assert {record.problem for record in read_records(open_api(built_course), TINY).values()} == {
+        ""
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_a_python_that_does_not_start_is_one_clear_error(
+    built_course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submissions(built_course, 1)
+    monkeypatch.setattr(pythons, "WARM", "raise SystemExit")
+    assignment = grade.read_assignment(built_course, TINY)
+    data = built_course.submitted_notebook("s0", TINY).read_bytes()
+    with pytest.raises(CourseError, match="could not be started .* --fresh"):
+        assess(data, assignment, 5, Limits(cell_seconds=59))
+    found = assess(data, assignment, 5, Limits(cell_seconds=59), How(forked=False))
+    assert points_of(found.notebook) == ["2.0", "3.0", "1.0"]
+
+
+def test_without_a_sandbox_nothing_is_graded_unless_asked(
+    built_course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submissions(built_course, 1)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(CourseError, match="install the package bubblewrap"):
+        grade.grade_lesson(built_course, TINY, sandbox=True)
+    assert not Path(built_course.root, "grades.csv").exists()
