@@ -1,0 +1,196 @@
+"""How fast a class is graded: `python -m autograder grade` beside plain `nbgrader autograde`.
+
+Both grade the same submissions of lesson 1, in turn, in course folders of their own. Beside them
+stands the limit: answers, checks and hidden tests run one after another in one Python that has
+everything imported already, without a kernel, a sandbox or a gradebook.
+
+    python benchmarks/grading.py                     40 copies, about 20 minutes
+    python benchmarks/grading.py --copies 4          to try it
+    python benchmarks/grading.py --sizes 10 100 500  how cost and memory grow with the class
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+from nbformat import NotebookNode
+
+from autograder.build import build
+from autograder.course import Course
+from autograder.demo import copy_course, first_lesson, make_class
+from autograder.executors import cores
+from autograder.lesson import Lesson, strip_hidden
+from autograder.needed import as_executed, needed_cells
+from autograder.submissions import fill_in, read_notebook, write_submission
+
+ROOT = Path(__file__).resolve().parent.parent
+# One thread each, for both sides: more only wait for each other.
+ENV = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+class Peak(threading.Thread):
+    """The most memory (MB) that a process and all it started had for themselves together."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid, self.megabytes, self.ended = pid, 0.0, threading.Event()
+
+    def run(self) -> None:
+        """Look twice a second."""
+        while not self.ended.wait(0.5):
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(self.pid)
+                used = 0
+                for one in (process, *process.children(recursive=True)):
+                    with contextlib.suppress(psutil.Error):
+                        used += one.memory_full_info().pss
+                self.megabytes = max(self.megabytes, used / 2**20)
+
+
+def timed(command: list[str], folder: Path) -> tuple[float, float]:
+    """Run a command in a folder; return its seconds and its peak of memory in MB."""
+    with tempfile.TemporaryFile() as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=folder, env=ENV, stdout=output, stderr=output
+        )
+        peak = Peak(process.pid)
+        peak.start()
+        process.wait()
+        seconds = time.perf_counter() - started
+        peak.ended.set()
+        if process.returncode:
+            output.seek(0)
+            text = output.read().decode(errors="replace")[-3000:]
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{text}")
+    return seconds, peak.megabytes
+
+
+def make_course(folder: Path, stem: str) -> Course:
+    """Return a course folder with the lesson, built."""
+    made = copy_course(Course(ROOT), stem, folder)
+    build(made)
+    return made
+
+
+def hand_in(course: Course, stem: str, notebooks: Mapping[str, NotebookNode | str]) -> None:
+    """Put these submissions, and no others, into a course folder; nothing is graded yet."""
+    for path in (course.submitted, course.autograded, course.feedback):
+        shutil.rmtree(path, ignore_errors=True)
+    (course.root / "gradebook.db").unlink(missing_ok=True)
+    for student, notebook in notebooks.items():
+        write_submission(course, student, stem, notebook)
+
+
+def plain(course: Course, stem: str, notebooks: Mapping[str, NotebookNode | str]) -> float:
+    """Return the seconds that plain nbgrader takes for these submissions."""
+    hand_in(course, stem, notebooks)
+    timed(["nbgrader", "generate_assignment", stem, "--force"], course.root)
+    return timed(["nbgrader", "autograde", stem], course.root)[0]
+
+
+def ours(
+    course: Course, stem: str, notebooks: Mapping[str, NotebookNode | str], *more: str
+) -> tuple[float, float]:
+    """Return the seconds that this course's command takes for them, and its peak of memory."""
+    hand_in(course, stem, notebooks)
+    return timed(["autograder", "grade", *more], course.root)
+
+
+def limit(course: Course, lesson: Lesson, notebook: NotebookNode, times: int) -> list[float]:
+    """Return the seconds of answers, checks and hidden tests alone, run this often."""
+    os.environ |= {"COURSE_FAST_RUN": "1", "COURSE_GRADING": "1", "MPLBACKEND": "agg"}
+    source = read_notebook(course.source_notebook(lesson.stem))
+    tests = {cell.id: cell.source for cell in source.cells}
+    released = {cell.id for cell in source.cells}
+    found = []
+    with contextlib.chdir(course.root):
+        for _ in range(times):
+            names: dict = {"__name__": "__main__", "In": [""], "get_ipython": lambda: None}
+            started = time.perf_counter()
+            with contextlib.redirect_stdout(io.StringIO()):
+                for index in sorted(needed_cells(notebook, lesson, released)):
+                    cell = notebook.cells[index]
+                    visible = as_executed(strip_hidden(tests.get(cell.id, cell.source)))
+                    whole = tests[cell.id] if "HIDDEN" in tests.get(cell.id, "") else cell.source
+                    names["In"].append(visible)
+                    exec(compile(as_executed(whole), "<cell>", "exec"), names)
+            found.append(time.perf_counter() - started)
+    return found[1:]  # the first one imports
+
+
+def mixed_class(lesson: Lesson, release: NotebookNode, size: int) -> dict:
+    """Return a class like the demo's, repeated: right, wrong and broken; none blocks for ever."""
+    kinds = make_class(lesson, release)
+    kinds.pop("endless-loop")  # a minute of waiting on both sides, which would hide the rest
+    contents = [content for _, content in kinds.values()]
+    return {f"m{n:03}": contents[n % len(contents)] for n in range(size)}
+
+
+def main() -> None:
+    """Measure, and print tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--copies", type=int, default=40, help="submissions of each class")
+    parser.add_argument("--sizes", type=int, nargs="*", help="only these sizes, without nbgrader")
+    parser.add_argument("--jobs", type=int, default=cores())
+    args = parser.parse_args()
+    stem = first_lesson(Course(ROOT))
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        folder = Path(name)
+        left, right = make_course(folder / "plain", stem), make_course(folder / "ours", stem)
+        lesson = Lesson.load(right.lesson_path(stem))
+        release = read_notebook(right.release_notebook(stem))
+        good = fill_in(release, lesson)
+        jobs = ("--jobs", str(args.jobs))
+        if args.sizes:
+            print("| class | seconds | a submission | peak of memory, MB |\n|---|---|---|---|")
+            for size in args.sizes:
+                notebooks = {f"s{n:03}": good for n in range(size)}
+                seconds, memory = ours(right, stem, notebooks, *jobs)
+                print(
+                    f"| {size} | {seconds:.0f} | {seconds / size:.2f} | {memory:.0f} |", flush=True
+                )
+            return
+        bare = statistics.median(limit(right, lesson, good, 12))
+        classes = {
+            "copies of a good submission": {f"s{n:03}": good for n in range(args.copies)},
+            "mixed class": mixed_class(lesson, release, args.copies),
+        }
+        print(f"{args.copies} submissions, {args.jobs} at once, seconds a submission\n")
+        print("| class | plain nbgrader | this course | ratio | fresh kernels | the limit |")
+        print("|---|---|---|---|---|---|", flush=True)
+        for title, notebooks in classes.items():
+            names = list(notebooks)
+            first = {name: notebooks[name] for name in names[: len(names) // 2]}
+            second = {name: notebooks[name] for name in names[len(names) // 2 :]}
+            # In turn, so that what else the machine does meets both.
+            slow = plain(left, stem, first)
+            fast = [ours(right, stem, notebooks, *jobs)[0]]
+            slow += plain(left, stem, second)
+            fast.append(ours(right, stem, notebooks, *jobs)[0])
+            fresh = ours(right, stem, notebooks, *jobs, "--fresh")[0]
+            each = [value / len(names) for value in (slow, statistics.mean(fast), fresh)]
+            ratio = each[0] / each[1]
+            limits = f"{bare:.2f}" if title.startswith("copies") else ""
+            print(
+                f"| {title} | {each[0]:.2f} | {each[1]:.2f} | {ratio:.1f} | {each[2]:.2f} | "
+                f"{limits} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
