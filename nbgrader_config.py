@@ -23,6 +23,7 @@ from autograder.nbgrader_plugins import (
     GradingExecute,
     HideHiddenTests,
     KeepMarkers,
+    MakeSafe,
     RestoreCells,
     ShowMarkScheme,
     StderrToStdout,
@@ -46,7 +47,8 @@ c.GenerateAssignment.preprocessors = [
     CheckCellMetadata,
 ]
 
-# submitted/ → autograded/: first the notebook is made whole, then it is run and marked.
+# submitted/ → autograded/: first the notebook is made whole, then it is run and marked, and what it
+# shows is made harmless.
 c.Autograde.sanitize_preprocessors = [
     RestoreCells,
     ShowMarkScheme,
@@ -64,7 +66,11 @@ c.Autograde.autograde_preprocessors = [
     SaveAutoGrades,
     AssignLatePenalties,
     CheckCellMetadata,
+    MakeSafe,
 ]
+
+# formgrader and generate_feedback: no scripts in outputs, whoever wrote the graded notebook.
+c.HTMLExporter.sanitize_html = True
 
 # autograded/ → feedback/: students see their tests' messages, not the hidden tests.
 c.GenerateFeedback.preprocessors = [GetGrades, HideHiddenTests, CSSHTMLHeaderPreprocessor]

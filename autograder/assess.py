@@ -26,10 +26,11 @@ from autograder.checks.private import PrivateProperty, parse
 from autograder.errors import CourseError
 from autograder.execute import SubmissionClient
 from autograder.lesson import Lesson
-from autograder.nbgrader_plugins import with_mark_schemes
+from autograder.nbgrader_plugins import mark_schemes, with_mark_schemes
 from autograder.needed import needed_cells
 from autograder.pythons import Starter, StartFailed, boot
 from autograder.restore import restore
+from autograder.safe import safe_notebook
 from autograder.sandbox import Limits
 from autograder.submissions import grade_id, message, parse_notebook, unlike
 
@@ -138,6 +139,9 @@ class _Grader:
         self.lesson = Lesson.parse(assignment.lesson, Path("notebooks", f"{assignment.stem}.py"))
         self.source = nbformat.reads(assignment.source, as_version=4)
         self.release = nbformat.reads(assignment.release, as_version=4)
+        # Texts of the course, which may hold what a student's may not.
+        texts = [cell.source for cell in self.release.cells if cell.cell_type == "markdown"]
+        self.trusted = {*texts, *mark_schemes(self.source).values()}
         self.private = self._private_tests()
         self.modules = sorted(m.__name__ for m in reference.modules(self.lesson).values())
         self.folder = Path(tempfile.mkdtemp(prefix="assignment-"))
@@ -183,10 +187,12 @@ class _Grader:
                 f"Python could not be started for a submission ({error}): try again, or with "
                 "--fresh"
             ) from error
+        notes = remarks(notebook, limits)
+        notebook = safe_notebook(notebook, self.trusted)
         ended = time.monotonic()
         return Assessment(
             **facts,
-            notes=tuple(remarks(notebook, limits)),
+            notes=tuple(notes),
             notebook=nbformat.writes(notebook),
             limits=tuple(limits),
             seconds={

@@ -1,13 +1,19 @@
-"""Write a feedback page for each graded submission.
+"""Write a feedback page for each graded submission, and pack the pages for handing out.
 
-nbgrader makes the pages of graded submissions. A submission that could not be graded gets a plain
-page which says why and what to do.
+Each page is one file, feedback/<student>/<lesson>/<lesson>.html, that loads nothing. A submission
+that could not be graded gets a page which says why and what to do. After marking by hand this
+command writes all pages again, from the gradebook.
 """
 
 from __future__ import annotations
 
 import argparse
-import html
+import functools
+import os
+import re
+import zipfile
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from nbgrader.apps import NbGraderAPI
@@ -17,40 +23,25 @@ from rich.progress import track
 
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.gradebook import last_line, open_api
+from autograder.gradebook import open_api, read_comments
+from autograder.lesson import Lesson
+from autograder.page import graded_page, ungraded_page
 from autograder.records import read_record, read_records
-from autograder.results import sentence, write_text
+from autograder.results import collect, write_text
+from autograder.submissions import read_notebook
 
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{
-  font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem;
-}}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>This submission could not be graded. {reason}</p>
-<h2>What to do</h2>
-<ol>
-<li>Open your notebook in Jupyter or Colab and choose Restart &amp; Run All; it should reach the
-last cell.</li>
-<li>Check it: <code>python -m autograder check {notebook}</code></li>
-<li>Hand it in again under the name <code>{notebook}</code>, or ask your teacher.</li>
-</ol>
-</body>
-</html>
+EXAMPLES = """examples:
+  python -m autograder feedback                       write all pages again
+  python -m autograder feedback --zip                 and pack them: feedback/<lesson>.zip
+  python -m autograder feedback --zip pages.zip       and pack all of them into one file
 """
+# What some system takes for a part of a path, or forbids in a name.
+_NO_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `feedback`."""
+    parser.epilog = EXAMPLES
     parser.add_argument(
         "--assignment", metavar="LESSON", help="only this lesson (default: every graded lesson)"
     )
@@ -64,6 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--db",
         metavar="URL",
         help="gradebook to use (default: gradebook.db in the course folder)",
+    )
+    parser.add_argument(
+        "--zip",
+        metavar="FILE",
+        nargs="?",
+        const="",
+        help="also pack the pages, each as <student>_<lesson>.html, into this file (default: "
+        "feedback/<lesson>.zip for each lesson)",
     )
 
 
@@ -81,16 +80,21 @@ def run(args: argparse.Namespace) -> int:
     if not work:
         raise CourseError("there is nothing to give feedback on: run `python -m autograder grade`")
     console = Console()
-    failed = 0
+    written = []
     for stem, student in track(work, "feedback", console=Console(stderr=True)):
         problem = write_feedback(api, course, stem, student)
         if problem:
-            failed += 1
             console.print(f"{student}, {stem}: {problem}", markup=False)
+        else:
+            written.append((stem, student))
     console.print(
-        f"{len(work) - failed} of {len(work)} pages written: {course.feedback}", markup=False
+        f"{len(written)} of {len(work)} pages written: {course.feedback}",
+        markup=False,
+        soft_wrap=True,
     )
-    return 1 if failed else 0
+    for path in pack_pages(course, written, args.zip):
+        console.print(f"packed: {path}", markup=False, soft_wrap=True)
+    return 0 if len(written) == len(work) else 1
 
 
 def graded_students(api: NbGraderAPI, course: Course, stem: str) -> list[str]:
@@ -107,30 +111,82 @@ def feedback_page(course: Course, stem: str, student: str) -> Path:
 
 def write_feedback(api: NbGraderAPI, course: Course, stem: str, student: str) -> str | None:
     """Write one submission's page; return None, or in one clause why there is none."""
-    page = feedback_page(course, stem, student)
+    path = course.lesson_path(stem)
+    lesson = _load(path, path.stat().st_mtime_ns)
     record = read_record(api, stem, student)
+    (result,) = collect(api, course, lesson, [student])
     if record is not None and record.problem:
-        if page.parent.exists():
-            rmtree(page.parent)
-        write_text(page, plain_page(stem, record.problem))
-        return None
-    result = api.generate_feedback(stem, student, force=True)
-    if not result["success"]:
-        error = last_line(result["error"])
-        if error.startswith("KeyboardInterrupt"):
-            raise KeyboardInterrupt
-        return f"nbgrader could not make the page ({error}): grade the submission again"
-    # nbgrader copies along every file that lay or was written beside the notebook.
-    for path in page.parent.rglob("*"):
-        if path.is_file() and path.suffix != ".html":
-            path.unlink()
+        text = ungraded_page(lesson, student, record.problem)
+    elif not result.graded:
+        return "it is not graded yet: run `python -m autograder grade`"
+    else:
+        try:
+            notebook = read_notebook(course.autograded / student / stem / f"{stem}.ipynb")
+        except CourseError:
+            return "its graded notebook is missing or broken: grade the submission again"
+        text = graded_page(
+            lesson,
+            notebook,
+            result,
+            comments=read_comments(api, stem, student),
+            graded_at=datetime.fromisoformat(record.graded_at) if record else None,
+            checksum=record.submitted if record else None,
+        )
+    page = feedback_page(course, stem, student)
+    write_text(page, text)
+    # What nbgrader's own feedback has copied there is not for handing out.
+    for other in page.parent.iterdir():
+        if other.is_dir():
+            rmtree(other)
+        elif other != page:
+            other.unlink()
     return None
 
 
-def plain_page(stem: str, reason: str) -> str:
-    """Return the page for a submission that could not be graded."""
-    return PAGE.format(
-        title=html.escape(f"{stem}: not graded"),
-        reason=html.escape(sentence(reason)),
-        notebook=html.escape(f"{stem}.ipynb"),
-    )
+def pack_pages(course: Course, pages: Iterable[tuple[str, str]], file: str | None) -> list[Path]:
+    """Pack written pages, given as lesson and student, and return the files made.
+
+    `file` names one file for all of them, "" stands for one per lesson in feedback/, None for none.
+    Raises CourseError if a file cannot be written.
+    """
+    pages = list(pages)
+    if file is None or not pages:
+        return []
+    if file:
+        packs = {Path(file): pages}
+    else:
+        packs = {}
+        for stem, student in pages:
+            packs.setdefault(course.feedback / f"{stem}.zip", []).append((stem, student))
+    for path, chosen in packs.items():
+        new = path.with_name(f".{path.name}.new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as pack:
+                for name, (stem, student) in zip(pack_names(chosen), chosen, strict=True):
+                    pack.write(feedback_page(course, stem, student), name)
+            os.replace(new, path)
+        except OSError as error:
+            raise CourseError(
+                f"{path} cannot be written ({error.strerror}): choose another file with --zip"
+            ) from error
+    return list(packs)
+
+
+def pack_names(pages: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a name in a pack for each page that every system can unpack, no two alike."""
+    names: dict[str, str] = {}
+    for stem, student in pages:
+        plain = name = f"{_NO_NAME.sub('_', student)}_{stem}"
+        count = 1
+        while name.lower() in names:
+            count += 1
+            name = f"{plain} ({count})"
+        names[name.lower()] = f"{name}.html"
+    return list(names.values())
+
+
+@functools.lru_cache(maxsize=4)
+def _load(path: Path, changed: int) -> Lesson:
+    """Return a lesson; a class's pages need it many times."""
+    return Lesson.load(path)

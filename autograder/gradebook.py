@@ -158,6 +158,20 @@ def read_marks(api: NbGraderAPI, stem: str, student: str) -> dict[str, Mark]:
         }
 
 
+def read_comments(api: NbGraderAPI, stem: str, student: str) -> dict[str, str]:
+    """Return what graders wrote about one submission, by the id of the answer cell."""
+    with api.gradebook as gradebook:
+        try:
+            notebook = gradebook.find_submission_notebook(stem, stem, student)
+        except MissingEntry:
+            return {}
+        return {
+            comment.name: comment.manual_comment
+            for comment in notebook.comments
+            if comment.manual_comment
+        }
+
+
 def withdraw_marks(api: NbGraderAPI, stem: str, student: str) -> None:
     """Take back the automatic marks of a submission that can no longer be graded.
 

@@ -25,6 +25,7 @@ from autograder.lesson import (
     stub_blocks,
 )
 from autograder.restore import restore
+from autograder.safe import safe_notebook
 from autograder.seed import course_seed
 
 SCHEME_TAG = "mark-scheme"
@@ -65,17 +66,21 @@ class ShowMarkScheme(NbGraderPreprocessor):
         return with_mark_schemes(nb, _read(self.source_directory, resources)), resources
 
 
+def mark_schemes(source: NotebookNode) -> dict[str, str]:
+    """Return what graders see below each written answer, by its cell's id."""
+    texts = [cell for cell in source.cells if cell.cell_type != "code"]
+    schemes = {cell.id: mark_scheme(cell.source) for cell in texts if utils.is_grade(cell)}
+    return {id: f"**Mark scheme (graders only)**\n\n{text}" for id, text in schemes.items() if text}
+
+
 def with_mark_schemes(nb: NotebookNode, source: NotebookNode) -> NotebookNode:
     """Return a submission with the mark scheme from `source` below each written answer."""
-    schemes = {
-        cell.id: mark_scheme(cell.source) for cell in source.cells if cell.cell_type != "code"
-    }
+    schemes = mark_schemes(source)
     cells = []
     for cell in nb.cells:
         cells.append(cell)
-        if utils.is_grade(cell) and schemes.get(cell.id):
-            text = f"**Mark scheme (graders only)**\n\n{schemes[cell.id]}"
-            shown = nbformat.v4.new_markdown_cell(text, id=f"{cell.id[:58]}-marks")
+        if utils.is_grade(cell) and cell.id in schemes:
+            shown = nbformat.v4.new_markdown_cell(schemes[cell.id], id=f"{cell.id[:58]}-marks")
             shown.metadata.tags = [SCHEME_TAG]
             cells.append(shown)
     nb.cells = cells
@@ -171,6 +176,19 @@ class StderrToStdout(NbGraderPreprocessor):
                 if output.output_type == "stream":
                     output.name = "stdout"
         return cell, resources
+
+
+class MakeSafe(NbGraderPreprocessor):
+    """Make a student's part of the graded notebook harmless in a grader's browser (autograde)."""
+
+    release_directory = Unicode("release", help="Folder of the released notebooks").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Return the notebook with plain outputs, and texts that hold nothing but text."""
+        release = _read(self.release_directory, resources)
+        trusted = {cell.source for cell in release.cells if cell.cell_type == "markdown"}
+        trusted |= {c.source for c in nb.cells if SCHEME_TAG in c.metadata.get("tags", [])}
+        return safe_notebook(nb, trusted), resources
 
 
 class HideHiddenTests(NbGraderPreprocessor):

@@ -86,6 +86,16 @@ def no_kernel(notebook):
     notebook.metadata["kernelspec"] = {"name": "gone", "display_name": "Gone"}
 
 
+def hostile(notebook):
+    insert_before(
+        "evens-test",
+        "from IPython.display import HTML, display\n"
+        "display(HTML('<script>ran(1)</script>'))\nprint('\\x1b[31mred')",
+    )(notebook)
+    cell(notebook, "why-answer").source = "<script>ran(2)</script>Since $a<b$."
+    cell(notebook, "why-answer").attachments = {"x.svg": {"image/svg+xml": "PHN2Zy8+"}}
+
+
 # How the worked-out notebook is changed, and the marks it must then get.
 SUBMISSIONS = {
     "solved": (lambda notebook: None, ALL),
@@ -126,6 +136,7 @@ SUBMISSIONS = {
         insert_before("inverse-test", "import os\nos._exit(1)"),
         {**NONE, "double-test": 2},
     ),
+    "hostile": (hostile, ALL),
     "backend": (
         insert_before(
             "double-test",
@@ -281,6 +292,17 @@ def test_graders_see_the_mark_scheme_and_hidden_tests_but_feedback_does_not(grad
     assert "double_points" not in page
     assert "NameError" in page
     assert "evens(6)" not in page
+
+
+@pytest.mark.slow
+def test_what_graders_look_at_is_harmless(graded):
+    notebook = autograded(graded, "hostile")
+    shown, printed = cell(notebook, "own-1").outputs
+    assert shown.data == {"text/plain": "<IPython.core.display.HTML object>"}
+    assert printed.text == "red\n"
+    answer = cell(notebook, "why-answer")
+    assert answer.source == "< script>ran(2)< /script>Since $a< b$." and "attachments" not in answer
+    assert "<script>ran" not in feedback(graded, "hostile")
 
 
 def test_tracebacks_in_feedback_do_not_quote_hidden_tests():
