@@ -11,12 +11,23 @@ from pathlib import Path
 
 from autograder.errors import CourseError
 
-COMMANDS = ("build", "render", "book", "grade", "feedback", "check", "demo", "env")
+COMMANDS = (
+    "build",
+    "render",
+    "book",
+    "collect",
+    "grade",
+    "feedback",
+    "export",
+    "check",
+    "demo",
+    "env",
+)
 DESCRIPTION = "Build the course's notebooks, grade submissions, and make the book."
 EPILOG = """Each command explains itself: python -m autograder build --help
 
 authors:      build, render, book
-instructors:  grade, feedback, demo
+instructors:  collect, grade, feedback, export, demo
 students:     check, env
 """
 

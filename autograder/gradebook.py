@@ -85,19 +85,32 @@ def database_name(api: NbGraderAPI) -> str:
     return make_url(api.coursedir.db_url).render_as_string(hide_password=True)
 
 
+def check_gradebook(api: NbGraderAPI) -> None:
+    """Raise CourseError if the gradebook cannot be opened; a new one is created."""
+    try:
+        api.gradebook.close()
+    except ImportError as error:
+        raise CourseError(
+            f"the gradebook's driver is missing ({_first_line(error)}): for PostgreSQL, run "
+            '`python -m pip install -e ".[postgresql]"`'
+        ) from error
+    except (SQLAlchemyError, ValueError) as error:
+        file = api.coursedir.db_url.startswith("sqlite")
+        condition = "the folder can be written to" if file else "the server runs and lets you in"
+        cause = getattr(error, "orig", None) or error
+        raise CourseError(
+            f"the gradebook cannot be opened ({_first_line(cause)}): check --db, or that "
+            f"{condition}"
+        ) from error
+
+
 def prepare_assignment(api: NbGraderAPI, stem: str) -> None:
     """Bring the gradebook's picture of an assignment up to date with `source/`.
 
     nbgrader records the cells while it makes a release; this one goes into a temporary folder, so
     that `release/` stays as the build wrote it. Raises CourseError if that fails.
     """
-    try:
-        api.gradebook.close()
-    except (SQLAlchemyError, ImportError, ValueError) as error:
-        raise CourseError(
-            f"the gradebook cannot be opened ({_first_line(error)}): check --db, or that the "
-            "folder can be written to"
-        ) from error
+    check_gradebook(api)
     with (
         tempfile.TemporaryDirectory() as folder,
         temp_attrs(api.coursedir, release_directory=folder),

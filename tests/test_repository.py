@@ -207,6 +207,7 @@ def test_links_block_of_the_readme_stands_once():
         "feedback/ada/01_x/01_x.html",
         "gradebook.db",
         "grades.csv",
+        "grades-canvas.csv",
         "_build/book/index.html",
         "_demo/gradebook.db",
         "my-work/01_x.ipynb",
