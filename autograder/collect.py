@@ -173,7 +173,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--assignment",
         metavar="LESSON",
-        help="everything is this lesson's, whatever it is called (default: as the names say)",
+        help="only this lesson; what bears no lesson's name is taken for it (default: every "
+        "lesson, as the names say)",
     )
     whose = parser.add_mutually_exclusive_group()
     whose.add_argument(
