@@ -78,13 +78,24 @@ def read_record(api: NbGraderAPI, stem: str, student: str) -> Record | None:
 
 def write_record(api: NbGraderAPI, stem: str, student: str, record: Record) -> None:
     """Write the record of a submission in place of the one before."""
-    values = asdict(record)
+    values = _storable(asdict(record))
     values |= {name: json.dumps(values[name], ensure_ascii=False) for name in LISTS}
     one = (TABLE.c.assignment == stem) & (TABLE.c.student == student)
     with _connection(api) as connection, connection.begin():
         TABLE.create(connection, checkfirst=True)
         connection.execute(TABLE.delete().where(one))
         connection.execute(TABLE.insert().values(assignment=stem, student=student, **values))
+
+
+def _storable(value: object) -> object:
+    """Return a value whose texts every database takes: without NUL and lone surrogates."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
 
 
 def _record(row) -> Record:

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import itertools
 import os
 import re
 import subprocess
@@ -54,8 +55,9 @@ def is_generated(path: Path) -> bool:
 
 
 def requirements() -> list[Requirement]:
-    extras = PROJECT["optional-dependencies"]
-    return [Requirement(line) for line in PROJECT["dependencies"] + extras["book"] + extras["test"]]
+    """Return all dependencies; an extra may name other extras of the project itself."""
+    lines = [*PROJECT["dependencies"], *itertools.chain(*PROJECT["optional-dependencies"].values())]
+    return [found for found in map(Requirement, lines) if found.name != PROJECT["name"]]
 
 
 def test_every_dependency_is_bounded_on_both_sides():
