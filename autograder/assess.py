@@ -7,13 +7,15 @@ The gradebook, feedback pages and tables are made from what it returns, by grade
 from __future__ import annotations
 
 import atexit
+import functools
 import hashlib
+import json
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
@@ -24,16 +26,18 @@ from autograder.checks import reference
 from autograder.checks.outside import Examiner
 from autograder.checks.private import PrivateProperty, parse
 from autograder.errors import CourseError
-from autograder.execute import SubmissionClient
+from autograder.execute import ENDED, NOT_RUN, UNSTOPPABLE, SubmissionClient
 from autograder.lesson import Lesson
+from autograder.matching import NOTES, check_lesson
 from autograder.nbgrader_plugins import mark_schemes, with_mark_schemes
 from autograder.needed import needed_cells
 from autograder.pythons import Starter, StartFailed, boot
 from autograder.restore import restore
 from autograder.safe import safe_notebook
 from autograder.sandbox import Limits
-from autograder.submissions import grade_id, message, parse_notebook, unlike
+from autograder.submissions import Submission, grade_id, message, parse_notebook
 
+RUNS = 4  # how often a notebook is run whose cells end Python
 SYNTAX_ERRORS = {"SyntaxError", "IndentationError", "TabError"}
 ENVIRONMENT = {
     "COURSE_FAST_RUN": "1",
@@ -50,6 +54,7 @@ class Assignment:
     lesson: the lesson's text; source, release: its notebooks as JSON.
     private: the text of the instructor's own hidden tests, None if there are none.
     files: name → contents of further files that students were given.
+    others: the releases of the course's other lessons, to recognise a notebook of one of them.
     """
 
     stem: str
@@ -58,11 +63,16 @@ class Assignment:
     release: str
     private: str | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @functools.cached_property
     def version(self) -> str:
-        """The version of the lesson: a checksum of its notebook with all tests, twelve digits."""
-        return hashlib.sha256(self.source.encode()).hexdigest()[:12]
+        """The version that the release's metadata name, and a checksum of everything in `source`.
+
+        The latter changes with the hidden tests, too.
+        """
+        released = json.loads(self.source)["metadata"].get("course", {}).get("version", "")
+        return f"{released}.{hashlib.sha256(self.source.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,11 @@ _one_at_a_time = threading.RLock()
 
 
 def assess(
-    submission: bytes, assignment: Assignment, seed: int, limits: Limits, how: How | None = None
+    submission: Submission,
+    assignment: Assignment,
+    seed: int,
+    limits: Limits,
+    how: How | None = None,
 ) -> Assessment:
     """Grade one submission.
 
@@ -131,8 +145,8 @@ class _Grader:
     def close_last(cls) -> None:
         """Stop what the kept grader has started."""
         if cls._last is not None:
-            cls._last[1].close()
-            cls._last = None
+            last, cls._last = cls._last, None
+            last[1].close()
 
     def __init__(self, assignment: Assignment, limits: Limits, how: How) -> None:
         self.assignment, self.limits = assignment, limits
@@ -167,11 +181,11 @@ class _Grader:
         self.starter.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def assess(self, submission: bytes, seed: int) -> Assessment:
+    def assess(self, submission: Submission, seed: int) -> Assessment:
         """Grade one submission."""
         started = time.monotonic()
         facts = {
-            "checksum": hashlib.sha256(submission).hexdigest(),
+            "checksum": hashlib.sha256(submission.data).hexdigest(),
             "version": self.assignment.version,
             "seed": seed,
         }
@@ -202,16 +216,14 @@ class _Grader:
             },
         )
 
-    def prepared(self, submission: bytes) -> NotebookNode:
+    def prepared(self, submission: Submission) -> NotebookNode:
         """Return the submission rebuilt around the release, with the hidden tests.
 
         Raises CourseError if it cannot be graded.
         """
-        name = f"{self.assignment.stem}.ipynb"
-        notebook = parse_notebook(submission, name)
-        other = unlike(notebook, self.release, name)
-        if other:
-            raise CourseError(other)
+        name, stem = submission.name, self.assignment.stem
+        notebook = parse_notebook(submission.data, name, submission.notes)
+        check_lesson(notebook, name, stem, self.release, self.other_releases)
         notebook = restore(notebook, self.release)
         originals = {grade_id(cell): cell for cell in self.source.cells if grade_id(cell)}
         for cell in notebook.cells:
@@ -220,15 +232,48 @@ class _Grader:
                 cell.source = originals[grade_id(cell)].source
         return with_mark_schemes(notebook, self.source)
 
+    def other_releases(self) -> dict[str, NotebookNode]:
+        """Return the releases of the course's other lessons."""
+        others = self.assignment.others
+        return {stem: nbformat.reads(text, as_version=4) for stem, text in others.items()}
+
     def run(self, notebook: NotebookNode, seed: int) -> list[str]:
-        """Run the notebook in place; return which limits it hit."""
-        starter, limits = self.starter, self.limits
+        """Run the notebook in place; return which limits it hit.
+
+        A cell that ends Python, or cannot be interrupted, is left out, and all others are run anew.
+        """
+        released = {cell.id for cell in self.release.cells}
+        needed = set(needed_cells(notebook, self.lesson, released))
+        end = time.monotonic() + self.limits.seconds
+        hit: list[str] = []
+        for left in reversed(range(RUNS)):
+            limits = replace(self.limits, seconds=max(1, end - time.monotonic()))
+            to_the_end = left == 0 or limits.seconds == 1
+            client = self.run_once(notebook, needed, seed, limits, to_the_end)
+            hit += client.limits_hit
+            if client.lost_in is None or to_the_end:
+                break
+            needed.discard(notebook.cells.index(client.lost_in))
+        return list(dict.fromkeys(hit))
+
+    def run_once(
+        self,
+        notebook: NotebookNode,
+        needed: Collection[int],
+        seed: int,
+        limits: Limits,
+        to_the_end: bool,
+    ) -> SubmissionClient:
+        """Run these cells of the notebook in a kernel of their own; return what ran them."""
+        starter = self.starter
+        for index in needed:
+            notebook.cells[index].outputs = []
         channel = starter.channel()
         manager = kernels.CourseKernelManager(starter, channel)
         client = SubmissionClient(
             notebook,
             manager,
-            needed=needed_cells(notebook, self.lesson, {cell.id for cell in self.release.cells}),
+            needed=needed,
             begin_answering=boot(channel.address),
             limits=limits,
         )
@@ -242,22 +287,27 @@ class _Grader:
             seconds=limits.cell_seconds,
             patience=limits.patience,
         )
-        metadata = dict(notebook.metadata)
+        metadata = notebook.metadata
         try:
-            client.run(examiner)
+            client.run(examiner, to_the_end)
         finally:
             channel.close()
             running = manager.provisioner.running if manager.provisioner else None
             if running is not None:
                 running.end()
         notebook.metadata = metadata  # what the kernel says about itself is a submission's word
-        hit = running.limit_hit if running is not None else ""
-        return [hit, *client.limits_hit] if hit else client.limits_hit
+        if running is not None and running.limit_hit:
+            client.limits_hit.append(running.limit_hit)
+        return client
+
+
+_stopping = threading.Lock()
 
 
 def stop() -> None:
-    """Stop what this process keeps for the next submission."""
-    _Grader.close_last()
+    """Stop what this process keeps for the next submission; returns when it has ended."""
+    with _stopping:
+        _Grader.close_last()
 
 
 atexit.register(stop)
@@ -266,21 +316,24 @@ atexit.register(stop)
 def remarks(executed: NotebookNode, limits: list[str]) -> list[str]:
     """Return what a person should know about a graded submission, one sentence each.
 
-    That is what was mended before grading (`course_notes`), cells that took too long, cells that
+    That is what was mended before grading (`NOTES`), cells that took too long, cells that
     are not valid Python, and where and why Python itself was lost.
     """
-    found = [str(note) for note in executed.metadata.get("course_notes", [])]
-    lost = False
-    for cell in executed.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type != "error":
-                continue
-            if output.ename == "CellTimeoutError":
-                found.append(f"The cell {cell.id} took too long and was stopped.")
-            elif output.ename in SYNTAX_ERRORS:
-                found.append(f"The cell {cell.id} is not valid Python: {message(output)}.")
-            elif output.ename == "KernelLost" and not lost:
-                lost = True
-                found.append(f"Nothing after the cell {cell.id} was run: {output.evalue}")
+    found = [str(note) for note in executed.metadata.get(NOTES, [])]
+    errors = [
+        (cell.id, output)
+        for cell in executed.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+    for cell, output in errors:
+        if output.ename == "CellTimeoutError":
+            found.append(f"The cell {cell} took too long and was stopped.")
+        elif output.ename in SYNTAX_ERRORS:
+            found.append(f"The cell {cell} is not valid Python: {message(output)}.")
+        elif output.ename == "KernelLost" and output.evalue in (ENDED, UNSTOPPABLE):
+            found.append(f"The cell {cell} was left out: {output.evalue}")
+    if any(output.evalue.startswith(NOT_RUN) for _, output in errors):
+        found.append("Some cells were not run, because too many cells ended Python.")
     found += [f"A limit was hit: {limit}." for limit in limits if " of the cell " not in limit]
     return found

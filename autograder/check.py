@@ -31,8 +31,9 @@ from autograder.lesson import (
     blocks,
     stub_blocks,
 )
+from autograder.matching import shared_cells
 from autograder.restore import restore
-from autograder.submissions import cell_by_id, message, read_notebook, shared_cells
+from autograder.submissions import cell_by_id, message, parse_notebook, read_bytes, read_notebook
 
 PASSED, TO_DO, FAILED, NOT_RUN = "passed", "still to do", "failed", "not run"
 ANSWERED, NOT_ANSWERED = "answered", "not answered"
@@ -83,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check a notebook; return 0 if every visible check passes, else 1."""
-    notebook = read_notebook(args.notebook)
+    notebook = parse_notebook(read_bytes(args.notebook.resolve()), args.notebook.name)
     course = Course.find()
     lesson, release = find_lesson(course, notebook, args.notebook.name)
     with Progress(

@@ -15,6 +15,9 @@ from nbformat import NotebookNode
 
 from autograder.lesson import strip_hidden
 
+ENDED = "Python stopped in this cell."
+UNSTOPPABLE = "It could not be interrupted."
+NOT_RUN = "Not run:"
 TIMEOUT = {
     "ename": "CellTimeoutError",
     "evalue": "",
@@ -36,6 +39,7 @@ class SurvivingClient:
     def begin(self) -> None:
         """Forget the notebook before."""
         self.lost = ""
+        self.lost_in: NotebookNode | None = None
         self.limits_hit: list[str] = []
         self._sizes: dict[int, int] = {}
 
@@ -48,7 +52,7 @@ class SurvivingClient:
         try:
             run()
         except (DeadKernelError, zmq.Again):
-            self._lose(cell, "Python stopped in this cell.")
+            self._lose(cell, ENDED)
             return
         except CellTimeoutError:
             # Raised when the interrupt had no effect; nbclient has then recorded no error.
@@ -56,11 +60,12 @@ class SurvivingClient:
         if self._timed_out(cell):
             self.limits_hit.append(f"time of the cell {cell.get('id', '')}")
             if self._stop_if_silent():
-                self._lose(cell, "This cell could not be interrupted.")
+                self._lose(cell, UNSTOPPABLE)
 
     def lose(self, cell: NotebookNode) -> None:
         """Say that nothing after a cell is run."""
-        self.lost = f"Not run: Python was lost in cell {cell.get('id', 'above')}."
+        self.lost_in = cell
+        self.lost = f"{NOT_RUN} Python was lost in cell {cell.get('id', 'above')}."
 
     def _lose(self, cell: NotebookNode, reason: str) -> None:
         cell.outputs.append(error("KernelLost", reason))
@@ -98,7 +103,7 @@ class SubmissionClient(SurvivingClient, NotebookClient):
 
     Args:
         nb: the restored submission; its tests cells hold their hidden regions.
-        needed: the indices of the cells to run.
+        needed: the indices of the cells to run; other cells are left as they are.
         begin_answering: the code that makes the kernel answer the grader's questions.
     """
 
@@ -120,8 +125,11 @@ class SubmissionClient(SurvivingClient, NotebookClient):
         self.needed, self.begin_answering = needed, begin_answering
         self.patience, self.output_limit = limits.patience, limits.output
 
-    def run(self, examiner) -> None:
-        """Run the notebook in place; each tests cell gets its verdict as its outputs."""
+    def run(self, examiner, to_the_end: bool) -> None:
+        """Run the notebook in place; each tests cell gets its verdict as its outputs.
+
+        `to_the_end`: judge all exercises, as far as that can be done, also if Python is lost.
+        """
         self.begin()
         self.reset_execution_trackers()
         self.ran: list[str] = []
@@ -133,7 +141,7 @@ class SubmissionClient(SurvivingClient, NotebookClient):
             for channel in (self.kc.shell_channel, self.kc.control_channel):
                 channel.socket.setsockopt(zmq.SNDTIMEO, 5000)
             for index, cell in enumerate(self.nb.cells):
-                if index in self.needed:
+                if index in self.needed and (to_the_end or not self.lost):
                     self._run(index, cell, examiner)
 
     def _run(self, index: int, cell: NotebookNode, examiner) -> None:

@@ -82,7 +82,8 @@ class Processes:
 def _quietly() -> None:
     """Prepare a process: it ends, and takes along what it has started, when it is told or alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader itself is interrupted, and says so
-    signal.signal(signal.SIGTERM, lambda number, frame: _end())
+    # Not in the handler itself: what it interrupts may hold a lock that ending needs.
+    signal.signal(signal.SIGTERM, lambda number, frame: threading.Thread(target=_end).start())
     threading.Thread(target=_outlive_nobody, daemon=True).start()
 
 

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
-from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from nbgrader.utils import rmtree
 from rich.console import Console
@@ -51,7 +50,7 @@ from autograder.results import (
     write_text,
 )
 from autograder.sandbox import find_bwrap
-from autograder.submissions import read_notebook, shared_cells
+from autograder.submissions import Submission, read_submission
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -228,7 +227,6 @@ def grade_lesson(
     """
     lesson = Lesson.load(course.lesson_path(stem))
     check_built(course, lesson)
-    release = read_notebook(course.release_notebook(stem))
     students = chosen_students(course, stem, students)
     if sandbox and executor == executors.LOCAL:
         find_bwrap()
@@ -244,19 +242,19 @@ def grade_lesson(
 
     def tasks() -> Iterator[tuple[str, tuple]]:
         for student in students:
-            problem = unreadable(course, release, stem, student)
-            path = course.submitted_notebook(student, stem)
-            data = b"" if problem else path.read_bytes()
-            if student in known and writer.is_graded(student, known[student], data):
+            try:
+                submission = read(course, stem, student)
+            except CourseError as error:
+                writer.give_up(student, str(error))
+                on_end(student)
+                continue
+            if student in known and writer.is_graded(student, known[student], submission.data):
                 skipped.add(student)
                 if not feedback_page(course, stem, student).is_file():
                     write_feedback(api, course, stem, student)
                 on_end(student)
-            elif problem:
-                writer.give_up(student, problem)
-                on_end(student)
             else:
-                yield student, (data, assignment, seed, limits, how)
+                yield student, (submission, assignment, seed, limits, how)
 
     try:
         with executors.open_executor(executor, min(jobs, len(students) or 1)) as where:
@@ -407,8 +405,18 @@ def read_assignment(course: Course, stem: str, private: str | None = None) -> As
         for path in sorted(release.parent.iterdir())
         if path.is_file() and path != release
     }
-    texts = (course.lesson_path(stem), course.source_notebook(stem), release)
-    return Assignment(stem, *(path.read_text(encoding="utf-8") for path in texts), private, files)
+    paths = {one: course.release_notebook(one) for one in course.lessons() if one != stem}
+    return Assignment(
+        stem,
+        lesson=course.lesson_path(stem).read_text(encoding="utf-8"),
+        source=course.source_notebook(stem).read_text(encoding="utf-8"),
+        release=release.read_text(encoding="utf-8"),
+        private=private,
+        files=files,
+        others={
+            one: path.read_text(encoding="utf-8") for one, path in paths.items() if path.is_file()
+        },
+    )
 
 
 def autograded_notebook(course: Course, stem: str, student: str) -> Path:
@@ -416,25 +424,11 @@ def autograded_notebook(course: Course, stem: str, student: str) -> Path:
     return course.autograded / student / stem / f"{stem}.ipynb"
 
 
-def unreadable(course: Course, release: NotebookNode, stem: str, student: str) -> str | None:
-    """Return why a submission cannot even be opened, in one clause, or None if it can."""
-    path = course.submitted_notebook(student, stem)
+def read(course: Course, stem: str, student: str) -> Submission:
+    """Return what a student handed in; raise CourseError with one clause if it cannot be read."""
     if glob.has_magic(student):
-        return "nbgrader cannot find a folder with *, ? or [ in its name: rename the folder"
-    if not path.parent.is_dir():
-        return f"the folder holds no folder {stem}: put {path.name} into one"
-    if not path.is_file():
-        others = sorted(other.name for other in path.parent.glob("*.ipynb"))
-        if not others:
-            return f"no notebook was handed in: {path.name} is missing"
-        return f"there is no {path.name}, but there is {others[0]}: rename it if it is the one"
-    try:
-        notebook = read_notebook(path)
-    except CourseError as error:
-        return str(error)
-    if not shared_cells(notebook, release):
-        return f"the file {path.name} holds no cell of this lesson: it may belong to another one"
-    return None
+        raise CourseError("nbgrader cannot find a folder with *, ? or [ in its name: rename it")
+    return read_submission(course.submitted_notebook(student, stem).parent, stem)
 
 
 def write_grades(api: NbGraderAPI, course: Course) -> None:

@@ -8,6 +8,7 @@ one CourseError, with file and line, for the first mistake it finds.
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -186,6 +187,13 @@ def strip_stubs(source: str) -> str:
     return "\n".join(line for line in lines if not line.lstrip().startswith(STUB_PREFIX))
 
 
+def _released(cell: Cell) -> str:
+    """Return a graded, locked or answer cell as the student gets it."""
+    if cell.grade == "answer":
+        return TEXT_STUB
+    return stub_blocks(cell.source) if cell.grade == "solution" else strip_hidden(cell.source)
+
+
 def plural(number: float, unit: str) -> str:
     """Return "1 point", "2.5 points" and the like."""
     return f"{number:g} {unit}" if number == 1 else f"{number:g} {unit}s"
@@ -230,6 +238,15 @@ class Lesson:
     def total_points(self) -> float:
         """Points of all exercises and questions together."""
         return sum(exercise.points for exercise in self.exercises)
+
+    @property
+    def version(self) -> str:
+        """A short checksum of what a student gets to answer and is tested with.
+
+        Text, pictures and hidden tests may change without a new version.
+        """
+        shown = [[cell.id, cell.kind, _released(cell)] for cell in self.cells if cell.grade]
+        return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:12]
 
     def cell(self, id: str) -> Cell:
         """Return the cell with this id; raise CourseError if there is none."""

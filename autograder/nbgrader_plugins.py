@@ -24,6 +24,7 @@ from autograder.lesson import (
     strip_hidden,
     stub_blocks,
 )
+from autograder.matching import NOTES
 from autograder.restore import restore
 from autograder.safe import safe_notebook
 from autograder.seed import course_seed
@@ -50,8 +51,10 @@ class RestoreCells(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Return the restored notebook; locked cells get their hidden tests from the gradebook."""
+        if isinstance(nb.get("metadata"), dict):
+            nb.metadata.pop(NOTES, None)  # what a student has written there is no note of ours
         nb = restore(nb, _read(self.release_directory, resources))
-        for note in nb.metadata["course_notes"]:
+        for note in nb.metadata[NOTES]:
             self.log.warning("%s: %s", resources["nbgrader"]["student"], note)
         return nb, resources
 

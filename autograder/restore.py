@@ -2,184 +2,225 @@
 
 Students delete, copy, move and edit cells, and other programs drop metadata. `restore` rebuilds
 the notebook around the release: every graded or locked cell is there exactly once, in order, with
-the release's metadata; answers and all cells of the student's own are kept.
+the release's metadata; answers and all cells of the student's own are kept. Texts and pictures are
+all that comes from the submission: no metadata, tag, id or output of it can change how it is run.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from copy import deepcopy
 
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.errors import CourseError
-from autograder.lesson import START_MARKER, blocks
+from autograder import mending, merged
+from autograder.matching import (
+    NOTES,
+    StudentCell,
+    Template,
+    cells_of,
+    clean_text,
+    find_by_place,
+    named_version,
+    same_text,
+    templates_of,
+)
+
+Own = dict[str | None, list[StudentCell]]
 
 
 def restore(submission: NotebookNode, release: NotebookNode) -> NotebookNode:
-    """Return the submission rebuilt around the release.
+    """Return the submission rebuilt around the release, whatever it holds.
 
-    What had to be mended is listed in `metadata["course_notes"]`, one sentence each.
+    What had to be mended is listed in `metadata["course_notes"]`, one sentence each, behind those
+    that `submissions.parse_notebook` left there.
     """
-    notes: list[str] = []
-    templates = {cell.id: cell for cell in release.cells}
-    cells = [cell for cell in submission.get("cells", []) if isinstance(cell, dict)]
-    names = _identify(cells, release)
-    chosen = _choose(cells, names, templates, notes)
-    positions = [chosen[name] for name in templates if name in chosen]
-    if positions != sorted(positions):
+    notes = _notes_so_far(submission)
+    templates = templates_of(release)
+    cells = cells_of(submission, templates)
+    is_other = _is_other_version(submission, release, cells, templates)
+    merged.separate(cells, templates, notes)
+    find_by_place(cells, templates)
+    mending.join(cells, templates, notes)
+    chosen = _choose(cells, templates)
+    places = [cells.index(chosen[name]) for name in templates if name in chosen]
+    mending.complete(cells, chosen, templates, notes)
+    mending.write_in(cells, chosen, templates, notes)
+    if is_other:
+        notes.append(_version_note(chosen, templates))
+    else:
+        notes += _damages(cells, chosen, templates)
+    if places != sorted(places):
         notes.append("Cells had been moved; they are back in the order of the release.")
-
-    # The student's own cells stay behind the cell of the release that they followed.
-    own: dict[str | None, list[NotebookNode]] = {None: []}
-    anchor = None
-    count = 0
-    for index, (cell, name) in enumerate(zip(cells, names, strict=True)):
-        if name is not None and chosen[name] == index:
-            anchor = name
-        elif name is None or _is_worth_keeping(cell, templates[name]):
-            count += 1
-            own.setdefault(anchor, []).append(_own_cell(cell, count))
-
-    whole = list(own[None])
-    for name, template in templates.items():
-        if name in chosen:
-            whole.append(_known_cell(cells[chosen[name]], template, notes))
-        elif _is_marked(template):
-            notes.append(f"The cell {name} was missing; it is back as released.")
-            whole.append(deepcopy(template))
-        whole.extend(own.get(name, []))
-
-    metadata = {**deepcopy(release.metadata), "course_notes": notes}
+    own = _own_cells(cells, chosen, templates, is_other)
+    mending.hoist(own, chosen, templates, notes)
+    whole = _assembled(own, chosen, templates, is_other)
+    metadata = {**deepcopy(release.metadata), NOTES: notes}
     return nbformat.v4.new_notebook(cells=whole, metadata=metadata, nbformat_minor=5)
 
 
-def _nbgrader(cell: dict) -> dict:
-    """Return a cell's nbgrader metadata, empty if there is none worth the name."""
-    metadata = cell.get("metadata")
-    marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    return marks if isinstance(marks, dict) else {}
+def _notes_so_far(submission: Mapping) -> list[str]:
+    metadata = submission.get("metadata")
+    notes = metadata.get(NOTES) if isinstance(metadata, dict) else None
+    notes = notes if isinstance(notes, list) else []
+    return [clean_text(note) for note in notes if isinstance(note, str)]
 
 
-def _is_answer(template: NotebookNode) -> bool:
-    return bool(_nbgrader(template).get("solution"))
+def _is_other_version(
+    submission: Mapping,
+    release: NotebookNode,
+    cells: list[StudentCell],
+    templates: Mapping[str, Template],
+) -> bool:
+    """Whether a submission was made from another version of the release.
 
-
-def _is_marked(template: NotebookNode) -> bool:
-    """Whether a cell of the release is graded, locked or an answer, and so must be there."""
-    return any(_nbgrader(template).get(key) for key in ("grade", "locked", "solution"))
-
-
-def _source(cell: dict) -> str:
-    source = cell.get("source", "")
-    return source if isinstance(source, str) else "".join(map(str, source or ()))
-
-
-def _is_stub(cell: dict, template: NotebookNode) -> bool:
-    return _source(cell).strip() in ("", template.source.strip())
-
-
-def _identify(cells: list[dict], release: NotebookNode) -> list[str | None]:
-    """Return for each cell the id of the release's cell it comes from, None for new cells.
-
-    Goes by nbgrader's id, the cell's id (which Colab keeps in the metadata), the whole text, and
-    for answers by the text around the blocks, in this order. An answer that is found by none of
-    these is the unknown cell of its type directly below the cell that it follows in the release.
+    The metadata say so. Where they are gone, graded cells that the release does not have say it,
+    and locked cells most of which are different.
     """
-    ids = {cell.id for cell in release.cells}
-    texts = _unique((cell.source.strip(), cell.id) for cell in release.cells)
-    frames = _unique((_frame(cell.source), cell.id) for cell in release.cells if _is_answer(cell))
-    names: list[str | None] = []
+    versions = named_version(submission)[1], named_version(release)[1]
+    if None not in versions:
+        return versions[0] != versions[1]
+    if any(cell.is_foreign for cell in cells):
+        return True
+    locked = [
+        same_text(cell.text, templates[cell.name].text)
+        for cell in cells
+        if cell.name is not None and templates[cell.name].is_locked
+    ]
+    return locked.count(False) > max(2, len(locked) / 2)
+
+
+def _choose(cells: list[StudentCell], templates: Mapping[str, Template]) -> dict[str, StudentCell]:
+    """Return the cell to take for each id: the first, for answers the first that is filled in."""
+    chosen: dict[str, StudentCell] = {}
     for cell in cells:
-        metadata = cell.get("metadata")
-        colab_id = metadata.get("id") if isinstance(metadata, dict) else None
-        candidates = (_nbgrader(cell).get("grade_id"), cell.get("id"), colab_id)
-        name = next((one for one in candidates if isinstance(one, str) and one in ids), None)
-        name = name or texts.get(_source(cell).strip()) or frames.get(_frame(_source(cell)))
-        names.append(name)
-    for above, answer in zip(release.cells, release.cells[1:], strict=False):
-        if _is_answer(answer) and answer.id not in names and above.id in names:
-            below = names.index(above.id) + 1
-            unknown = below < len(cells) and names[below] is None
-            if unknown and cells[below].get("cell_type") == answer.cell_type:
-                names[below] = answer.id
-    return names
-
-
-def _unique(pairs) -> dict:
-    """Return a dictionary of the pairs whose key is neither empty nor shared."""
-    found: dict = {}
-    for key, value in pairs:
-        found[key] = None if key in found else value
-    return {key: value for key, value in found.items() if key and value}
-
-
-def _frame(source: str) -> tuple[str, str] | None:
-    """Return the text before the first block and after the last, None if there is no such text."""
-    try:
-        found = blocks(source) if START_MARKER in source else []
-    except CourseError:  # the student has changed a marker
-        return None
-    if not found:
-        return None
-    lines = source.split("\n")
-    before, after = lines[: found[0].start], lines[found[-1].end + 1 :]
-    frame = ("\n".join(before).strip(), "\n".join(after).strip())
-    return frame if any(frame) else None
-
-
-def _choose(
-    cells: list[dict], names: list[str | None], templates: dict[str, NotebookNode], notes: list[str]
-) -> dict[str, int]:
-    """Return the index of the cell to take for each id: the first, for answers the first filled."""
-    copies: dict[str, list[int]] = {}
-    for index, name in enumerate(names):
-        if name is not None:
-            copies.setdefault(name, []).append(index)
-    chosen = {}
-    for name, indices in copies.items():
-        template = templates[name]
-        filled = [index for index in indices if not _is_stub(cells[index], template)]
-        chosen[name] = filled[0] if filled and _is_answer(template) else indices[0]
-        if len(indices) > 1 and _is_marked(template):
-            notes.append(f"The cell {name} was there {len(indices)} times; one is graded.")
+        if cell.name is None:
+            continue
+        template = templates[cell.name]
+        first = chosen.setdefault(cell.name, cell)
+        if template.is_answer and template.is_stub(first.text) and not template.is_stub(cell.text):
+            chosen[cell.name] = cell
     return chosen
 
 
-def _is_worth_keeping(copy: dict, template: NotebookNode) -> bool:
+def _version_note(chosen: Mapping[str, StudentCell], templates: Mapping[str, Template]) -> str:
+    answers = [one for one in templates.values() if one.is_answer]
+    lost = [one.id for one in answers if one.id not in chosen]
+    found = f"{len(answers) - len(lost)} of its {len(answers)} answer cells were found"
+    rest = f", but not {', '.join(lost)}" if lost else ""
+    return (
+        "The notebook was made from another version of this lesson. It is graded as the present "
+        f"version; {found}{rest}."
+    )
+
+
+def _damages(
+    cells: list[StudentCell],
+    chosen: Mapping[str, StudentCell],
+    templates: Mapping[str, Template],
+) -> list[str]:
+    """Return a sentence for each graded, locked or answer cell that is not as it should be."""
+    notes = []
+    for name, template in templates.items():
+        if not template.is_marked:
+            continue
+        count = sum(cell.name == name for cell in cells)
+        if count > 1:
+            notes.append(f"The cell {name} was there {count} times; one is graded.")
+        if name not in chosen:
+            notes.append(f"The cell {name} was missing; it is back as released.")
+            continue
+        cell = chosen[name]
+        if cell.kind != template.kind:
+            notes.append(f"The cell {name} had been turned into another type of cell.")
+        if template.is_locked and not same_text(cell.text, template.text):
+            notes.append(f"The locked cell {name} had been changed; it is back as released.")
+        if cell.odd_spaces and template.is_answer:
+            notes.append(f"The cell {name} held spaces that Python does not read; put right.")
+        if cell.lost_attachment and template.is_answer:
+            notes.append(f"An attachment of the cell {name} that is no picture was left out.")
+    return notes
+
+
+def _own_cells(
+    cells: list[StudentCell],
+    chosen: Mapping[str, StudentCell],
+    templates: Mapping[str, Template],
+    is_other: bool,
+) -> Own:
+    """Return the student's own cells, each behind the cell of the release that it followed."""
+    own: Own = {None: []}
+    anchor = None
+    for cell in cells:
+        template = templates.get(cell.name)
+        if template is None:
+            if not (is_other and cell.is_foreign):
+                own[anchor].append(cell)
+        elif chosen[cell.name] is not cell:
+            if _is_worth_keeping(cell, template):
+                own[anchor].append(cell)
+        else:
+            if _is_replaced(template, is_other) and not same_text(cell.text, template.text):
+                own[anchor].append(cell)
+            anchor = cell.name
+            own.setdefault(anchor, [])
+    return own
+
+
+def _is_replaced(template: Template, is_other: bool) -> bool:
+    """Whether code that is given, and that a student may change, is taken from the release.
+
+    In another version it may be what cells of the present one cannot do without.
+    """
+    return is_other and template.kind == "code" and not template.is_marked
+
+
+def _is_worth_keeping(copy: StudentCell, template: Template) -> bool:
     """Whether a further copy of a cell is kept as a cell of the student's own.
 
     A copy of a locked cell adds nothing, and an unfilled copy of an answer would undo the answer.
     """
-    if _is_answer(template):
-        return not _is_stub(copy, template)
-    return not _is_marked(template)
+    if template.is_answer:
+        return not template.is_stub(copy.text)
+    return not template.is_marked
 
 
-def _known_cell(cell: dict, template: NotebookNode, notes: list[str]) -> NotebookNode:
+def _assembled(
+    own: Own,
+    chosen: Mapping[str, StudentCell],
+    templates: Mapping[str, Template],
+    is_other: bool,
+) -> list[NotebookNode]:
+    """Return the cells of the whole notebook in the order of the release."""
+    whole: list[NotebookNode | StudentCell] = list(own[None])
+    for name, template in templates.items():
+        if name in chosen and not _is_replaced(template, is_other):
+            whole.append(_known_cell(chosen[name], template))
+        elif name in chosen or template.is_marked:
+            whole.append(deepcopy(template.cell))
+        whole += own.get(name, [])
+    ids = (id for id in map("own-{}".format, itertools.count(1)) if id not in templates)
+    return [_own_cell(one, next(ids)) if isinstance(one, StudentCell) else one for one in whole]
+
+
+def _known_cell(cell: StudentCell, template: Template) -> NotebookNode:
     """Return the release's cell, with the student's text unless it is locked."""
-    known = deepcopy(template)
-    name = template.id
-    if cell.get("cell_type") != template.cell_type and _is_marked(template):
-        notes.append(f"The cell {name} had been turned into another type of cell.")
-    if _is_marked(template) and not _is_answer(template):
-        if _source(cell).rstrip() != template.source.rstrip():
-            notes.append(f"The locked cell {name} had been changed; it is back as released.")
+    known = deepcopy(template.cell)
+    if template.is_locked:
         return known
-    if not (_is_answer(template) and _is_stub(cell, template)):
-        known.source = _source(cell)
-    if template.cell_type == "markdown" and isinstance(cell.get("attachments"), dict):
-        known.attachments = cell["attachments"]
+    if not (template.is_answer and template.is_stub(cell.text)):
+        known.source = cell.text
+    if template.kind == "markdown" and cell.attachments:
+        known.attachments = nbformat.from_dict(cell.attachments)
     return known
 
 
-def _own_cell(cell: dict, number: int) -> NotebookNode:
+def _own_cell(cell: StudentCell, id: str) -> NotebookNode:
     """Return a cell of the student's own, without any metadata that grading could trip over."""
-    make = {
-        "code": nbformat.v4.new_code_cell,
-        "raw": nbformat.v4.new_raw_cell,
-    }.get(cell.get("cell_type"), nbformat.v4.new_markdown_cell)
-    made = make(_source(cell), id=f"own-{number}")
-    if made.cell_type == "markdown" and isinstance(cell.get("attachments"), dict):
-        made.attachments = cell["attachments"]
+    make = {"code": nbformat.v4.new_code_cell, "raw": nbformat.v4.new_raw_cell}
+    made = make.get(cell.kind, nbformat.v4.new_markdown_cell)(cell.text, id=id)
+    if made.cell_type == "markdown" and cell.attachments:
+        made.attachments = nbformat.from_dict(cell.attachments)
     return made

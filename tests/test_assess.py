@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -60,9 +61,9 @@ def points_of(notebook: str) -> list[str]:
 def test_grading_is_a_function_of_its_arguments(built_course: Course) -> None:
     submissions(built_course, 2)
     assignment = grade.read_assignment(built_course, TINY)
-    data = built_course.submitted_notebook("s1", TINY).read_bytes()
+    submission = grade.read(built_course, TINY, "s1")
     found = [
-        assess(data, assignment, 5, Limits(), how)
+        assess(submission, assignment, 5, Limits(), how)
         for how in (How(), How(), How(forked=False), How(sandboxed=False))
     ]
     assert {(one.checksum, one.version, one.seed, one.notes) for one in found} == {
@@ -71,7 +72,8 @@ def test_grading_is_a_function_of_its_arguments(built_course: Course) -> None:
     assert len({one.notebook for one in found}) == 1
     assert points_of(found[0].notebook) == ["3.0", "1.0"], "the visible check of `double` stops"
     assert found[0].seconds["in all"] > 0
-    broken = assess(data[:-9], assignment, 5, Limits())
+    cut_off = replace(submission, data=submission.data[:-9])
+    broken = assess(cut_off, assignment, 5, Limits())
     assert "not valid JSON" in broken.problem and broken.notebook is None
 
 
@@ -84,7 +86,8 @@ def test_what_the_notebook_says_of_itself_plays_no_part(built_course: Course) ->
     notebook.metadata = {"kernelspec": {"name": "no-such", "display_name": "x"}, "course_seed": 1}
     notebook.cells.insert(0, new_code_cell("1", metadata={"tags": ["raises-exception"]}))
     path.write_text(nbformat.writes(notebook), encoding="utf-8")
-    found = assess(path.read_bytes(), grade.read_assignment(built_course, TINY), 5, Limits())
+    assignment = grade.read_assignment(built_course, TINY)
+    found = assess(grade.read(built_course, TINY, "s0"), assignment, 5, Limits())
     assert points_of(found.notebook)[-3:] == ["2.0", "3.0", "1.0"]
     executed = nbformat.reads(found.notebook, as_version=4)
     assert executed.metadata.kernelspec.name == "python3" and "course_seed" not in executed.metadata
@@ -193,10 +196,10 @@ def test_a_python_that_does_not_start_is_one_clear_error(
     submissions(built_course, 1)
     monkeypatch.setattr(pythons, "WARM", "raise SystemExit")
     assignment = grade.read_assignment(built_course, TINY)
-    data = built_course.submitted_notebook("s0", TINY).read_bytes()
+    submission = grade.read(built_course, TINY, "s0")
     with pytest.raises(CourseError, match="could not be started .* --fresh"):
-        assess(data, assignment, 5, Limits(cell_seconds=59))
-    found = assess(data, assignment, 5, Limits(cell_seconds=59), How(forked=False))
+        assess(submission, assignment, 5, Limits(cell_seconds=59))
+    found = assess(submission, assignment, 5, Limits(cell_seconds=59), How(forked=False))
     assert points_of(found.notebook) == ["2.0", "3.0", "1.0"]
 
 

@@ -58,6 +58,36 @@ def test_release_has_stubs_between_markers_and_no_solution(built_course):
         assert secret not in text
 
 
+def test_both_notebooks_name_the_lesson_and_its_version(built_course):
+    lesson = Lesson.load(built_course.lesson_path(TINY))
+    for path in (built_course.source_notebook(TINY), built_course.release_notebook(TINY)):
+        about = nbformat.read(path, as_version=4).metadata.course
+        assert about == {"lesson": TINY, "version": lesson.version}
+        assert len(lesson.version) == 12
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("MODULUS = 5", "MODULUS = 7", True),  # a locked cell
+        ("# STUB: doubled = ...", "# STUB: twice = ...", True),
+        ("assert Numbers().double(1) == 2", "assert Numbers().double(1) == 2.0", True),
+        ("evens-answer", "evens-cell", True),
+        ("# ## Numbers", "# ## About numbers", False),  # text
+        ("math.sqrt(4)", "math.sqrt(9)", False),  # code that is given and not locked
+        ("doubled = 2 * a", "doubled = a + a", False),  # the solution
+        ("double(3) == 6", "double(5) == 10", False),  # hidden tests
+        ("names the group", "names a group", False),  # the mark scheme
+    ],
+)
+def test_the_version_changes_with_what_is_answered_and_tested(course, old, new, changes):
+    path = course.lesson_path(TINY)
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    changed = Lesson.parse(text.replace(old, new), path)
+    assert (changed.version != Lesson.load(path).version) == changes
+
+
 def test_generated_notebooks_are_valid(built_course):
     lesson = Lesson.load(built_course.lesson_path(TINY))
     for path in (built_course.source_notebook(TINY), built_course.release_notebook(TINY)):

@@ -114,7 +114,7 @@ def make_class(course: Course) -> None:
     write_submission(course, "odd [name]", TINY, perfect)
     renamed = write_submission(course, "other-name", TINY, perfect)
     renamed.rename(renamed.with_name("my homework (1).ipynb"))
-    write_submission(course, "not-utf8", TINY, "").write_bytes(b'{"cells": "\xff\xfe"}')
+    write_submission(course, "not-utf8", TINY, "").write_bytes(b'{"cells": "\xc3\xa9\xff"}')
 
 
 WARNS = """
@@ -199,7 +199,7 @@ def test_every_submission_gets_exactly_its_points(graded: Graded) -> None:
 def test_each_problem_is_said_in_a_sentence(graded: Graded) -> None:
     expected = {
         "endless-loop": "The cell evens-answer took too long",
-        "killed-kernel": "Nothing after the cell evens-answer was run",
+        "killed-kernel": "The cell evens-answer was left out: Python stopped in this cell.",
         "syntax-error": "The cell numbers is not valid Python",
         "broken-json": "is not valid JSON",
         "empty-folder": "No notebook was handed in",

@@ -227,3 +227,159 @@ def test_an_answer_with_changed_markers_and_no_metadata_is_known_by_its_place(su
     made = restore(submission, release)
     assert ids(made) == ids(release)
     assert cell(made, "numbers").source == answer.source
+
+
+# ------------------------------------------------------------- nothing but texts and pictures
+
+
+def test_attachments_that_are_no_pictures_are_left_out(submission, release):
+    written = cell(submission, "why-answer")
+    written.source = "![](attachment:a.png)"
+    written.attachments = {
+        "a.png": {"image/png": "iVBO\nRw0="},
+        "b.svg": {"image/svg+xml": "PHN2Zz4="},
+        "c.png": {"image/png": "not base64!"},
+        "d.png": {"text/html": "<script>"},
+        '"><script>.png': {"image/png": "AA=="},
+        "e.png": {"image/png": ["AA", "=="], "text/html": "<script>"},
+    }
+    made = restore(submission, release)
+    kept = {"a.png": {"image/png": "iVBORw0="}, "e.png": {"image/png": "AA=="}}
+    assert cell(made, "why-answer").attachments == kept
+    assert notes(made) == ["An attachment of the cell why-answer that is no picture was left out."]
+
+
+def test_own_cells_get_ids_that_no_cell_of_the_release_has(submission, release):
+    for notebook in (submission, release):
+        cell(notebook, "lists")["id"] = "own-1"
+    submission.cells.append(nbformat.v4.new_code_cell("x = 1", id="double-test-2"))
+    made = restore(submission, release)
+    assert ids(made) == [*ids(release), "own-2"]
+
+
+def test_texts_are_of_letters_that_a_file_can_hold(submission, release):
+    cell(submission, "evens-answer").source = "x = '\ud800'\0\r\n"
+    nbformat.writes(restore(submission, release)).encode()
+
+
+def test_notes_so_far_come_first(submission, release):
+    submission.metadata["course_notes"] = ["The file was called a.ipynb.", 3]
+    submission.cells.pop(position(submission, "given"))
+    made = restore(submission, release)
+    assert notes(made) == [
+        "The file was called a.ipynb.",
+        "The cell given was missing; it is back as released.",
+    ]
+
+
+# --------------------------------------------------------------------------- another version
+
+
+def test_the_version_in_the_metadata_decides(submission, release):
+    cell(submission, "given").source = "MODULUS = 7"
+    assert "locked cell given had been changed" in notes(restore(submission, release))[0]
+    submission.metadata.course.version = "0" * 12
+    (note,) = notes(restore(submission, release))
+    assert "another version of this lesson" in note
+    assert "3 of its 3 answer cells were found" in note
+
+
+def test_without_a_version_foreign_cells_tell(submission, release):
+    del submission.metadata["course"]
+    assert notes(restore(submission, release)) == []
+    marks = {"nbgrader": {"grade": True, "locked": True, "solution": False, "grade_id": "old"}}
+    old = nbformat.v4.new_code_cell("raise RuntimeError", metadata=marks)
+    submission.cells.insert(position(submission, "double-test"), old)
+    submission.cells.pop(position(submission, "evens-answer"))
+    made = restore(submission, release)
+    assert "2 of its 3 answer cells were found, but not evens-answer." in notes(made)[-1]
+    assert ids(made) == ids(release), "the other version's tests are not run"
+
+
+def test_given_code_of_another_version_runs_before_that_of_the_release(submission, release):
+    submission.metadata.course.version = "0" * 12
+    cell(submission, "a-tiny-lesson-2").source = "import os"
+    made = restore(submission, release)
+    place = position(made, "a-tiny-lesson-2")
+    assert made.cells[place - 1].source == "import os"
+    assert made.cells[place].source == cell(release, "a-tiny-lesson-2").source
+
+
+def test_most_locked_cells_changed_means_another_version(submission, release):
+    del submission.metadata["course"]
+    for id in ("given", "double-test", "inverse-test"):
+        cell(submission, id).source += "\n# formatted"
+    assert "another version" in notes(restore(submission, release))[0]
+
+
+# ----------------------------------------------------------------- answers in other places
+
+
+def test_a_complete_answer_is_left_alone(submission, release):
+    """What is tried out later does not count, even if it defines the same."""
+    trial = nbformat.v4.new_code_cell("def evens(n):\n    return []")
+    submission.cells.append(trial)
+    made = restore(submission, release)
+    assert cell(made, "evens-answer").source == ANSWER
+    assert made.cells[-1].source == trial.source
+    assert notes(made) == []
+
+
+def test_the_last_definition_before_the_test_counts(release):
+    submission = deepcopy(release)
+    tries = [f"def evens(n):\n    return [{k}]" for k in range(3)]
+    place = position(submission, "evens-test")
+    submission.cells[place:place] = [nbformat.v4.new_code_cell(one) for one in tries[:2]]
+    submission.cells.append(nbformat.v4.new_code_cell(tries[2]))
+    assert cell(restore(submission, release), "evens-answer").source == tries[1]
+    del submission.cells[place : place + 2]
+    assert cell(restore(submission, release), "evens-answer").source == tries[2]
+
+
+def test_a_class_written_again_in_part_does_not_cost_the_rest(release):
+    submission = deepcopy(release)
+    answer = cell(submission, "numbers")
+    answer.source = answer.source.replace("doubled = ...", "doubled = a + a")
+    part = "class Numbers:\n    def inverse(self, a):\n        return mod(-a)"
+    submission.cells.append(nbformat.v4.new_code_cell(part))
+    made = restore(submission, release)
+    assert cell(made, "numbers").source == answer.source
+    assert made.cells[-1].source == part
+
+
+def test_what_stands_beside_a_moved_answer_stays(release):
+    submission = deepcopy(release)
+    own = nbformat.v4.new_code_cell(f"{ANSWER}\n\n\nprint(evens(5))")
+    submission.cells.append(own)
+    made = restore(submission, release)
+    assert cell(made, "evens-answer").source == ANSWER
+    assert made.cells[-1].source == own.source
+
+
+def test_helpers_of_helpers_come_along_and_cells_that_do_more_stay(submission, release):
+    cell(submission, "evens-answer").source = "def evens(n):\n    return first(n)"
+    late = [
+        "def second(n):\n    return [i for i in range(n) if i % 2 == 0]",
+        "import itertools as first_tools\n\n\ndef first(n):\n    return second(n)",
+        "def third(n):\n    return n\n\n\nprint(third(3))",
+    ]
+    submission.cells += [nbformat.v4.new_code_cell(one) for one in late]
+    made = restore(submission, release)
+    place = position(made, "evens-answer")
+    assert {one.source for one in made.cells[place - 2 : place]} == set(late[:2])
+    assert made.cells[-1].source == late[2]
+    assert len(notes(made)) == 2
+    names: dict = {}
+    for one in made.cells[place - 2 : place + 1]:
+        exec(one.source, names)
+    assert names["evens"](5) == [0, 2, 4]
+
+
+def test_comments_below_a_question_are_its_answer_and_code_is_not(release):
+    submission = deepcopy(release)
+    place = position(submission, "why-answer") + 1
+    own = ["print(3)", "# Because of\n# the group."]
+    submission.cells[place:place] = [nbformat.v4.new_code_cell(one) for one in own]
+    made = restore(submission, release)
+    assert cell(made, "why-answer").source == "Because of\nthe group."
+    assert [one.source for one in made.cells if one.id.startswith("own")] == ["print(3)"]

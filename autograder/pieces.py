@@ -1,0 +1,175 @@
+"""Code taken apart by its lines: what a cell defines, and where.
+
+Python's own parser gives up at the first syntax error, and a submission's cell may hold one, or
+text that is no Python at all. Its lines are enough to find functions, classes and assignments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+# Strings and comments. A string that is never closed reaches to the end of its line, or of the
+# cell: what begins like one always matches, so that no text takes long to search.
+_LITERAL = re.compile(
+    r"""(?P<long>"{3}|'{3})(?:\\.|(?!(?P=long)).)*(?P=long)?"""
+    r"""|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?|\#[^\n]*""",
+    re.DOTALL,
+)
+_ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]")
+_DEFINITION = re.compile(r"(?:async\s+)?(?:def|class)\s+(\w+)")
+_METHOD = re.compile(r"\s+(?:async\s+)?def\s+(\w+)")
+_CLASS = re.compile(r"class\s+(\w+)\s*(?:\(([^)]*)\))?")
+_ASSIGNMENT = re.compile(r"(\w+(?:\s*,\s*\w+)*|\w+\.\w+)\s*(?::[^=]*)?=(?!=)")
+_IMPORT = re.compile(r"(?:from\s+[\w.]+\s+)?import\s+(.+)", re.DOTALL)
+_GOES_ON = re.compile(r"[)\]}]|(?:else|elif|except|finally)\b")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A statement at the top level of a cell, with decorators and comments right above it.
+
+    start, end: its first line, and the first line behind it, counted from 0.
+    kind: import, function, class, assignment or, for anything else, empty.
+    names: what it defines: functions, classes, variables and imported names.
+    parts: the text of each function, class and method that it defines, a method as `Class.method`.
+    reopens: whether it adds to a class that is there already: `class A(A):` or `A.method = …`.
+    """
+
+    start: int
+    end: int
+    text: str
+    kind: str = ""
+    names: frozenset[str] = frozenset()
+    parts: Mapping[str, str] = field(default_factory=dict)
+    reopens: bool = False
+
+
+def code_only(source: str) -> str:
+    """Return the source with strings and comments blanked out, all but a string's first letter."""
+
+    def blank(match: re.Match) -> str:
+        text = re.sub(r"[^\n]", " ", match[0])
+        return text if match[0].startswith("#") else f'"{text[1:]}'
+
+    return _LITERAL.sub(blank, source)
+
+
+def words(source: str) -> set[str]:
+    """Return the names that code uses or defines."""
+    return set(re.findall(r"[^\W\d]\w*", code_only(source)))
+
+
+def plain_spaces(source: str) -> str:
+    """Return code with blanks in place of spaces that Python does not read.
+
+    Such spaces come from web pages and word processors. Those in strings and comments stay.
+    """
+    if not _ODD_SPACE.search(source):
+        return source
+    made, end = [], 0
+    for match in _LITERAL.finditer(source):
+        made += [_ODD_SPACE.sub(" ", source[end : match.start()]), match[0]]
+        end = match.end()
+    return "".join([*made, _ODD_SPACE.sub(" ", source[end:])])
+
+
+def pieces(source: str) -> list[Piece]:
+    """Return a cell's statements; what stands above the first one is a piece without names."""
+    lines, masked = source.split("\n"), code_only(source).split("\n")
+    starts = _starts(lines, masked)
+    bounds = [*([0] if starts[:1] != [0] else []), *starts, len(lines)]
+    found = []
+    for first, last in zip(bounds, bounds[1:], strict=False):
+        if any(line.strip() for line in lines[first:last]):
+            found.append(_piece(first, lines[first:last], masked[first:last]))
+    return found
+
+
+def parts(found: Iterable[Piece]) -> dict[str, str]:
+    """Return the text of each function, class and method, the last one of each name."""
+    return {name: text for piece in found for name, text in piece.parts.items()}
+
+
+def defined(found: Iterable[Piece]) -> set[str]:
+    """Return the functions and classes that are defined anew."""
+    return {name for piece in found if not piece.reopens for name in piece.parts if "." not in name}
+
+
+def _starts(lines: list[str], masked: list[str]) -> list[int]:
+    """Return the first line of each statement at the top level."""
+    starts: list[int] = []
+    depth, decorated = 0, False
+    for index, line in enumerate(masked):
+        opens = line[:1].strip()
+        if opens and (line[0] == "@" or _DEFINITION.match(line)):
+            depth = 0  # whatever was left open above, a definition begins anew
+        continued = index > 0 and masked[index - 1].endswith("\\")
+        if opens and depth == 0 and not continued and not _GOES_ON.match(line):
+            if not decorated:
+                starts.append(index)
+            decorated = line[0] == "@"
+        depth += sum(line.count(sign) for sign in "([{") - sum(line.count(sign) for sign in ")]}")
+        depth = max(depth, 0)
+    return [_with_comments(lines, start) for start in starts]
+
+
+def _with_comments(lines: list[str], start: int) -> int:
+    while start > 0 and lines[start - 1].startswith("#"):
+        start -= 1
+    return start
+
+
+def _piece(start: int, lines: list[str], masked: list[str]) -> Piece:
+    place = (start, start + len(lines), "\n".join(lines).rstrip())
+    head = next((index for index, line in enumerate(masked) if line[:1].strip(" @")), 0)
+    code = "\n".join(masked[head:])
+    if found := _CLASS.match(code):
+        name = found[1]
+        own = {name: place[-1]} | _methods(name, lines[head:], masked[head:])
+        reopens = name in re.findall(r"\w+", found[2] or "")
+        return Piece(*place, "class", frozenset({name}), own, reopens)
+    if found := _DEFINITION.match(code):
+        return Piece(*place, "function", frozenset({found[1]}), {found[1]: place[-1]})
+    if found := _IMPORT.match(code):
+        return Piece(*place, "import", frozenset(_imported(found[1])))
+    if found := _ASSIGNMENT.match(masked[head]):
+        names = frozenset(re.split(r"\s*,\s*", found[1]))
+        if "." in found[1]:
+            return Piece(*place, "assignment", names, {found[1]: place[-1]}, reopens=True)
+        return Piece(*place, "assignment", names)
+    return Piece(*place)
+
+
+def _imported(text: str) -> list[str]:
+    """Return the names that `import …` makes known."""
+    names: list[str] = []
+    renamed = False
+    for word in re.split(r"[,()\s]+", text):
+        if renamed:
+            names[-1:] = [word]
+        elif word and word != "as":
+            names.append(word.split(".")[0])
+        renamed = word == "as"
+    return names
+
+
+def _methods(name: str, lines: list[str], masked: list[str]) -> dict[str, str]:
+    """Return the texts of a class's methods, the class's first line being the first of `lines`."""
+    inside = [_indent(line) for line in masked[1:] if line.strip()]
+    indent = min((depth for depth in inside if depth), default=0)
+    heads = [
+        index
+        for index, line in enumerate(masked)
+        if index and line.strip() and _indent(line) <= indent and not _GOES_ON.match(line.strip())
+    ]
+    found = {}
+    for first, last in zip(heads, [*heads[1:], len(lines)], strict=False):
+        if match := _METHOD.match(masked[first]):
+            found[f"{name}.{match[1]}"] = "\n".join(lines[first:last]).rstrip()
+    return found
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
