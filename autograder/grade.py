@@ -49,6 +49,7 @@ from autograder.results import (
     print_results,
     write_text,
 )
+from autograder.safe import name_problem
 from autograder.sandbox import find_bwrap
 from autograder.submissions import Submission, read_submission
 
@@ -428,6 +429,9 @@ def read(course: Course, stem: str, student: str) -> Submission:
     """Return what a student handed in; raise CourseError with one clause if it cannot be read."""
     if glob.has_magic(student):
         raise CourseError("nbgrader cannot find a folder with *, ? or [ in its name: rename it")
+    problem = name_problem(student)
+    if problem:
+        raise CourseError(problem)
     return read_submission(course.submitted_notebook(student, stem).parent, stem)
 
 

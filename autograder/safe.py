@@ -35,6 +35,7 @@ _ESCAPES = re.compile(
 _UNSEEN = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 _UNSEEN |= {code: None for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
+_NAME_BREAKERS = '<>"&`\n\t'
 _PICTURE = re.compile(
     r"(?<!\\)!\[(?P<alt>[^\[\]\n]*)\]\([ ]*"
     r"(?:attachment:(?P<name>[^\s()<>]+)|data:image/(?:png|jpe?g);base64,(?P<data>[\w+/=]+))[ ]*\)"
@@ -161,6 +162,18 @@ def safe_picture(encoded: object) -> str | None:
     except Exception:  # whatever a broken or hostile file makes a decoder raise
         return None
     return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def name_problem(student: str) -> str | None:
+    """Return in one clause why a student's name cannot be taken, or None if it can.
+
+    formgrader puts the names of students and their folders into its pages as they are.
+    """
+    bad = sorted({c for c in student if c in _NAME_BREAKERS or ord(c) in _UNSEEN})
+    if not bad:
+        return None
+    named = ", ".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in bad)
+    return f"a name with {named} could act as a program in formgrader: rename the folder"
 
 
 def _safe_output(output: Mapping) -> NotebookNode:

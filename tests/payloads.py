@@ -109,6 +109,7 @@ MARKDOWN = {
     "image of html": f"![picture](data:text/html;base64,{encoded(img('image of html'))})",
     "image that is html": f"![picture](data:image/png;base64,{encoded('<script>1</script>')})",
     "escaped picture": "\\![picture](attachment:good.png) and \\\\![picture](attachment:good.png)",
+    "escaped twin": "![a](attachment:good.png) and \\![b](attachment:picture-1.png)",
     "missing attachment": "![picture](attachment:missing.png)",
     "attachment of svg": "![picture](attachment:evil.svg)",
     "attachment of html": "![picture](attachment:evil.html)",
@@ -144,6 +145,7 @@ def display(data: dict, **metadata) -> dict:
 
 OUTPUTS = {
     "stream": stream(f"hello {img('stream')}"),
+    "report": stream(f"✓ {img('r')} `{img('r')}`\n  {img('r')}\n✗ `{img('r')}\n✎ {img('r')}"),
     "stream with colours": stream(f"\x1b[31m{img('stream with colours')}\x1b[0m"),
     "stream with a hyperlink": stream(f"\x1b]8;;javascript:{js('osc')}\x07click\x1b]8;;\x07"),
     "stream with broken codes": stream("\x1b[48m \x1b[38;2;999;1m \x1b[38;5;-1m\x1b[1m\x1b[38m!"),

@@ -207,7 +207,7 @@ def test_each_problem_is_said_in_a_sentence(graded: Graded) -> None:
         "no-notebook": "is not a Jupyter notebook",
         "not-utf8": "is not text in UTF-8",
         "other-lesson": "holds no cell of this lesson",
-        "odd [name]": "rename the folder",
+        "odd [name]": "rename it",
         "other-name": "there is my homework (1).ipynb",
         "perfect": "1 written answer to mark",
     }
