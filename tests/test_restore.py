@@ -347,6 +347,25 @@ def test_a_class_written_again_in_part_does_not_cost_the_rest(release):
     assert made.cells[-1].source == part
 
 
+def test_a_cell_that_was_taken_over_whole_is_gone(release):
+    submission = deepcopy(release)
+    submission.cells.append(nbformat.v4.new_code_cell(f"# mine\n{ANSWER}\n"))
+    made = restore(submission, release)
+    assert cell(made, "evens-answer").source == f"# mine\n{ANSWER}"
+    assert ids(made) == ids(release)
+
+
+def test_a_method_is_put_into_its_class_together_with_its_function(release):
+    submission = deepcopy(release)
+    outside = "def twice(self, a):\n    return a + a\n\n\nNumbers.double = twice"
+    submission.cells.append(nbformat.v4.new_code_cell(outside))
+    answer = cell(restore(submission, release), "numbers").source
+    names: dict = {}
+    exec(answer, names)
+    assert names["Numbers"]().double(4) == 8
+    assert answer.startswith(cell(release, "numbers").source)
+
+
 def test_what_stands_beside_a_moved_answer_stays(release):
     submission = deepcopy(release)
     own = nbformat.v4.new_code_cell(f"{ANSWER}\n\n\nprint(evens(5))")
@@ -373,6 +392,19 @@ def test_helpers_of_helpers_come_along_and_cells_that_do_more_stay(submission, r
     for one in made.cells[place - 2 : place + 1]:
         exec(one.source, names)
     assert names["evens"](5) == [0, 2, 4]
+
+
+def test_a_question_is_known_by_its_heading_when_its_text_was_changed(submission, release):
+    question = submission.cells[position(submission, "why-answer") - 1]
+    question.source = question.source.replace("Say why", "Tell me why")
+    cell(submission, "why-answer").source = "A group."
+    for one in submission.cells:
+        one.metadata = {}
+        one.pop("id")
+    made = restore(submission, release)
+    assert ids(made) == ids(release)
+    assert cell(made, "why-answer").source == "A group."
+    assert cell(made, "why").source == question.source
 
 
 def test_comments_below_a_question_are_its_answer_and_code_is_not(release):

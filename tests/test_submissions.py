@@ -276,6 +276,11 @@ def test_absurd_files_get_a_clear_word(data):
     assert str(error.value).startswith(f"the file {NAME} ")
 
 
+def test_a_small_file_that_would_need_much_memory_is_not_taken_apart():
+    with pytest.raises(CourseError, match="holds too much to be read"):
+        parse_notebook(b'{"cells": [' + b"[]," * 2_000_000 + b"[]]}", NAME)
+
+
 def test_any_bytes_give_a_notebook_or_a_clear_word(data):
     rng = random.Random(5)
     for _ in range(400):
