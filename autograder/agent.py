@@ -15,6 +15,7 @@ import contextlib
 import importlib
 import io
 import json
+import math
 import os
 import signal
 import socket
@@ -153,12 +154,12 @@ class Reader:
             raise BadMessage("not a tensor")
         if len(shape) > 16 or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
             raise BadMessage("not a shape")
-        count = 1
-        for size in shape:
-            count *= size
+        count = math.prod(shape)
+        # What is computed from an empty tensor may be as large as its other sizes say.
+        largest = math.prod(size or 1 for size in shape) * WIDTHS[name]
         end = at + count * WIDTHS[name]
         self.used += end - at
-        if end > len(self.body) or self.used > len(self.body):
+        if largest > MAX_BODY or end > len(self.body) or self.used > len(self.body):
             raise BadMessage("not all of a tensor")
         if count == 0:
             made = torch.empty(shape, dtype=getattr(torch, name))

@@ -191,18 +191,20 @@ class _Grader:
         }
         try:
             notebook = self.prepared(submission)
-        except CourseError as error:
-            return Assessment(**facts, problem=str(error))
-        read = time.monotonic()
-        try:
+            read = time.monotonic()
             limits = self.run(notebook, seed)
+            notes = remarks(notebook, limits)
+            notebook = safe_notebook(notebook, self.trusted)
         except StartFailed as error:
             raise CourseError(
                 f"Python could not be started for a submission ({error}): try again, or with "
                 "--fresh"
             ) from error
-        notes = remarks(notebook, limits)
-        notebook = safe_notebook(notebook, self.trusted)
+        except CourseError as error:
+            return Assessment(**facts, problem=str(error))
+        except Exception as error:  # what nobody has foreseen is this submission's trouble alone
+            problem = f"the grader could not grade it ({described(error)})"
+            return Assessment(**facts, problem=problem)
         ended = time.monotonic()
         return Assessment(
             **facts,
@@ -311,6 +313,12 @@ def stop() -> None:
 
 
 atexit.register(stop)
+
+
+def described(error: Exception) -> str:
+    """Return an exception in a few words, for a sentence."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
 def remarks(executed: NotebookNode, limits: list[str]) -> list[str]:

@@ -47,11 +47,12 @@ from autograder.results import (
     maximum,
     number,
     print_results,
+    printable,
     write_text,
 )
 from autograder.safe import name_problem
 from autograder.sandbox import find_bwrap
-from autograder.submissions import Submission, read_submission
+from autograder.submissions import Submission, read_submission, shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -189,6 +190,9 @@ def report(course: Course, results: Sequence[Result], db_url: str | None = None)
     if skipped:
         names = ", ".join(dict.fromkeys(skipped))
         say(console, f"Not graded again, because nothing changed: {names} (--force grades again).")
+    for folder in sorted(course.submitted.iterdir()):
+        if not is_text(folder.name):
+            say(console, f"The folder {shown(folder.name)} is left out: rename it, in UTF-8.")
     graded = sum(result.graded for result in results)
     say(console, f"\n{graded} of {len(results)} submissions graded.")
     say(console, f"  marks      {course.root / 'grades.csv'}")
@@ -364,7 +368,7 @@ class Writer:
         facts += [f"limit hit: {limit}" for limit in record.limits]
         line = f"{record.graded_at}  {self.stem}  {student}: {marks} ({', '.join(facts)})"
         with path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(" ".join(line.split()) + "\n")
+            file.write(printable(line) + "\n")
 
 
 def log_path(course: Course) -> Path:
@@ -466,11 +470,21 @@ def submitted_students(course: Course, stem: str) -> list[str]:
     lessons = set(course.lessons())
     names = []
     for folder in sorted(course.submitted.iterdir()):
-        if folder.is_dir() and not folder.name.startswith("."):
+        hidden = folder.name.startswith(".") or not is_text(folder.name)
+        if folder.is_dir() and not hidden:
             held = {entry.name for entry in folder.iterdir() if entry.is_dir()} & lessons
             if stem in held or not held:
                 names.append(folder.name)
     return names
+
+
+def is_text(name: str) -> bool:
+    """Return whether a file's name is text; on Linux it can be any bytes."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def chosen_students(course: Course, stem: str, students: Iterable[str] | None) -> list[str]:

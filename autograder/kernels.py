@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -20,6 +19,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerBase, KernelProvisionerFactory
 
 from autograder.pythons import Channel, Running, Starter
+from autograder.sandbox import remove_folder
 
 NAME = "course-kernel"
 INSIDE = "inside.json"  # the connection file as the kernel sees it
@@ -100,7 +100,7 @@ class CourseProvisioner(KernelProvisionerBase):
         if self.running is not None:
             self.running.end()
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_folder(self.folder)
 
 
 class CourseKernelManager(AsyncKernelManager):

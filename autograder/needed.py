@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Collection, Iterable
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -17,6 +18,8 @@ from nbformat import NotebookNode
 from autograder.lesson import Lesson, strip_hidden
 
 TAG = "needed"
+MAGIC = re.compile(r"^\s*[%!?]|\?\s*$|=\s*[%!]", re.MULTILINE)
+MOST_MAGICS = 20
 
 
 def needed_cells(
@@ -49,13 +52,14 @@ def needed_cells(
 def names(source: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the names that a cell gives to the notebook, and those that it takes from it.
 
-    Both are empty for a cell that is not valid Python, which stops before it does anything.
+    Both are empty for a cell that is not valid Python, which stops before it does anything, or is
+    nested too deeply.
     """
     try:
         body = ast.parse(source).body
+        return frozenset(_all(map(_bound, body))), frozenset(_used_by(body))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return frozenset(), frozenset()
-    return frozenset(_all(map(_bound, body))), frozenset(_used_by(body))
 
 
 def _bound(node: ast.AST) -> set[str]:
@@ -112,7 +116,12 @@ def _all(sets: Iterable[set[str]]) -> set[str]:
 
 @functools.lru_cache(maxsize=4096)
 def as_executed(source: str) -> str:
-    """Return what IPython makes of a cell's text: magics become calls."""
+    """Return what IPython makes of a cell's text: magics become calls.
+
+    IPython reads all of the text again for each of them, so a text with very many is left as it is.
+    """
+    if len(MAGIC.findall(source)) > MOST_MAGICS:
+        return source
     try:
         return TransformerManager().transform_cell(source)
     except Exception:  # whatever IPython makes of a text that is no Python

@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import select
-import shutil
 import signal
 import socket
 import struct
@@ -262,7 +261,7 @@ class Starter:
         """Stop what is left, and remove all folders."""
         if self._parent is not None:
             self._parent.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        sandbox.remove_folder(self.folder)
 
     def __enter__(self) -> Starter:
         return self

@@ -24,6 +24,9 @@ from autograder.course import Course
 from autograder.gradebook import Mark, read_marks
 from autograder.lesson import Exercise, Lesson, plural
 from autograder.records import read_records
+from autograder.safe import safe_text
+
+MOST_REMARKS = 20
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,15 @@ class Result:
 
     @property
     def remarks(self) -> list[str]:
-        """Sentences about what went wrong or was mended; [] if nothing."""
-        return list(self.notes) if self.graded else [sentence(self.problem)]
+        """Sentences about what went wrong or was mended; [] if nothing.
+
+        They may quote what a student has written: their number and length are kept within bounds.
+        """
+        found = list(self.notes) if self.graded else [sentence(self.problem)]
+        more = [f"There are {len(found) - MOST_REMARKS} more such remarks."]
+        return [printable(text) for text in found[:MOST_REMARKS]] + more[
+            : len(found) > MOST_REMARKS
+        ]
 
     @property
     def unread(self) -> int:
@@ -164,7 +174,7 @@ def table(results: Sequence[Result], lesson: Lesson) -> Table:
             cells.append(_written(result, written))
         total = number(result.total) or "–"
         needed = "yes" if result.remarks else "written" if result.unread else ""
-        grid.add_row(Text(result.student), *cells, total, needed)
+        grid.add_row(Text(printable(result.student)), *cells, total, needed)
     return grid
 
 
@@ -174,7 +184,7 @@ def print_results(console: Console, results: Sequence[Result], lesson: Lesson) -
     # Text, not markup: a name or a message may hold square brackets.
     for result in results:
         if result.remarks:
-            console.print(Text(result.student))
+            console.print(Text(printable(result.student)))
         for text in result.remarks:
             console.print(Padding(Text(text), (0, 0, 0, 4), expand=False))
     unread = [result.unread for result in results if result.unread]
@@ -199,14 +209,14 @@ def grades_csv(results: Sequence[Result]) -> str:
         writer.writerow(
             {
                 "assignment": result.assignment,
-                "student": result.student,
+                "student": no_formula(result.student),
                 **{ex.id: number(result.points(ex)) for ex in result.exercises},
                 "auto_total": number(result.auto_total),
                 "auto_max": number(maximum(result.exercises, auto_only=True)),
                 "total": number(result.total),
                 "max": number(maximum(result.exercises)),
                 "seed": "" if result.seed is None else result.seed,
-                "needs_a_person": " ".join(result.needs_person),
+                "needs_a_person": no_formula(" ".join(result.needs_person)),
             }
         )
     return buffer.getvalue()
@@ -215,6 +225,16 @@ def grades_csv(results: Sequence[Result]) -> str:
 def number(points: float | None) -> str:
     """Return points as text without needless decimals: 2.0 → "2", 1.25 → "1.25", None → ""."""
     return "" if points is None else f"{round(points, 2):g}"
+
+
+def printable(text: str) -> str:
+    """Return text in one line for a terminal: without control characters, and not too long."""
+    return " ".join(safe_text(text, 500).split())
+
+
+def no_formula(text: str) -> str:
+    """Return text as a spreadsheet's cell that is not taken for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def sentence(clause: str) -> str:
@@ -226,7 +246,8 @@ def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader, or an interrupted run, finds the old or the new one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8", newline="\n")
+    # A file name that is no text, as Linux allows it, is written as the bytes that it has.
+    new.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
     os.replace(new, path)
 
 

@@ -7,13 +7,15 @@ folder `work` holds the assignment's own files.
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +67,7 @@ def find_bwrap() -> str:
     found = shutil.which("bwrap") if sys.platform == "linux" else None
     if found is None:
         raise CourseError(f"the sandbox for students' code is missing: {INSTALL}")
-    command = [found, *namespaces(), "--ro-bind", "/", "/", "/bin/true"]
+    command = [found, *namespaces(found), "--ro-bind", "/", "/", "/bin/true"]
     try:
         tried = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -81,10 +83,16 @@ def find_bwrap() -> str:
     )
 
 
-def namespaces() -> list[str]:
+@functools.cache
+def namespaces(bwrap: str) -> list[str]:
     """Return bubblewrap's options that cut a program off from the rest of the machine."""
     kinds = ("user", "pid", "ipc", "uts", "net", "cgroup-try")
+    told = subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout
+    # In a user namespace of its own a program could mount memory without a limit. bubblewrap
+    # prevents that since version 0.8.
+    more = ["--disable-userns"] if "--disable-userns" in told else []
     return [f"--unshare-{kind}" for kind in kinds] + [
+        *more,
         *("--uid", "1000", "--gid", "1000", "--hostname", "sandbox"),
         *("--die-with-parent", "--new-session"),
     ]
@@ -116,7 +124,7 @@ def command(
         scratch: bytes that /tmp and its home may each take.
         warm: leave it the capabilities, inside of the sandbox, that a warm parent needs.
     """
-    args = [bwrap, *namespaces(), "--clearenv"]
+    args = [bwrap, *namespaces(bwrap), "--clearenv"]
     for name, value in env.items():
         args += ["--setenv", name, value]
     for path in map(Path, SYSTEM):
@@ -135,8 +143,9 @@ def command(
         args += ["--ro-bind", str(path), place]
     for place, path in shared.items():
         args += ["--bind", str(path), place]
-    # Folders that bubblewrap made on the way to others would be writable otherwise.
-    args += ["--remount-ro", "/", "--chdir", WORK]
+    # Folders that bubblewrap made on the way to others would be writable otherwise, without a limit
+    # and for all that are forked from a warm parent.
+    args += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
     args += ["--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_NET_ADMIN"] if warm else []
     args += ["--cap-add", "CAP_SETPCAP"] if warm else []
     return [*args, "--", *program]
@@ -197,32 +206,74 @@ class Guard(threading.Thread):
                 return
             if len(inside) - self.own > limits.processes:
                 self.reason = f"more than {limits.processes} processes were started"
-            elif sum(map(private_memory, inside)) > limits.memory * MB:
+            elif used_memory(inside) > limits.memory * MB:
                 self.reason = f"more than {limits.memory} MB of memory were used"
             elif time.monotonic() > end:
                 self.reason = f"it ran for more than {limits.seconds:g} seconds in all"
-            elif self.shared is not None and folder_size(self.shared) > 4 * MB:
+            elif self.shared is not None and is_larger(self.shared, 4 * MB):
                 self.reason = "files were written where only messages belong"
             if self.reason:
                 self.kill()
                 return
 
 
-def private_memory(process: psutil.Process) -> int:
-    """Return the bytes of memory that a process has for itself."""
-    with contextlib.suppress(psutil.Error):
-        info = process.memory_info()
-        return info.rss - info.shared
-    return 0
+def used_memory(processes: Iterable[psutil.Process]) -> int:
+    """Return the bytes of memory that processes take, without the files that they have mapped.
 
-
-def folder_size(folder: Path) -> int:
-    """Return the bytes that the files in a folder take; each counts as a kB at least."""
-    size = 0
-    for path in folder.rglob("*"):
+    Memory that processes share counts for each of them; files that are nowhere but in memory count
+    as long as one of them is open.
+    """
+    used, files = 0, {}
+    for process in processes:
+        with contextlib.suppress(OSError, ValueError):
+            for line in Path(f"/proc/{process.pid}/status").read_text("utf-8").splitlines():
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    used += int(line.split()[1]) * 1024
         with contextlib.suppress(OSError):
-            size += max(1024, path.lstat().st_size)
-    return size
+            for entry in os.scandir(f"/proc/{process.pid}/fd"):
+                with contextlib.suppress(OSError):
+                    if os.readlink(entry.path).startswith("/memfd:"):
+                        found = os.stat(entry.path)
+                        files[found.st_ino] = found.st_blocks * 512
+    return used + sum(files.values())
+
+
+def is_larger(folder: Path, most: int) -> bool:
+    """Return whether the files in a folder take more bytes; each counts as a kB at least."""
+    size, folders = 0, [os.fspath(folder)]
+    while folders and size <= most:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    size += max(1024, entry.stat(follow_symlinks=False).st_size)
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                if size > most:
+                    break
+    return size > most
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that a sandbox could write to, whatever is in it.
+
+    Its folders may be nested deeper than a path can be long, or than Python can follow.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        folder.chmod(0o700)
+        for number in itertools.count():
+            inner = None
+            for entry in os.scandir(folder):
+                if entry.is_dir(follow_symlinks=False):
+                    inner = entry.path
+                else:
+                    os.unlink(entry.path)
+            if inner is None:
+                break
+            os.chmod(inner, 0o700)
+            for index, name in enumerate(os.listdir(inner)):
+                os.rename(os.path.join(inner, name), folder / f"removed-{number}-{index}")
+            os.rmdir(inner)
+        folder.rmdir()
 
 
 def kill_sandbox(pid: int) -> None:

@@ -9,6 +9,7 @@ import struct
 import sys
 import threading
 import time
+from contextlib import nullcontext as nothing
 
 import pytest
 import torch
@@ -19,8 +20,9 @@ from autograder import agent
 from autograder.checks import remote
 from autograder.checks.failure import PropertyFailed
 from autograder.checks.given import Given
-from autograder.checks.outside import score
+from autograder.checks.outside import Outside, given_values, run_hidden, score
 from autograder.checks.remote import Lost, Names, Ref, RemoteError, Session
+from autograder.lesson import Lesson
 from autograder.pythons import boot
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
@@ -85,6 +87,7 @@ BAD = [
     tensor(shape=[3]),
     tensor(shape=[-1]),
     tensor(shape=[2**40]),
+    tensor(shape=[0, 2**31 - 1]),
     tensor(shape=[True]),
     tensor(shape=[1] * 99),
     tensor(at=-8),
@@ -205,12 +208,111 @@ def test_a_call_without_end_is_interrupted_and_costs_one_property() -> None:
         assert isinstance(Names(session, 0).Layer(1, 1), Ref)
 
 
-def test_in_place_changes_are_seen() -> None:
+def test_changes_in_place_are_seen_but_do_not_change_what_is_expected() -> None:
     with forked({"Layer": Layer}) as session:
         session.begin(0)
-        x = torch.zeros(2)
+        x, before, given = torch.zeros(2), torch.zeros(2), Given(0)
         Names(session, 0).Layer(1, 1).add_one(x)
-        assert x.tolist() == [1, 1]
+        assert x.tolist() == [0, 0] and remote.as_left(x).tolist() == [1, 1]
+        with pytest.raises(PropertyFailed, match=r"expected \[0.0, 0.0\], got \[1.0, 1.0\]"):
+            given.close("x, after the call", x, before)
+        given.close("x, as the check knows it", before, x)
+
+
+def test_nothing_agrees_with_what_is_not_a_number() -> None:
+    got, nothing = torch.ones(2), torch.tensor([1, math.nan])
+    for compare in (Given(0).close, Given(0).angles):
+        for pair in ((got, nothing), (nothing, got)):
+            with pytest.raises(PropertyFailed, match="infinite or not numbers"):
+                compare("x", *pair)
+    with pytest.raises(PropertyFailed, match="all are the same"):
+        Given(0).varies("x", torch.ones(2, 3))
+
+
+class Scale(nn.Module):
+    """Multiplies by its weights; without a graph, what autograd finds is made up."""
+
+    def __init__(self, made_up: bool) -> None:
+        super().__init__()
+        self.weight, self.made_up = nn.Parameter(torch.ones(3)), made_up
+
+    def scale(self) -> torch.Tensor:
+        weight = self.weight.detach() if self.made_up else self.weight
+        return weight * torch.arange(1.0, 4) + 0 * self.weight
+
+
+@pytest.mark.parametrize("made_up", [False, True])
+def test_a_gradient_has_to_agree_with_the_values(made_up: bool) -> None:
+    layer = Scale(made_up)
+    if made_up:
+        layer.weight.register_hook(torch.ones_like)
+    with forked({"layer": layer}) as session:
+        session.begin(0)
+        far = Names(session, 0).layer
+        before = far.weight.clone()
+        with pytest.raises(PropertyFailed, match="not how it changes") if made_up else nothing():
+            Given(0).learns("layer()", far.scale(), far.weight, far.scale)
+        if not made_up:
+            assert torch.equal(far.weight, before)
+        Given(0).learns("layer()", far.scale(), far.weight)
+
+
+def test_a_layer_of_too_many_weights_is_not_tried() -> None:
+    weight = nn.Parameter(torch.ones(2000))
+    with pytest.raises(PropertyFailed, match="2000 weights are far too many"):
+        Given(0).influence(lambda: weight * 2, weight)
+
+
+def test_what_a_student_makes_of_the_lesson_s_own_functions_is_not_believed(tiny: Lesson) -> None:
+    given = given_values(tiny)
+    assert set(given) == {"mod", "MODULUS"} and given["mod"](7) == 2
+    last = tiny.exercise("inverse").test_cell_id
+    cell = tiny.cell(last)
+
+    class Zero:
+        inverse = double = staticmethod(lambda a: 0)
+
+    names = {"Numbers": Zero, "mod": lambda a: 0, "MODULUS": 1}
+    with forked(names) as session:
+        verdict = run_hidden(cell.source, 3, Outside(tiny, session, (), forked, 0))
+    assert verdict.points == 1, "0 is the inverse of 0 only"
+
+
+def test_functions_that_use_an_answer_are_the_student_s(tiny: Lesson) -> None:
+    text = (
+        tiny.path.read_text(encoding="utf-8")
+        .replace("MODULUS = 5\n", "MODULUS = 5\n\n\ndef twice(n):\n    return [mod, half(n)]\n")
+        .replace("MODULUS = 5\n", "MODULUS = 5\n\n\ndef half(n):\n    return lambda: evens(n)\n")
+    )
+    assert set(given_values(Lesson.parse(text, tiny.path))) == {"mod", "MODULUS"}
+
+
+def test_what_one_property_receives_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "MAX_RECEIVED", 2**20)
+    with forked({"big": lambda: torch.zeros(2**17), "small": lambda: torch.zeros(2)}) as session:
+        session.begin(0)
+        names = Names(session, 0)
+        assert names.big().shape == (2**17,) and names.small().shape == (2,)
+        session.begin(0)
+        assert names.big().shape == (2**17,)
+        with pytest.raises(Lost):
+            names.big(), names.big()
+
+
+def test_a_student_s_question_has_a_limit() -> None:
+    def ask(function):
+        return [function(torch.ones(size)) for size in (10, 10**5)]
+
+    with forked({"ask": ask}) as session:
+        session.begin(0)
+        with pytest.raises(RemoteError, match="the arguments are too large"):
+            Names(session, 0).ask(lambda x: x[:, None] * x)
+
+
+def test_a_failure_quotes_no_more_than_a_page() -> None:
+    with pytest.raises(PropertyFailed) as failed:
+        Given(0).equal("the word", "x" * 10**6, "y")
+    assert len(str(failed.value)) < 2100
 
 
 @pytest.mark.parametrize("value", [None, "2", math.nan, math.inf, [2], 10**400])

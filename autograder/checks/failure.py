@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+LONGEST = 2000
+
 
 class PropertyFailed(Exception):
     """A property does not hold; the message says what was expected, what came, and why maybe.
@@ -12,5 +14,6 @@ class PropertyFailed(Exception):
     """
 
     def __init__(self, message: str, tensors: tuple[Tensor, Tensor] | None = None) -> None:
-        super().__init__(message)
+        # It may quote a student's result, which may be as long as the student likes.
+        super().__init__(message if len(message) <= LONGEST else f"{message[:LONGEST]} …")
         self.tensors = tensors

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from autograder.checks import oracle, remote
 from autograder.checks.failure import PropertyFailed
 
+MOST_WEIGHTS = 1000  # of a layer whose weights are tried one by one
+
 
 class Given:
     """Inputs from one seed, and comparisons; every method that compares raises PropertyFailed.
@@ -109,14 +111,16 @@ class Given:
             raise PropertyFailed(f"{what}: expected {expected}, got {got}.{_likely(cause)}")
 
     def tensor(self, what: str, got: object) -> Tensor:
-        """Return `got` without its gradient; fail unless it is a finite tensor."""
+        """Return `got` without its gradient; fail unless it is a finite tensor.
+
+        A tensor that student code has changed in place counts as changed.
+        """
+        got = remote.as_left(got)
         if got is ...:
             raise PropertyFailed(f"{what}: a block still holds `...`.")
         if not isinstance(got, Tensor):
             raise PropertyFailed(f"{what}: expected a tensor, got {remote.type_name(got)}.")
-        if not torch.isfinite(got).all():
-            raise PropertyFailed(f"{what}: some values are infinite or not numbers.")
-        return got.detach()
+        return _finite(what, got).detach()
 
     def shape(self, what: str, got: object, expected: Sequence[int], cause: str = "") -> None:
         """Fail unless `got` is a tensor of this shape."""
@@ -148,7 +152,9 @@ class Given:
     ) -> None:
         """Fail unless shapes agree, and values up to `tolerance` times the largest expected one."""
         self.shape(what, got, expected.shape)
-        got, expected = self.tensor(what, got).double(), expected.detach().double()
+        # What is expected may come from the student's code as well, and nothing differs from NaN.
+        got = self.tensor(what, got).double()
+        expected = _finite(what, expected).detach().double()
         difference = _difference(got, expected)
         if difference > tolerance * max(1.0, expected.abs().max().item()):
             raise PropertyFailed(
@@ -198,7 +204,7 @@ class Given:
         """Fail unless two tensors of angles agree modulo 2π."""
         self.shape(what, got, expected.shape)
         got = self.tensor(what, got).double()
-        apart = _apart(got, expected).abs()
+        apart = _apart(got, _finite(what, expected)).abs()
         if apart.max() > 1e-4:
             worst = apart.flatten().argmax()
             pair = (math.degrees(t.flatten()[worst]) % 360 for t in (expected, got))
@@ -219,25 +225,45 @@ class Given:
     def varies(self, what: str, got: object) -> None:
         """Fail if the parts of a result [N, ...] are all the same."""
         got = self.tensor(what, got)
-        if got.std(dim=0).max() < 1e-6:
+        if not got.std(dim=0).max() >= 1e-6:
             raise PropertyFailed(f"{what}: expected {len(got)} different ones, all are the same.")
 
-    def learns(self, what: str, result: Tensor, weight: Tensor) -> None:
-        """Fail unless every weight gets a gradient from the result."""
+    def learns(
+        self, what: str, result: Tensor, weight: Tensor, again: Callable[[], Tensor] | None = None
+    ) -> None:
+        """Fail unless every weight gets a gradient from the result.
+
+        The gradient is computed where the student's code is, and so may be made up. With a function
+        that computes the result again, it has to agree with how that changes with the weight.
+        """
         self.tensor(what, result)
-        (gradient,) = remote.gradients(result, self.noise(*result.shape), [weight])
+        direction = self.noise(*result.shape)
+        (gradient,) = remote.gradients(result, direction, [weight])
         if gradient is None or not gradient.abs().min() > 0:
             raise PropertyFailed(
                 f"the weight gets no gradient from {what}, so it never learns. Likely cause: the "
                 "graph is cut by .data, .detach(), .numpy() or torch.tensor(...)."
             )
+        if again is None:
+            return
+        start, step = weight.detach().clone(), self.noise(*weight.shape).to(weight)
+        change = 0.0
+        for sign in (1, -1):
+            remote.assign(weight, start + sign * step)
+            change += sign * (self.tensor(what, again()).double() * direction).sum().item() / 2
+        remote.assign(weight, start)
+        gradient, step = gradient.double(), step.double()
+        if not abs(change - (gradient * step).sum()) <= 1e-3 * gradient.norm() * step.norm():
+            raise PropertyFailed(f"the gradient of {what} is not how it changes with the weight.")
 
     def influence(self, sample: Callable[[], Tensor], weight: Tensor) -> None:
         """Fail unless every weight has an influence of its own on the kernels, and can learn.
 
         Sampling is linear in the weights: its matrix must have full rank.
         """
-        self.learns("the kernels k_h", sample(), weight)
+        if weight.numel() > MOST_WEIGHTS:
+            raise PropertyFailed(f"{weight.numel()} weights are far too many.")
+        self.learns("the kernels k_h", sample(), weight, sample)
         rows = []
         for single in torch.eye(weight.numel()).to(weight):
             remote.assign(weight, single.reshape(weight.shape))
@@ -270,6 +296,12 @@ class Given:
 
 def _likely(cause: str) -> str:
     return f" Likely cause: {cause}." if cause else ""
+
+
+def _finite(what: str, values: Tensor) -> Tensor:
+    if not torch.isfinite(values).all():
+        raise PropertyFailed(f"{what}: some values are infinite or not numbers.")
+    return values
 
 
 def _difference(got: Tensor, expected: Tensor) -> float:

@@ -16,6 +16,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import CodeType, FunctionType
 
 from torch import Tensor
 
@@ -233,17 +234,49 @@ def hidden_region(source: str) -> tuple[ast.Module, ast.Expression]:
 
 
 def notebook_names(trees: Iterable[ast.AST], outside: Outside) -> dict:
-    """Return those of the notebook's names that a region uses itself, without a judge."""
+    """Return those of the notebook's names that a region uses itself, without a judge.
+
+    What the lesson gives is the lesson's own here, whatever the notebook has made of it.
+    """
     lesson = outside.lesson
     used = {
         node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)
     } & reference.names_of(lesson)
-    wanted = sorted(used - set(reference.modules(lesson)) - set(vars(builtins)))
+    found = {name: value for name, value in given_values(lesson).items() if name in used}
+    wanted = sorted(used - set(reference.modules(lesson)) - set(vars(builtins)) - set(found))
     if not wanted or outside.session is None:
-        return {}
+        return found
     outside.session.begin(outside.seed % 2**32)
-    found = {}
     for name in wanted:
         with contextlib.suppress(PropertyFailed):
             found[name] = getattr(Names(outside.session, 0), name)
     return found
+
+
+@functools.lru_cache
+def given_values(lesson: Lesson) -> dict[str, object]:
+    """Return the functions and plain values that a lesson defines without using any answer.
+
+    Classes are not among them: their objects have to be where the student's code is.
+    """
+    answers = {cell.source for cell in lesson.cells if cell.grade == "solution"}
+    students = {name for source in answers for name in reference.names_bound(source)}
+    names = reference.namespace(lesson, {})
+    size = -1
+    while size != len(students):  # a function may use an answer by way of another one
+        size = len(students)
+        students |= {name for name, value in names.items() if _names_in(value) & students}
+    plain = (FunctionType, bool, int, float, str, tuple)
+    return {
+        name: value
+        for name, value in names.items()
+        if name in reference.names_of(lesson) - students and type(value) in plain
+    }
+
+
+def _names_in(value: object) -> set[str]:
+    """Return the names that a function uses, with the functions inside of it."""
+    code = getattr(value, "__code__", value)
+    if not isinstance(code, CodeType):
+        return set()
+    return set(code.co_names).union(*map(_names_in, code.co_consts))

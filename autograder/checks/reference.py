@@ -50,10 +50,10 @@ def without_magic(source: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _statements(source: str) -> list[ast.stmt]:
-    """Return the statements of a cell, none if it is not valid Python."""
+    """Return the statements of a cell, none if it is not valid Python or nested too deeply."""
     try:
         return ast.parse(source).body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
 
 
@@ -76,6 +76,11 @@ def names_defined(source: str) -> set[str]:
     """Return the functions and classes that a cell defines at its top level."""
     nodes = _statements(source)
     return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def names_bound(source: str) -> set[str]:
+    """Return the names that a cell gives a value to at its top level, and perhaps some inside."""
+    return {name for node in _statements(source) for name in _bound(node)}
 
 
 def find_answer(lesson: Lesson, answer_id: str, cells: Iterable[str]) -> str | None:

@@ -21,6 +21,10 @@ from autograder import agent
 from autograder.checks.failure import PropertyFailed
 
 MAX_LENGTH = 10_000
+# Bytes that all answers of one property may take, and those of one question of the student's: what
+# a check does with the latter may need the square of it.
+MAX_RECEIVED = 512 * 2**20
+MAX_ASKED = 2**16
 
 
 class Lost(PropertyFailed):
@@ -59,11 +63,13 @@ class Session:
         self.end = time.monotonic() + total
         self.deadline = self.end
         self.functions: list[Callable] = []
+        self.received = 0
         self.lost = False
 
     def begin(self, seed: int) -> None:
         """Begin a property: its time runs from now, and its random numbers come from the seed."""
         self.functions.clear()
+        self.received = 0
         self.deadline = min(self.end, time.monotonic() + self.seconds)
         self.ask("begin", seed)
 
@@ -115,14 +121,17 @@ class Session:
         return result
 
     def _change(self, given: Sequence[object], change: object, reader: agent.Reader) -> None:
-        """Repeat here what a call has done to its arguments."""
+        """Note what a call has done to its arguments; see `as_left`.
+
+        The tensors themselves stay as they were: a check may compute from them what it expects.
+        """
         args = given[1] if len(given) > 1 and isinstance(given[1], tuple) else ()
         tensors = [value for value in args if isinstance(value, Tensor)]
         match change:
             case [int(number), dict(head)] if 0 <= number < len(tensors):
                 new = reader.value(head)
                 if isinstance(new, Tensor) and new.shape == tensors[number].shape:
-                    tensors[number].detach().copy_(new)
+                    tensors[number].left_as = new
                     return
         raise agent.BadMessage("no such change")
 
@@ -134,6 +143,8 @@ class Session:
         reader = agent.Reader(body, lambda head, value=None: _stranger())
         writer = agent.Writer(lambda value: {})
         try:
+            if len(body) > MAX_ASKED:
+                raise ValueError("the arguments are too large")
             args, kwargs = reader.value(head.get("args")), reader.value(head.get("kwargs"))
             answer = {"ok": writer.value(self.functions[number](*args, **kwargs))}
         except Exception as error:
@@ -146,6 +157,9 @@ class Session:
 
     def _read(self, size: int) -> bytes:
         """Return exactly that many bytes before the deadline; raise TimeoutError or OSError."""
+        self.received += size
+        if self.received > MAX_RECEIVED:
+            raise agent.BadMessage("too much")
         parts = bytearray()
         while len(parts) < size:
             left = self.deadline - time.monotonic()
@@ -275,6 +289,11 @@ def identity(value: object) -> object:
     """Return what two values have in common if, and only if, they are the same object."""
     ref = remote(value)
     return id(value) if ref is None else (id(_session(ref)), ref.__getattribute__("number"))
+
+
+def as_left(value: object) -> object:
+    """Return a tensor as the student code that it was given to has left it; all else as it is."""
+    return getattr(value, "left_as", value)
 
 
 def assign(tensor: Tensor, values: Tensor) -> None:

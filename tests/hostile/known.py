@@ -1,0 +1,3 @@
+"""Attacks that succeed still: name → why, and what would end it."""
+
+KNOWN: dict[str, str] = {}
