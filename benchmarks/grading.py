@@ -4,7 +4,7 @@ Both grade the same submissions of lesson 1, in turn, in course folders of their
 stands the limit: answers, checks and hidden tests run one after another in one Python that has
 everything imported already, without a kernel, a sandbox or a gradebook.
 
-    python benchmarks/grading.py                     40 copies, about 20 minutes
+    python benchmarks/grading.py                     40 copies, about 40 minutes
     python benchmarks/grading.py --copies 4          to try it
     python benchmarks/grading.py --sizes 10 100 500  how cost and memory grow with the class
 """
