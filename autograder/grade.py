@@ -471,7 +471,9 @@ def submitted_students(course: Course, stem: str) -> list[str]:
     names = []
     for folder in sorted(course.submitted.iterdir()):
         hidden = folder.name.startswith(".") or not is_text(folder.name)
-        if folder.is_dir() and not hidden:
+        if folder.is_symlink() and not hidden:  # not followed, and said so
+            names.append(folder.name)
+        elif folder.is_dir() and not hidden:
             held = {entry.name for entry in folder.iterdir() if entry.is_dir()} & lessons
             if stem in held or not held:
                 names.append(folder.name)

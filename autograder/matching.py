@@ -20,6 +20,7 @@ from autograder.lesson import START_MARKER, RegionError, blocks
 from autograder.pieces import Piece, defined, parts, pieces, plain_spaces
 
 NOTES = "course_notes"  # where a notebook's metadata keep what a person should know, in sentences
+MAX_SEARCHED = 300_000  # characters of a cell; all of a long lesson merged into one are fewer
 MAX_PICTURE = 5_000_000  # bytes of an attached picture
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _NAME = re.compile(r"[\w.-]{1,80}")
@@ -32,9 +33,24 @@ class _Code:
     text: str
 
     @cached_property
+    def lines(self) -> list[str]:
+        """Its lines, without white space at their ends; none if it is too long to be searched."""
+        return [line.rstrip() for line in self.text.split("\n")] if self.is_searched else []
+
+    @cached_property
+    def line_set(self) -> frozenset[str]:
+        """Its different lines."""
+        return frozenset(self.lines)
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether it is short enough to look for answers in it."""
+        return len(self.text) <= MAX_SEARCHED
+
+    @cached_property
     def pieces(self) -> list[Piece]:
-        """Its statements."""
-        return pieces(self.text)
+        """Its statements; none if it is too long to be searched."""
+        return pieces(self.text) if self.is_searched else []
 
     @cached_property
     def defined(self) -> set[str]:
@@ -53,17 +69,17 @@ class Template(_Code):
 
     cell: NotebookNode
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The cell's id."""
         return self.cell.id
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """code or markdown."""
         return self.cell.cell_type
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The cell's source."""
         return self.cell.source
@@ -73,22 +89,22 @@ class Template(_Code):
         """What nbgrader's metadata say."""
         return _nbgrader(self.cell)
 
-    @property
+    @cached_property
     def is_answer(self) -> bool:
         """Whether the student answers in it."""
         return bool(self.marks.get("solution"))
 
-    @property
+    @cached_property
     def is_test(self) -> bool:
         """Whether it tests an answer."""
         return bool(self.marks.get("grade")) and not self.is_answer
 
-    @property
+    @cached_property
     def is_marked(self) -> bool:
         """Whether it is graded, locked or an answer, and so must be there."""
         return any(self.marks.get(key) for key in ("grade", "locked", "solution"))
 
-    @property
+    @cached_property
     def is_locked(self) -> bool:
         """Whether the student may not change it."""
         return self.is_marked and not self.is_answer
@@ -144,7 +160,7 @@ class StudentCell(_Code):
     def set_text(self, text: str) -> None:
         """Give the cell another text."""
         self.text = text
-        for name in ("pieces", "defined", "parts"):
+        for name in ("lines", "line_set", "pieces", "defined", "parts"):
             self.__dict__.pop(name, None)
 
 

@@ -16,6 +16,7 @@ from autograder.merged import find_lines
 from autograder.pieces import Piece, code_only, words
 
 Templates = Mapping[str, Template]
+_CALLED = re.compile(r"(?<![\w.])(\w+)\s*[.(]")  # f(…), and m in m.f(…)
 
 
 def join(cells: list[StudentCell], templates: Templates, notes: list[str]) -> None:
@@ -236,7 +237,7 @@ def _written_beside(
     found = []
     asked = chosen.get(question.id)
     if asked is not None and not question.is_marked and question.kind == "markdown":
-        place = find_lines(asked.text, question.text)
+        place = find_lines(asked, question)
         if place is not None:
             lines = asked.text.split("\n")
             found.append((asked, "\n".join([*lines[: place[0]], *lines[place[1] :]])))
@@ -280,26 +281,33 @@ def hoist(
             continue
         tests = (n for n in range(place, len(order)) if templates[order[n]].is_test)
         late = order[next(tests, len(order)) :]
-        needed = chosen[name].text
-        while (found := _late_helper(own, late, needed, known)) is not None:
-            anchor, cell = found
-            own[anchor].remove(cell)
-            own.setdefault(order[place - 1] if place else None, []).append(cell)
-            needed += f"\n{cell.text}"
-            names = ", ".join(sorted(_names(cell.pieces)))
-            notes.append(f"A cell with {names} stood below the answer {name}; it is run first.")
+        helpers = _helpers(own, late, known)
+        waiting, moved = [chosen[name].text], []
+        while waiting:
+            for called in sorted(set(_CALLED.findall(code_only(waiting.pop()))) & set(helpers)):
+                anchor, cell = helpers[called]
+                if cell not in moved:
+                    own[anchor].remove(cell)
+                    waiting.append(cell.text)
+                    moved.append(cell)
+        if moved:
+            own.setdefault(order[place - 1] if place else None, []).extend(moved)
+            names = sorted({one[:40] for cell in moved for one in _names(cell.pieces)})
+            names = [*names[:5], "…"] if len(names) > 5 else names
+            notes.append(f"What defines {', '.join(names)} stood below {name}; it is run first.")
 
 
-def _late_helper(
-    own: Mapping[str | None, list[StudentCell]], late: Iterable[str], needed: str, known: set[str]
-) -> tuple[str, StudentCell] | None:
-    """Return a cell behind the cells `late` that defines what the code `needed` calls."""
-    called = set(re.findall(r"(?<![\w.])(\w+)\s*[.(]", code_only(needed))) - known
+def _helpers(
+    own: Mapping[str | None, list[StudentCell]], late: Iterable[str], known: set[str]
+) -> dict[str, tuple[str, StudentCell]]:
+    """Return the functions and imports behind the cells `late`: name → anchor, cell."""
+    found: dict[str, tuple[str, StudentCell]] = {}
     for anchor in late:
         for cell in own.get(anchor, []):
-            if called & _names(cell.pieces) and _only_functions(cell):
-                return anchor, cell
-    return None
+            if _only_functions(cell):
+                for name in _names(cell.pieces) - known:
+                    found.setdefault(name, (anchor, cell))
+    return found
 
 
 def _names(pieces: Iterable[Piece]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from autograder.matching import StudentCell, Template
@@ -14,10 +15,10 @@ def separate(cells: list[StudentCell], templates: Mapping[str, Template], notes:
     """Give each missing cell of the release that stands in another one a cell of its own again."""
     found = {cell.name for cell in cells}
     missing = {name: one for name, one in templates.items() if name not in found}
-    texts = [one.text.strip() for one in templates.values()]
-    for cell in list(cells):
-        places = _places(cell, missing.values(), texts) if missing else []
-        if missing and cell.name is not None and not templates[cell.name].is_answer:
+    texts = Counter(one.text.strip() for one in templates.values())
+    for cell in list(cells) if missing else ():
+        places = _places(cell, missing.values(), texts)
+        if cell.name is not None and not templates[cell.name].is_answer:
             places += _places(cell, [templates[cell.name]], texts, places)
         parts = _parts(cell, sorted(places), missing, templates) if places else [cell]
         if parts == [cell]:
@@ -34,7 +35,7 @@ def separate(cells: list[StudentCell], templates: Mapping[str, Template], notes:
 def _places(
     cell: StudentCell,
     wanted: Iterable[Template],
-    texts: list[str],
+    texts: Counter[str],
     taken: Iterable[Place] = (),
 ) -> list[Place]:
     """Return where in a cell the wanted cells of the release stand, none in the taken places."""
@@ -45,8 +46,8 @@ def _places(
             place = _definitions(cell, template)
         elif template.is_marked or template.kind != "code" or template.text.count("\n") > 1:
             # A short line of code may stand anywhere; so may a text that several cells share.
-            alone = texts.count(template.text.strip()) == 1
-            place = find_lines(cell.text, template.text) if alone else None
+            alone = texts[template.text.strip()] == 1
+            place = find_lines(cell, template) if alone else None
         if place and all(
             last <= place[0] or place[1] <= first for first, last, _ in (*taken, *found)
         ):
@@ -62,11 +63,12 @@ def _definitions(cell: StudentCell, template: Template) -> tuple[int, int] | Non
     return own[0].start, own[-1].end
 
 
-def find_lines(text: str, wanted: str) -> tuple[int, int] | None:
-    """Return where the lines of `wanted` stand in a text: first line, and the line behind them."""
-    lines = [line.rstrip() for line in text.split("\n")]
-    block = [line.rstrip() for line in wanted.strip("\n").split("\n")]
-    for start in range(len(lines) - len(block) + 1 if any(block) else 0):
+def find_lines(cell: StudentCell, template: Template) -> tuple[int, int] | None:
+    """Return where a cell holds the lines of a release's cell: first line, and the line behind."""
+    lines, block = cell.lines, template.lines
+    if not template.text.strip() or not template.line_set <= cell.line_set:
+        return None
+    for start in range(len(lines) - len(block) + 1):
         if lines[start] == block[0] and lines[start : start + len(block)] == block:
             return start, start + len(block)
     return None

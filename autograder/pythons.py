@@ -203,7 +203,12 @@ class Starter:
     def _fork(self, code: str, channel: Pair, own: Path | None, limits: Limits) -> Running:
         if self._parent is None or not self._parent.alive():
             self._parent = WarmParent(self)
-        return self._parent.fork(code, channel, own, limits)
+        try:
+            return self._parent.fork(code, channel, own, limits)
+        except StartFailed:  # it may have ended just now
+            self._parent.close()
+            self._parent = WarmParent(self)
+            return self._parent.fork(code, channel, own, limits)
 
     def _fresh(self, code: str, channel: Channel, own: Path | None, limits: Limits) -> Running:
         program = [sys.executable, "-I" if self.sandboxed else "-P", "-c", code]

@@ -57,8 +57,10 @@ def restore(submission: NotebookNode, release: NotebookNode) -> NotebookNode:
     own = _own_cells(cells, chosen, templates, is_other)
     mending.hoist(own, chosen, templates, notes)
     whole = _assembled(own, chosen, templates, is_other)
-    metadata = {**deepcopy(release.metadata), NOTES: notes}
-    return nbformat.v4.new_notebook(cells=whole, metadata=metadata, nbformat_minor=5)
+    metadata = nbformat.from_dict({**release.metadata, NOTES: notes})
+    # Put together by hand, for nbformat's functions validate each cell, which takes seconds where
+    # there are many. The tests validate.
+    return NotebookNode(cells=whole, metadata=metadata, nbformat=4, nbformat_minor=5)
 
 
 def _notes_so_far(submission: Mapping) -> list[str]:
@@ -219,8 +221,9 @@ def _known_cell(cell: StudentCell, template: Template) -> NotebookNode:
 
 def _own_cell(cell: StudentCell, id: str) -> NotebookNode:
     """Return a cell of the student's own, without any metadata that grading could trip over."""
-    make = {"code": nbformat.v4.new_code_cell, "raw": nbformat.v4.new_raw_cell}
-    made = make.get(cell.kind, nbformat.v4.new_markdown_cell)(cell.text, id=id)
-    if made.cell_type == "markdown" and cell.attachments:
+    made = NotebookNode(id=id, cell_type=cell.kind, source=cell.text, metadata=NotebookNode())
+    if cell.kind == "code":
+        made.update(execution_count=None, outputs=[])
+    if cell.kind == "markdown" and cell.attachments:
         made.attachments = nbformat.from_dict(cell.attachments)
     return made

@@ -1,8 +1,8 @@
 """Submitted notebooks: reading one safely, and making some from a lesson for tests and the demo.
 
-Reading is in three steps, so that the last needs no file: `read_submission` finds the one file that
-counts and reads its bytes, following no link and waiting for nothing; `parse_notebook` turns bytes
-into a notebook of sound cells, whatever they hold; `restore.restore` takes the answers out of it.
+Reading is in three steps: `read_submission` finds the one file that counts and reads its bytes,
+following no link and waiting for nothing; `parse_notebook` turns bytes into a notebook of sound
+cells, whatever they hold; `restore.restore` takes the answers out of it.
 
 A made submission starts from the release notebook, as a student's does: `solutions` gives what the
 lesson's own solution puts into each answer cell, `fill_in` puts answers into a copy of the release,
@@ -31,7 +31,7 @@ from autograder.lesson import Lesson, strip_scheme, strip_stubs
 from autograder.matching import NOTES, clean_text
 
 MAX_CELLS = 2_000
-MAX_TEXT = 10_000_000  # characters in all cells together, outputs left out
+MAX_TEXT = 5_000_000  # characters in all cells together, outputs left out
 MAX_ENTRIES = 1_000  # files in a student's folder
 BROKEN_JSON = '{"cells": [{"cell_type": "code", "source": "print(1)"'
 _NOTEBOOK_NAME = re.compile(r".*\.ipynb(?:\.(?:txt|json))?", re.IGNORECASE | re.DOTALL)
@@ -61,7 +61,9 @@ def read_submission(folder: Path, stem: str) -> Submission:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in itertools.islice(entries, MAX_ENTRIES))
     except OSError as error:
-        raise CourseError(f"the folder {stem} cannot be read: {_reason(error)}") from None
+        raise CourseError(
+            f"the folder {stem} cannot be read ({error.strerror}): check its permissions"
+        ) from None
     if wanted in names:
         return Submission(wanted, read_bytes(folder / wanted))
     others = [name for name in names if _NOTEBOOK_NAME.fullmatch(name) and not name.startswith(".")]
@@ -93,15 +95,19 @@ def read_bytes(path: Path) -> bytes:
         if not stat.S_ISREG(before.st_mode):
             raise CourseError(f"{name} is not an ordinary file: hand in the notebook itself")
         # Between the look and the opening the file may have been replaced.
-        flags = [getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")]
-        with open(os.open(path, os.O_RDONLY | flags[0] | flags[1] | flags[2]), "rb") as file:
+        flags = os.O_RDONLY
+        for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # no system has all three
+            flags |= getattr(os, flag, 0)
+        with open(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise CourseError(f"{name} is not an ordinary file: hand in the notebook itself")
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise CourseError(f"there is no notebook {name}: check the path") from None
     except OSError as error:
-        raise CourseError(f"the file {name} cannot be read: {_reason(error)}") from None
+        raise CourseError(
+            f"the file {name} cannot be read ({error.strerror}): check its permissions"
+        ) from None
     if len(data) > MAX_BYTES:
         raise CourseError(
             f"the file {name} is larger than {MAX_BYTES // 1_000_000} MB: clear its outputs, "
@@ -167,10 +173,6 @@ def _refuse_link(path: Path) -> None:
             f"{shown(path.name)} is a link to another place, which is not followed: hand in the "
             "notebook itself"
         )
-
-
-def _reason(error: OSError) -> str:
-    return f"{error.strerror or type(error).__name__}, so check its permissions"
 
 
 def _instead(folder: Path, names: list[str]) -> str:

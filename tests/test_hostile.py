@@ -1,35 +1,43 @@
-"""Hostile submissions in one class with honest ones: nothing gained, nobody hurt, nothing left."""
+"""Hostile submissions in one class with honest ones: nothing gained, nobody hurt, nothing left.
+
+Grading the whole catalogue takes its time, so every fourth attack is tried; with
+COURSE_ALL_ATTACKS=1 all of them. COURSE_ATTACKS=agent tries those of one family, or whose names
+hold a word.
+"""
 
 from __future__ import annotations
 
 import ast
 import collections
-import contextlib
 import csv
 import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from html.parser import HTMLParser
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 from conftest import ROOT, make_course
-from hostile import CATALOGUE, TENSORS, TINY, Attack
+from hostile import CATALOGUE, TENSORS, TINY, UNTOUCHED, Attack
 from hostile.files import Submission
+from hostile.left import Page, planted, strays
 from test_grade import checksums, scores
 
 from autograder import grade
 from autograder.build import build
 from autograder.course import Course
 from autograder.feedback import feedback_page
+from autograder.gradebook import open_api, read_marks
 from autograder.lesson import Lesson
 from autograder.submissions import fill_in, read_notebook, write_submission
 
+CHOSEN = os.environ.get("COURSE_ATTACKS", "")
+EVERY = 1 if CHOSEN or os.environ.get("COURSE_ALL_ATTACKS") == "1" else 4
+SAMPLE = [a for a in CATALOGUE if CHOSEN in f"{a.family} {a.name}"][::EVERY]
 LESSONS = (TINY, TENSORS)
 FULL = {
     TINY: {"double": 2, "inverse": 3, "evens": 1},
@@ -38,86 +46,21 @@ FULL = {
 HONEST = ("a-honest", "m100-honest", "z-honest")
 SECRET = "the secret of the hostile tests"
 VARIABLE = "HOSTILE_SECRET"
+NO_PYTHON = "a cell that is no Python, with a formula"
 # Slips that would mean that an attack never was one.
-SLIPS = {"NameError", "SyntaxError", "IndentationError", "UnboundLocalError"}
-
-needs_sandbox = [
-    pytest.mark.slow,
-    pytest.mark.sandbox,
-    pytest.mark.skipif(
-        sys.platform != "linux" or not shutil.which("bwrap"), reason="bubblewrap is not installed"
-    ),
-]
-
-
-def sandboxed(function):
-    """Mark a test that grades in the sandbox."""
-    for mark in needs_sandbox:
-        function = mark(function)
-    return function
-
-
-def planted() -> set[str]:
-    """Return what attacks leave where it would have an effect."""
-    found = set()
-    for folder in map(Path, ["/tmp", Path.home() / ".ipython", *sys.path, "/usr/bin"]):
-        for pattern in ("planted*", "sitecustomize.py", "hoard-*"):
-            found |= {str(path) for path in folder.glob(pattern)}
-    startup = Path.home() / ".ipython" / "profile_default" / "startup"
-    return found | {str(path) for path in startup.glob("*.py")}
-
-
-def strays() -> set[int]:
-    """Return processes of this one's, and of sandboxes that nobody alive has started."""
-    found = {process.pid for process in psutil.Process().children(recursive=True)}
-    own = os.stat("/proc/self/ns/pid").st_ino
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            outside = [one for one in process.parents() if _namespace(one.pid) == own]
-            if _namespace(process.pid) != own and [one.pid for one in outside] == [1]:
-                found.add(process.pid)
-    return found
-
-
-def _namespace(pid: int) -> int:
-    return os.stat(f"/proc/{pid}/ns/pid").st_ino
-
-
-class Page(HTMLParser):
-    """Collects what could run in a page."""
-
-    ACTIVE = {"script", "iframe", "object", "embed", "applet", "base", "form", "frame", "portal"}
-    LINKS = {"href", "src", "xlink:href", "action", "formaction", "data", "srcdoc", "poster"}
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.active: set[str] = set()
-        self.inside = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note elements that run something, and attributes that do."""
-        if tag in self.ACTIVE or (tag == "meta" and "http-equiv" in dict(attrs)):
-            self.active.add(f"<{tag} {sorted(map(str, attrs))}>")
-        for name, value in attrs:
-            scheme = "".join((value or "").split()).lower().partition(":")[0]
-            if name.startswith("on") or name == "srcdoc":
-                self.active.add(f"<{tag} {name}={value}>")
-            elif name in self.LINKS and scheme in ("javascript", "vbscript", "data"):
-                picture = "".join((value or "").split()).lower().startswith("data:image/")
-                if not (tag == "img" and picture):
-                    self.active.add(f"<{tag} {name}={value}>")
-        self.inside = tag
-
-    def handle_data(self, data: str) -> None:
-        """Note what scripts hold."""
-        if self.inside == "script":
-            self.active.add(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Leave the element."""
-        self.inside = ""
+SLIPS = {"NameError", "SyntaxError", "IndentationError", "UnboundLocalError", "ImportError"}
+# What must gain something where the tests run in the student's own kernel: the catalogue's teeth.
+# None of these harms the machine.
+TEETH = (
+    "input transformer blanks the tests",
+    "run_cell is replaced",
+    "asserts are stripped from the syntax tree",
+    "a display hook that shows points only",
+    "equal to everything",
+    "a given function always gives what is wanted",
+    "the inputs are set to zero",
+    "a word that equals every word",
+)
 
 
 class Attacked:
@@ -125,20 +68,11 @@ class Attacked:
 
     def __init__(self, course: Course, attacks: Sequence[Attack]) -> None:
         self.course = course
-        outside = course.root.parent / "outside"
-        outside.mkdir()
-        self.secret = outside / "secret"
+        self.secret = course.root.parent / "secret" / "secret"
+        self.secret.parent.mkdir()
         self.secret.write_text(SECRET, encoding="utf-8")
-        for stem in LESSONS:
-            release = read_notebook(course.release_notebook(stem))
-            perfect = fill_in(release, Lesson.load(course.lesson_path(stem)))
-            for student in HONEST:
-                write_submission(course, student, stem, perfect)
-        self.students = {
-            attack.name: attack.student or f"m{number:03}" for number, attack in enumerate(attacks)
-        }
-        for attack in attacks:
-            self.hand_in(attack)
+        hand_in_perfect(course)
+        self.students = hand_in(course, attacks, self.secret)
         self.before = self.files()
         self.planted, self.strays = planted(), strays()
         self.results, self.scores = {}, {}
@@ -152,73 +86,65 @@ class Attacked:
                 self.results[stem] = grade.grade_lesson(course, stem, timeout=4, jobs=2)
                 self.scores[stem] = scores(self.results[stem])
 
-    def hand_in(self, attack: Attack) -> None:
-        """Write an attacker's submission."""
-        stem = attack.lesson
-        release = self.course.release_notebook(stem).read_text(encoding="utf-8")
-        folder = self.course.submitted_notebook(self.students[attack.name], stem).parent
-        folder.mkdir(parents=True)
-        honest = self.course.submitted_notebook(HONEST[0], stem)
-        source = self.course.source_notebook(stem)
-        submission = Submission(folder, json.loads(release), honest, source, self.secret)
-        attack.hand_in(submission, self.course.root)
-
     def files(self) -> dict[str, bytes]:
         """Return what nobody may change."""
         root = self.course.root
-        found = {
-            str(folder): checksums(folder) for folder in (self.course.source, self.course.release)
-        }
+        folders = (self.course.source, self.course.release)
+        found = {str(folder): checksums(folder) for folder in folders}
         paths = [root / "nbgrader_config.py", self.secret, *self.course.notebooks.iterdir()]
         for folder in self.course.submitted.glob("*/*"):
             if not folder.is_symlink():
                 paths += [path for path in folder.iterdir() if path.is_file()]
         return found | {str(path): path.read_bytes() for path in paths}
 
-    def check_attack(self, attack: Attack) -> None:
-        """Check that an attack has gained nothing, and that its page does nothing."""
-        student, stem = self.students[attack.name], attack.lesson
-        points = self.scores[stem][student]
-        assert points is None or sum(points.values()) == 0, points
-        assert self.active(student, stem) - self.active(HONEST[0], stem) == set()
+    def points(self, attack: Attack) -> float:
+        """Return what an attack has gained."""
+        found = self.scores[attack.lesson].get(self.students[attack.name])
+        return sum(found.values()) if found else 0
 
     def active(self, student: str, stem: str) -> set[str]:
         """Return what could run in a student's page; nothing if there is no page."""
         page = feedback_page(self.course, stem, student)
         return Page(page.read_text(encoding="utf-8")).active if page.is_file() else set()
 
-    def check_honest(self) -> None:
-        """Check that honest students have all their marks, in every place that says so."""
-        rows = self.rows()
-        for stem, full in FULL.items():
-            for student in HONEST:
-                assert self.scores[stem][student] == full
-                row = rows[stem, student]
-                assert row["auto_total"] == row["total"] == f"{sum(full.values())}"
-                assert {name: float(row[name]) for name in full} == full
+    def cells(self, attack: Attack) -> list[dict]:
+        """Return the cells of an attacker's graded notebook; [] if there is none."""
+        path = self.course.autograded / self.students[attack.name] / attack.lesson
+        path /= f"{attack.lesson}.ipynb"
+        return json.loads(path.read_text(encoding="utf-8"))["cells"] if path.is_file() else []
 
-    def check_files(self) -> None:
-        """Check that nothing was changed, left behind or copied from elsewhere."""
-        assert self.files() == self.before
-        assert planted() == self.planted
-        assert list(self.temporary.rglob("*")) == []
-        assert strays() <= self.strays
-        for path in self.course.root.rglob("*"):
-            inside = path.relative_to(self.course.root).parts[0]
-            if inside != "submitted" and path.is_file():
-                assert SECRET.encode() not in path.read_bytes(), path
+    def rows(self) -> list[dict[str, str]]:
+        """Return the rows of grades.csv."""
+        text = (self.course.root / "grades.csv").read_text(encoding="utf-8")
+        return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
-    def rows(self) -> dict[tuple[str, str], dict[str, str]]:
-        """Return grades.csv by assignment and student; check that each stands there once."""
-        text = (self.course.root / "grades.csv").read_bytes().decode("utf-8", "surrogateescape")
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-        for value in (value for row in rows for value in row.values()):
-            assert not value.startswith(("=", "+", "-", "@", "\t", "\r")), value
-            assert len(value) < 5000
-        keys = [(row["assignment"], row["student"].removeprefix("'")) for row in rows]
-        students = [(stem, name) for stem in LESSONS for name in self.scores[stem]]
-        assert collections.Counter(keys) == collections.Counter(students)
-        return dict(zip(keys, rows, strict=True))
+
+def hand_in_perfect(course: Course) -> None:
+    """Write the submissions of the honest students."""
+    for stem in LESSONS:
+        release = read_notebook(course.release_notebook(stem))
+        perfect = fill_in(release, Lesson.load(course.lesson_path(stem)))
+        for student in HONEST:
+            write_submission(course, student, stem, perfect)
+
+
+def hand_in(course: Course, attacks: Sequence[Attack], secret: Path) -> dict[str, str]:
+    """Write the attackers' submissions; return attack → student."""
+    students = {}
+    for number, attack in enumerate(attacks):
+        stem = attack.lesson
+        students[attack.name] = attack.student or f"m{number:03}"
+        folder = course.submitted_notebook(students[attack.name], stem).parent
+        folder.mkdir(parents=True)
+        submission = Submission(
+            folder,
+            json.loads(course.release_notebook(stem).read_text(encoding="utf-8")),
+            honest=course.submitted_notebook(HONEST[0], stem),
+            source=course.source_notebook(stem),
+            secret=secret,
+        )
+        attack.hand_in(submission, course.root)
+    return students
 
 
 @pytest.fixture(scope="module")
@@ -232,17 +158,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Course:
     return course
 
 
-def copied(course: Course, folder: Path) -> Course:
-    """Return a copy of a course."""
-    return Course(Path(shutil.copytree(course.root, folder / "course")))
-
-
 @pytest.fixture(scope="module")
-def attacked(built: Course, tmp_path_factory: pytest.TempPathFactory) -> Attacked:
+def attacked(built: Course, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     """The graded class."""
-    wanted = os.environ.get("HOSTILE", "")
-    attacks = [a for a in CATALOGUE if not a.known and wanted in a.family + a.name]
-    return Attacked(copied(built, tmp_path_factory.mktemp("attacked")), attacks)
+    folder = tmp_path_factory.mktemp("attacked")
+    made = Attacked(Course(Path(shutil.copytree(built.root, folder / "course"))), SAMPLE)
+    yield made
+    shutil.rmtree(made.temporary, ignore_errors=True)
 
 
 def test_the_catalogue_is_large_and_every_attack_has_a_name() -> None:
@@ -250,30 +172,114 @@ def test_the_catalogue_is_large_and_every_attack_has_a_name() -> None:
     assert len(names) == len(set(names)) >= 66
     families = collections.Counter(attack.family for attack in CATALOGUE)
     assert len(families) == 9 and min(families.values()) >= 5, families
+    assert set(TEETH) <= set(names)
 
 
-@pytest.mark.parametrize("attack", [a for a in CATALOGUE if a.code], ids=lambda a: a.name)
-def test_the_code_of_an_attack_is_python(attack: Attack) -> None:
-    if attack.name == "a cell that is no Python, with a formula":
-        with pytest.raises(SyntaxError):
-            ast.parse(attack.code)
-    else:
-        compile(attack.code, attack.name, "exec")
+def test_the_code_of_attacks_is_python() -> None:
+    for attack in CATALOGUE:
+        if attack.name != NO_PYTHON:
+            compile(attack.code, attack.name, "exec")
+    with pytest.raises(SyntaxError):
+        ast.parse(next(attack.code for attack in CATALOGUE if attack.name == NO_PYTHON))
 
 
-@sandboxed
-@pytest.mark.parametrize("attack", [a for a in CATALOGUE if not a.known], ids=lambda a: a.name)
+@pytest.mark.slow
+@pytest.mark.sandbox
+@pytest.mark.parametrize("attack", SAMPLE, ids=lambda attack: attack.name)
 def test_nothing_is_gained(attacked: Attacked, attack: Attack) -> None:
-    if attack.name not in attacked.students:
-        pytest.skip()
-    attacked.check_attack(attack)
+    assert attacked.points(attack) == 0
 
 
-@sandboxed
+@pytest.mark.slow
+@pytest.mark.sandbox
+@pytest.mark.parametrize("attack", SAMPLE, ids=lambda attack: attack.name)
+def test_nothing_runs_in_a_page(attacked: Attacked, attack: Attack) -> None:
+    student, stem = attacked.students[attack.name], attack.lesson
+    assert attacked.active(student, stem) - attacked.active(HONEST[0], stem) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+@pytest.mark.parametrize("attack", [a for a in SAMPLE if a.code], ids=lambda attack: attack.name)
+def test_an_attack_does_not_stop_over_a_slip_of_its_own(attacked: Attacked, attack: Attack) -> None:
+    own = [cell for cell in attacked.cells(attack) if cell["id"].startswith("own-")]
+    errors = [output for cell in own for output in cell["outputs"] if "ename" in output]
+    slips = [error for error in errors if error["ename"] in SLIPS]
+    assert not slips or attack.family == "pages", slips
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
 def test_nobody_else_s_marks_change(attacked: Attacked) -> None:
-    attacked.check_honest()
+    rows = {(row["assignment"], row["student"]): row for row in attacked.rows()}
+    for stem, full in FULL.items():
+        for student in HONEST:
+            assert attacked.scores[stem][student] == full
+            row = rows[stem, student]
+            assert row["auto_total"] == row["total"] == f"{sum(full.values())}"
+            assert {name: float(row[name]) for name in full} == full
 
 
-@sandboxed
-def test_no_file_and_no_process_is_left(attacked: Attacked) -> None:
-    attacked.check_files()
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_nothing_is_changed_left_or_copied_from_elsewhere(attacked: Attacked) -> None:
+    assert attacked.files() == attacked.before
+    assert planted() == attacked.planted
+    assert list(attacked.temporary.iterdir()) == []
+    assert strays() <= attacked.strays
+    course = attacked.course
+    for place in (course.autograded, course.feedback, course.root / "gradebook.db"):
+        for path in (place, *place.rglob("*")):
+            assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_grades_csv_has_one_row_for_everyone_and_no_formula(attacked: Attacked) -> None:
+    rows = attacked.rows()
+    for value in (value for row in rows for value in row.values()):
+        assert not value.startswith(("=", "+", "-", "@", "\t", "\r")), value
+        assert len(value) < 5000
+    assert not any("\x1b" in row["needs_a_person"] for row in rows)
+    found = [(row["assignment"], row["student"].removeprefix("'")) for row in rows]
+    graded = [(stem, student) for stem in LESSONS for student in attacked.scores[stem]]
+    assert collections.Counter(found) == collections.Counter(graded)
+
+
+@pytest.fixture(scope="module")
+def plain(built: Course, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """What attacks gain under plain nbgrader, where the tests run in the student's own kernel."""
+    folder = tmp_path_factory.mktemp("plain")
+    course = Course(Path(shutil.copytree(built.root, folder / "course")))
+    attacks = [attack for attack in CATALOGUE if attack.name in TEETH] + UNTOUCHED
+    students = hand_in(course, attacks, folder / "secret")
+    for stem in LESSONS:
+        for command in (["generate_assignment", stem, "--force"], ["autograde", stem]):
+            subprocess.run(
+                [sys.executable, "-m", "nbgrader", *command],
+                cwd=course.root,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                check=True,
+                capture_output=True,
+            )
+    api = open_api(course)
+    return {
+        attack.name: sum(
+            mark.auto or 0
+            for mark in read_marks(api, attack.lesson, students[attack.name]).values()
+        )
+        for attack in attacks
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TEETH)
+def test_in_the_student_s_own_kernel_an_attack_does_gain(
+    plain: dict[str, float], name: str
+) -> None:
+    assert plain[name] > 0
+
+
+@pytest.mark.slow
+def test_without_an_attack_nothing_is_gained_there_either(plain: dict[str, float]) -> None:
+    assert [plain[attack.name] for attack in UNTOUCHED] == [0, 0]

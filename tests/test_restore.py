@@ -387,7 +387,9 @@ def test_helpers_of_helpers_come_along_and_cells_that_do_more_stay(submission, r
     place = position(made, "evens-answer")
     assert {one.source for one in made.cells[place - 2 : place]} == set(late[:2])
     assert made.cells[-1].source == late[2]
-    assert len(notes(made)) == 2
+    assert notes(made) == [
+        "What defines first, first_tools, second stood below evens-answer; it is run first."
+    ]
     names: dict = {}
     for one in made.cells[place - 2 : place + 1]:
         exec(one.source, names)

@@ -162,6 +162,21 @@ def test_a_file_is_read_no_further_than_the_limit(tmp_path, monkeypatch):
         read_bytes(path)
 
 
+def test_what_may_not_be_read(built_course, data, monkeypatch):
+    folder = handed_in(built_course)
+    (folder / NAME).write_bytes(data)
+
+    def refuse(path, *arguments):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(CourseError, match=r"the file 00_tiny.ipynb cannot be read \(Permission"):
+        read_submission(folder, TINY)
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(CourseError, match="the folder 00_tiny cannot be read"):
+        read_submission(folder, TINY)
+
+
 def test_names_can_be_printed():
     assert shown("a\nb\x1b[31m\udcff.ipynb") == "a?b?[31m?.ipynb"
     assert shown("Übung 1 (π).ipynb") == "Übung 1 (π).ipynb"
@@ -263,7 +278,7 @@ def test_old_formats_are_converted(built_course, major):
         b'{"a":' * 200_000,
         b'{"cells": [{"source": "x", "metadata": ' + b'{"a": ' * 900 + b"1" + b"}" * 900 + b"}]}",
         b'{"cells": [], "nbformat": ' + b"9" * 10_000 + b"}",
-        json.dumps({"cells": [{"source": "x" * 11_000_000}]}).encode(),
+        json.dumps({"cells": [{"source": "x" * 6_000_000}]}).encode(),
         b"\xff\xfe\x00",
         b"\xef\xbb\xbf",
         b"null",

@@ -12,8 +12,7 @@ and stop nobody else's grading. One module per family:
 - `files`: the notebook's JSON, and the folder it is handed in with;
 - `names`: what the student's folder is called.
 
-To add one, write a name and its code into a family's `ATTACKS`. What is known to succeed still
-stands in `known`, with the reason.
+To add one, write a name and its code into a family's `ATTACKS`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from dataclasses import dataclass
 
 from hostile import agent, cells, files, harm, kernel, names, pages, tensors, values
 from hostile.files import Submission
-from hostile.known import KNOWN
 
 TINY, TENSORS = "00_tiny", "00_tensors"
 # Without asserts the visible checks pass, so that the attack meets the hidden ones.
@@ -63,11 +61,6 @@ class Attack:
     change: Callable[[Submission], object] | None = None
     student: str = ""
 
-    @property
-    def known(self) -> str:
-        """Why it succeeds still; "" if it does not."""
-        return KNOWN.get(self.name, "")
-
     def hand_in(self, submission: Submission, course: object) -> None:
         """Write the submission."""
         if self.code:
@@ -96,3 +89,7 @@ def _catalogue() -> list[Attack]:
 
 
 CATALOGUE = _catalogue()
+# Whoever only makes the visible checks pass.
+UNTOUCHED = [
+    Attack("none", f"no attack on {stem}", stem, "pass", places) for stem, places in PLACES.items()
+]

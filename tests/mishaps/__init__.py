@@ -529,7 +529,7 @@ def helper_above_its_use(release, lesson):
     return with_helper_cell(fill_in(release, lesson), "evens-answer")
 
 
-@mishap("A cell with is_even stood below the answer evens-answer; it is run first.")
+@mishap("What defines is_even stood below evens-answer; it is run first.")
 def helper_below_its_use(release, lesson):
     made = fill_in(release, lesson)
     answer = cell_by_id(made, "evens-answer")
