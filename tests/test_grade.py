@@ -50,6 +50,7 @@ EXPECTED = {
     "endless-loop": FULL | {"evens": 0},
     "killed-kernel": FULL | {"evens": 0},
     "mended": FULL,
+    "other-name": FULL,
     "partial": FULL | {"double": 1, "inverse": 2},
     "perfect": FULL,
     "syntax-error": FULL | {"double": 0, "inverse": 0},
@@ -65,7 +66,6 @@ EXPECTED = {
     "not-utf8": None,
     "other-lesson": None,
     "odd [name]": None,
-    "other-name": None,
 }
 
 
@@ -208,7 +208,7 @@ def test_each_problem_is_said_in_a_sentence(graded: Graded) -> None:
         "not-utf8": "is not text in UTF-8",
         "other-lesson": "holds no cell of this lesson",
         "odd [name]": "rename it",
-        "other-name": "there is my homework (1).ipynb",
+        "other-name": "The file was called my homework (1).ipynb",
         "perfect": "1 written answer to mark",
     }
     assert {name: text for name, text in expected.items() if text not in graded.needs[name]} == {}

@@ -11,12 +11,15 @@ from mishaps import stripped
 from nbformat.v4 import new_notebook
 
 from autograder import grade
+from autograder.assess import How, assess
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.matching import check_lesson, named_version, shared_cells
+from autograder.sandbox import Limits
 from autograder.submissions import read_notebook, write_submission
 
 LESSON_1 = "01_regular_group_convolutions"
+PLAIN = How(sandboxed=False)
 FIRST = read_notebook(Course(ROOT).release_notebook(LESSON_1))
 
 
@@ -82,5 +85,6 @@ def test_the_grader_names_the_lesson(built_course, release):
         (built_course.root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, built_course.root / name)
     write_submission(built_course, "ann", TINY, FIRST)
-    text = grade.unreadable(built_course, release, TINY, "ann")
-    assert f"another lesson, {LESSON_1} (Lesson 1" in text
+    assignment = grade.read_assignment(built_course, TINY)
+    found = assess(grade.read(built_course, TINY, "ann"), assignment, 1, Limits(), PLAIN)
+    assert f"another lesson, {LESSON_1} (Lesson 1" in found.problem

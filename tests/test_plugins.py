@@ -14,6 +14,7 @@ from traitlets.config import PyFileConfigLoader
 
 from autograder.build import build
 from autograder.course import Course
+from autograder.execute import UNSTOPPABLE
 from autograder.lesson import Lesson, fill_blocks
 from autograder.nbgrader_plugins import HideHiddenTests
 
@@ -239,7 +240,7 @@ def test_a_lost_kernel_is_said_in_every_cell_it_leaves(graded):
     )
     assert cell(notebook, "own-1").outputs[0].evalue == "Python stopped in this cell."
     outputs = cell(autograded(graded, "stubborn"), "own-1").outputs
-    assert outputs[-1].evalue == "This cell could not be interrupted."
+    assert outputs[-1].evalue == UNSTOPPABLE
 
 
 @pytest.mark.slow
