@@ -1792,7 +1792,7 @@ def _(lesson, given):
     }
     what = "lift(x) for C₄, kernels 5 × 5, x of shape [2, 3, 9, 9]"
     given.close(what, given.middle(layer(x), 5, 5), right, mistakes)
-    given.learns("lift(x)", layer(x), layer.kernel.weight)
+    given.learns("lift(x)", layer(x), layer.kernel.weight, lambda: layer(x))
 
 
 @judge.property("it is equivariant to quarter turns, for C₄ and C₈", points=1)
@@ -2455,7 +2455,7 @@ def _(lesson, given):
     mistakes = {"the input is folded in another order than the kernels": wrong}
     what = "conv(x) for C₄, kernels 5 × 5, x of shape [2, 3, 4, 9, 9]"
     given.close_to_one(what, given.middle(layer(x), 5, 5), right, mistakes)
-    given.learns("conv(x)", layer(x), layer.kernel.weight)
+    given.learns("conv(x)", layer(x), layer.kernel.weight, lambda: layer(x))
 
 
 @judge.property("it is equivariant to quarter turns, for C₄ and C₈", points=1)

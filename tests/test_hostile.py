@@ -27,7 +27,7 @@ from hostile.files import Submission
 from hostile.left import Page, planted, strays
 from test_grade import checksums, scores
 
-from autograder import grade
+from autograder import assess, grade
 from autograder.build import build
 from autograder.course import Course
 from autograder.feedback import feedback_page
@@ -85,6 +85,7 @@ class Attacked:
             for stem in LESSONS:
                 self.results[stem] = grade.grade_lesson(course, stem, timeout=4, jobs=2)
                 self.scores[stem] = scores(self.results[stem])
+            assess.stop()  # a class of one is graded in this process
 
     def files(self) -> dict[str, bytes]:
         """Return what nobody may change."""

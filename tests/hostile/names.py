@@ -8,7 +8,7 @@ NAMES = {
     "a formula with an at": "@SUM(A1)",
     "two rows": "eve\nz-honest,00_tiny,99",
     "columns": 'a,b;c\t"d"',
-    "markup of the table": "[red]eve[/red]",
+    "markup of the table": "[red]eve[bold]",
     "markup of a page": "<script>alert(1)<script>",
     "control characters": "\x1b[2J\x1b]0;owned\x07\r\x08eve",
     "a field of a format": "{student_id}{0}%s%(x)d",

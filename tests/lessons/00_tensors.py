@@ -102,7 +102,7 @@ def _(lesson, given):
     weight = given.randomize(layer)
     result = layer(x)
     given.close("layer(x)", result, weight[:, None] * x)
-    given.learns("layer(x)", result, layer.weight)
+    given.learns("layer(x)", result, layer.weight, lambda: layer(x))
 
 
 judge.score()
