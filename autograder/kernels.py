@@ -27,6 +27,8 @@ KERNEL = """
 from ipykernel.kernelapp import launch_new_instance
 
 options = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
+# A student's own `exit` would end the kernel a moment later, amid another cell.
+options += ["--IPKernelApp.exec_lines=exit = quit = lambda *args, **kwargs: None"]
 launch_new_instance(argv=["-f", {connection!r}, *options])
 """
 # What a kernel imports, for a warm parent.
