@@ -25,10 +25,11 @@ NAME = "course-kernel"
 INSIDE = "inside.json"  # the connection file as the kernel sees it
 KERNEL = """
 from ipykernel.kernelapp import launch_new_instance
+from ipykernel.zmqshell import ZMQExitAutocall
 
-options = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
 # A student's own `exit` would end the kernel a moment later, amid another cell.
-options += ["--IPKernelApp.exec_lines=exit = quit = lambda *args, **kwargs: None"]
+ZMQExitAutocall.__call__ = lambda *args, **kwargs: None
+options = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
 launch_new_instance(argv=["-f", {connection!r}, *options])
 """
 # What a kernel imports, for a warm parent.
