@@ -13,6 +13,7 @@ from autograder.errors import CourseError
 
 COMMANDS = (
     "build",
+    "train",
     "render",
     "book",
     "collect",
@@ -26,7 +27,7 @@ COMMANDS = (
 DESCRIPTION = "Build the course's notebooks, grade submissions, and make the book."
 EPILOG = """Each command explains itself: python -m autograder build --help
 
-authors:      build, render, book
+authors:      build, train, render, book
 instructors:  collect, grade, feedback, export, demo
 students:     check, env
 """

@@ -75,6 +75,14 @@ class Course:
         """Cache of data sets (not committed)."""
         return self.root / "data"
 
+    def results_table(self, name: str) -> Path:
+        """A table that a benchmark has written, for `{{measured name}}` in a lesson."""
+        return self.data / "results" / f"{name}.md"
+
+    def network(self, name: str) -> Path:
+        """The weights of a network that we have trained, for `{{sha256 name}}` in a lesson."""
+        return self.data / "networks" / f"{name}.pt"
+
     @property
     def book(self) -> Path:
         """The built book."""

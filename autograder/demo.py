@@ -119,6 +119,9 @@ def copy_course(course: Course, stem: str, folder: Path, *, keep: bool = False) 
     shutil.copyfile(course.lesson_path(stem), demo.lesson_path(stem))
     for name in (CONFIG_NAME, "pyproject.toml"):
         shutil.copyfile(course.root / name, folder / name)
+    for part in ("results", "networks"):  # the lesson's text quotes them
+        if (course.data / part).is_dir():
+            shutil.copytree(course.data / part, demo.data / part, dirs_exist_ok=True)
     # Private tests may be for other lessons, and in a folder named from the course's.
     with (folder / CONFIG_NAME).open("a", encoding="utf-8", newline="\n") as config:
         config.write('\nc.GradingExecute.private_tests = ""\n')

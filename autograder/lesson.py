@@ -508,9 +508,23 @@ class _Parser:
             source = f"{heading}\n\n{source}".rstrip()
         return replace(cell, source=source)
 
+    def quoted(self, path: Path) -> bytes:
+        """Read a file of measurements or weights that the lesson's text quotes."""
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise CourseError(
+                f"{self.path}: the text quotes {path}, which cannot be read ({error.strerror}); "
+                "data/README.md says which command writes it (begin with an empty file)"
+            ) from error
+
     def template(self, name: str, argument: str | None, lesson: Lesson) -> str | None:
         """Return what a template stands for, None if there is no such template."""
         exercises = {exercise.id: exercise for exercise in lesson.exercises}
+        if argument is not None and name == "measured":
+            return self.quoted(self.course.results_table(argument)).decode().strip()
+        if argument is not None and name == "sha256":
+            return hashlib.sha256(self.quoted(self.course.network(argument))).hexdigest()
         if argument is not None:
             if argument not in exercises:
                 return None

@@ -151,11 +151,17 @@ if missing:
         raise SystemExit(f"Could not install {missing}. Is there a connection to the internet?")
 
 # %% id="imports" grade="readonly"
-import csv
+import base64
+import contextlib
+import copy
+import hashlib
 import itertools
+import json
 import logging
 import math
 import os
+import re
+import time
 import warnings
 from io import BytesIO
 
@@ -169,7 +175,6 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 import torchvision
-import torchvision.transforms.functional as TF
 from IPython.display import HTML, Image, display
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
@@ -190,6 +195,8 @@ torch.backends.cudnn.benchmark = False
 # Notices about our hardware and about other products are nothing to act on here.
 warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -2730,6 +2737,129 @@ with checking("Invariance to quarter turns") as check:
         check.true(name, error < (1e-5 if dtype == torch.float32 else 1e-12))
 
 # %% [markdown]
+# ### 2.4 Making it fast
+#
+# In every training step each layer interpolates its kernels anew, although its grid never changes. That is
+# more work than needed. Interpolation is **linear in the weights**: every sampled value is a weighted mean of
+# a few of them, and which ones depends on the grid alone. So there is a matrix $S$ with
+#
+# $$\text{sampled kernels} = \text{weights} \cdot S,$$
+#
+# and it need be computed only once. How do we find it? As with any linear map: feed it unit vectors. We sample
+# kernels in which one weight is 1 and all others are 0, with the very `sample` that you have written. What comes
+# out are the rows of $S$.
+#
+# | symbol | name | shape |
+# |---|---|---|
+# | weights | `weight`, flattened | $[C_\text{out}, C_\text{in}, K]$ with $K = k^2$ or $\lvert H\rvert k^2$ |
+# | $S$ | `matrix` | $[K, \lvert H\rvert K]$ |
+
+
+# %% id="fast-sampling" grade="readonly"
+class FastSampling:
+    """For kernel classes: `sample` as one product with a matrix that is computed once.
+
+    While no gradients are wanted, the sampled kernels are kept until the weights change.
+    """
+
+    plain: type  # the kernel class whose `sample` the matrix stands for
+    matrix: Tensor | None = None
+    kept: tuple | None = None
+
+    def sample(self) -> Tensor:
+        """Return the kernels k_h for all h, as the plain class does."""
+        state = (self.weight.data_ptr(), self.weight._version, self.weight.dtype)
+        if not torch.is_grad_enabled() and self.kept and self.kept[0] == state:
+            return self.kept[1]
+        if self.matrix is None or self.matrix.dtype != self.weight.dtype:
+            self.matrix = self.sampling_matrix()
+        with torch.autocast(self.weight.device.type, enabled=False):
+            kernels = self.weight.flatten(2) @ self.matrix
+        kernels = kernels.unflatten(2, (self.group.order, *self.weight.shape[2:])).movedim(2, 1)
+        self.kept = None if torch.is_grad_enabled() else (state, kernels)
+        return kernels
+
+    @torch.inference_mode(False)  # training will need the matrix, whoever asks for it first
+    @torch.no_grad()
+    def sampling_matrix(self) -> Tensor:
+        """Return the matrix S, [K, |H|·K]: the kernels that belong to unit weights."""
+        size = self.weight[0, 0].numel()
+        unit = self.plain(self.group, self.kernel_size, in_channels=size, out_channels=1)
+        unit.to(self.weight).weight.copy_(torch.eye(size).view_as(unit.weight))
+        return unit.sample()[0].movedim(1, 0).flatten(1)
+
+    def _apply(self, fn, recurse=True):
+        self.matrix = self.kept = None  # another device or precision: compute them anew
+        return super()._apply(fn, recurse)
+
+
+# %% id="fast-kernels" grade="readonly"
+class FastLiftingKernel(FastSampling, InterpolativeLiftingKernel):
+    """An `InterpolativeLiftingKernel`, sampled by a matrix."""
+
+    plain = InterpolativeLiftingKernel
+
+
+class FastGroupKernel(FastSampling, InterpolativeGroupKernel):
+    """An `InterpolativeGroupKernel`, sampled by a matrix."""
+
+    plain = InterpolativeGroupKernel
+
+
+def speed_up(network: nn.Module) -> nn.Module:
+    """Give every layer of a network a fast kernel with the same weights; return the network."""
+    fast = {kernel.plain: kernel for kernel in (FastLiftingKernel, FastGroupKernel)}
+    for layer in network.modules():
+        old = getattr(layer, "kernel", None)
+        if type(old) in fast:
+            sizes = (old.kernel_size, old.in_channels, old.out_channels)
+            layer.kernel = fast[type(old)](old.group, *sizes)
+            layer.kernel.weight = old.weight
+    return network
+
+
+# %% [markdown]
+# Do both give the same? And how long does either take?
+
+# %%
+plain = GroupEquivariantCNN(CyclicGroup(4), 1, 10, 5, num_hidden=4, hidden_channels=16)
+fast = speed_up(copy.deepcopy(plain))
+with checking("The fast kernels") as check:
+    for number, (slow, quick) in enumerate(zip(plain.gconvs, fast.gconvs, strict=True), start=1):
+        check.close(
+            f"group layer {number}: the matrix gives what `sample` gives",
+            quick.kernel.sample(),
+            slow.kernel.sample(),
+        )
+    images = noise(2, 1, 28, 28)
+    check.close("the network's output is the same", fast(images), plain(images))
+
+
+# %%
+def seconds_per_step(network: nn.Module, images: Tensor, repeats: int = 5) -> float:
+    """Return the median time of a forward and a backward pass."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        network(images).sum().backward()
+        times.append(time.perf_counter() - started)
+    return sorted(times)[repeats // 2]
+
+
+images = noise(8 if FAST_RUN else 64, 1, 28, 28)
+for name, network in (("interpolated in every step", plain), ("by matrix", fast)):
+    print(f"{name:>27}: {1000 * seconds_per_step(network, images):.0f} ms a step")
+
+# %% [markdown]
+# Single measurements on a busy machine say little. The course's repository measures it carefully, in turn
+# with the floor, that is the same network with ordinary convolutions of as many channels, for which nothing
+# has to be sampled:
+#
+# {{measured layers}}
+#
+# From here on our networks use the fast kernels. They hold the same weights.
+
+# %% [markdown]
 # ## 3 Experiments
 #
 # ### 3.1 Generalising to rotated digits
@@ -2745,16 +2875,17 @@ with checking("Invariance to quarter turns") as check:
 #
 # **How much training?** On a GPU both networks are trained in full: 10 epochs. On a CPU the default
 # is a short training that takes a few minutes. Set `TRAINING = "full"` in the next cell to train in full
-# on a CPU as well (an hour or more on two cores). `PRECISION = "bf16-mixed"` computes the convolutions with
-# 16-bit numbers; recent processors and GPUs then need about half the time.
+# on a CPU as well (an hour or more on two cores), or `TRAINING = "none"` to go on with networks that the course
+# has trained. `PRECISION = "bf16-mixed"` computes the convolutions with 16-bit numbers; recent processors and
+# GPUs then need about half the time.
 
 # %%
 FULL, SHORT = (54_000, 10), (12_000, 3)  # training images, epochs
 TRAINING = os.environ.get("COURSE_TRAINING", "full" if torch.cuda.is_available() else "short")
 
-if TRAINING not in ("full", "short"):
-    raise ValueError(f'TRAINING is "full" or "short", not "{TRAINING}"')
-TRAIN_IMAGES, EPOCHS = FULL if TRAINING == "full" else SHORT
+if TRAINING not in ("full", "short", "none"):
+    raise ValueError(f'TRAINING is "full", "short" or "none", not "{TRAINING}"')
+TRAIN_IMAGES, EPOCHS = SHORT if TRAINING == "short" else FULL
 PRECISION = os.environ.get("COURSE_PRECISION", "32-true")
 print(f"{TRAINING} training, {PRECISION}: {EPOCHS} epochs on {TRAIN_IMAGES:,} images")
 
@@ -2791,27 +2922,41 @@ def load_small_digits(train: bool) -> tuple[Tensor, Tensor]:
 
 
 # %% [markdown]
-# **Turning the test set.** The angles come from a generator with its own seed: the same angles in
-# every epoch, in every run, for both networks.
-
-
-# %%
-def normalize(images: Tensor) -> Tensor:
-    """Turn uint8 images [N, 28, 28] into floats [N, 1, 28, 28] with MNIST's mean and deviation."""
-    return (images[:, None] / 255 - 0.1307) / 0.3081
+# **Turning digits.** All digits are kept in one tensor and turned in one go, each by its own angle:
+# `affine_grid` says for every pixel of the result where in the digit to look, `grid_sample` looks there. On a GPU
+# this happens on the GPU. The pictures are those of torchvision's `rotate`, which turns one at a time.
 
 
 # %%
 def rotate_each(images: Tensor, angles: Tensor) -> Tensor:
-    """Turn every uint8 image [N, 28, 28] counter-clockwise by its angle [N] in degrees."""
-    bilinear = TF.InterpolationMode.BILINEAR
-    pairs = zip(images[:, None], angles.tolist(), strict=True)
-    return torch.cat([TF.rotate(image, angle, bilinear) for image, angle in pairs])
+    """Turn every uint8 image [N, X, X] counter-clockwise by its angle [N] in degrees."""
+    angles = torch.deg2rad(angles)
+    cos, sin, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
+    matrices = torch.stack([cos, -sin, zero, sin, cos, zero], dim=1).view(-1, 2, 3)
+    images = images[:, None].float()
+    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
+    turned = F.grid_sample(images, grid, align_corners=False)[:, 0]
+    return turned.round().to(torch.uint8)
+
+
+# %%
+def normalize(images: Tensor) -> Tensor:
+    """Turn uint8 images [N, X, Y] into floats [N, 1, X, Y] with MNIST's mean and deviation."""
+    return (images[:, None] / 255 - 0.1307) / 0.3081
 
 
 # %% [markdown]
-# **The data module** puts this together in Lightning's form: `setup` splits, and three loaders
-# hand out the parts.
+# **The data module** puts this together in Lightning's form: `setup` splits, and the loaders hand out the
+# parts, a whole batch with one look-up. The test angles come from a generator with its own seed: the same angles
+# in every run, for all networks.
+
+
+# %%
+class Digits(torch.utils.data.TensorDataset):
+    """Images and their labels, handed out a batch at a time."""
+
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, ...]:
+        return self[indices]
 
 
 # %%
@@ -2820,43 +2965,61 @@ class RotatedMNIST(pl.LightningDataModule):
 
     Args:
         train_images: how many images to train on, at most 54,000.
-        batch_size: images in a batch.
+        batch_size: images in a batch, on all devices together.
         seed: decides the split, the order of the batches, and the angles.
+        turn_training: turn the training images as well, by new random angles in every step.
     """
 
-    def __init__(self, train_images: int = TRAIN_IMAGES, batch_size: int = 64, seed: int = SEED):
+    def __init__(
+        self,
+        train_images: int = TRAIN_IMAGES,
+        batch_size: int = 64,
+        seed: int = SEED,
+        turn_training: bool = False,
+    ):
         super().__init__()
         self.train_images, self.batch_size, self.seed = train_images, batch_size, seed
+        self.turn_training = turn_training
 
     def setup(self, stage: str | None = None) -> None:
         if hasattr(self, "test"):
             return
-        dataset = torch.utils.data.TensorDataset
         images, labels = load_digits(train=True)
         generator = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(len(images), generator=generator)
         validation, training = order.split([len(images) // 10, len(images) - len(images) // 10])
         training = training[: 256 if FAST_RUN else self.train_images]
-        self.train = dataset(normalize(images[training]), labels[training])
-        self.validation = dataset(normalize(images[validation]), labels[validation])
+        self.train = Digits(images[training], labels[training])
+        self.validation = Digits(images[validation], labels[validation])
         images, labels = load_digits(train=False)
-        self.upright = images[: 256 if FAST_RUN else None]
-        angles = 360 * torch.rand(len(images), generator=generator)[: len(self.upright)]
-        turned = rotate_each(self.upright, angles)
-        self.test = dataset(normalize(turned), labels[: len(self.upright)])
+        angles = 360 * torch.rand(len(images), generator=generator)
+        few = slice(256 if FAST_RUN else None)
+        self.upright = Digits(images[few], labels[few])
+        self.test = Digits(rotate_each(images[few], angles[few]), labels[few])
 
-    def loader(self, data, shuffle: bool = False):
-        generator = torch.Generator().manual_seed(self.seed)
-        return torch.utils.data.DataLoader(data, self.batch_size, shuffle, generator=generator)
+    def loader(self, digits: Digits, sampler=None):
+        # Several devices share a batch. `Digits` makes it whole, so nothing is left to collate.
+        size = self.batch_size // (self.trainer.world_size if self.trainer else 1)
+        return torch.utils.data.DataLoader(digits, size, sampler=sampler, collate_fn=tuple)
 
     def train_dataloader(self):
-        return self.loader(self.train, shuffle=True)
+        # Each epoch has an order of its own, whether training was interrupted or not.
+        trainer = self.trainer
+        devices, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        shuffled = torch.utils.data.DistributedSampler(self.train, devices, rank, seed=self.seed)
+        return self.loader(self.train, shuffled)
 
     def val_dataloader(self):
         return self.loader(self.validation)
 
     def test_dataloader(self):
-        return self.loader(self.test)
+        return [self.loader(self.test), self.loader(self.upright)]
+
+    def on_after_batch_transfer(self, batch, dataloader_idx: int):
+        images, labels = batch  # on the device by now
+        if self.turn_training and self.trainer.training:
+            images = rotate_each(images, 360 * torch.rand(len(images), device=images.device))
+        return normalize(images), labels
 
 
 # %%
@@ -2864,8 +3027,8 @@ data = RotatedMNIST()
 data.setup()
 fig, axes = plt.subplots(2, 8, figsize=(10, 3.5))
 for column in range(8):
-    axes[0, column].imshow(data.train[column][0][0], cmap="gray")
-    axes[1, column].imshow(data.test[column][0][0], cmap="gray")
+    axes[0, column].imshow(data.train[column][0], cmap="gray")
+    axes[1, column].imshow(data.test[column][0], cmap="gray")
     axes[0, column].set_title(f"label {data.train[column][1]}", fontsize=10)
     axes[1, column].set_title(f"label {data.test[column][1]}", fontsize=10)
 for axis in axes.flat:
@@ -2877,14 +3040,28 @@ fig.tight_layout()
 show(fig, "Two rows of eight handwritten digits: upright training images, and turned test images.")
 
 # %% [markdown]
-# **The classifier.** The same few lines train both networks.
+# **The classifier.** The same few lines train all our networks. The test set comes in two forms, turned and upright;
+# the second tells how much turning costs.
 
 
 # %%
 class ImageClassifier(pl.LightningModule):
-    """A network trained with cross-entropy and AdamW; logs loss and accuracy."""
+    """A network trained with cross-entropy and AdamW; logs loss and accuracy.
 
-    def __init__(self, model: nn.Module, learning_rate: float = 1e-2, weight_decay: float = 1e-4):
+    Args:
+        model: the network, [B, 1, X, Y] → [B, classes].
+        learning_rate: the rate, or the highest rate of a schedule.
+        weight_decay: of AdamW.
+        schedule: let the learning rate rise and fall once ("one-cycle") instead of keeping it.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        learning_rate: float = 1e-2,
+        weight_decay: float = 1e-4,
+        schedule: bool = False,
+    ):
         super().__init__()
         self.save_hyperparameters(ignore=["model"])
         self.model = model
@@ -2894,15 +3071,27 @@ class ImageClassifier(pl.LightningModule):
 
     def configure_optimizers(self):
         rate, decay = self.hparams.learning_rate, self.hparams.weight_decay
-        return torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=decay)
+        optimizer = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=decay)
+        if not self.hparams.schedule:
+            return optimizer
+        steps = self.trainer.estimated_stepping_batches
+        one_cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.2)
+        return [optimizer], [{"scheduler": one_cycle, "interval": "step"}]
 
     def step(self, batch, name: str) -> Tensor:
         images, labels = batch
         scores = self(images)
         loss = F.cross_entropy(scores, labels)
         accuracy = (scores.argmax(dim=-1) == labels).float().mean()
-        values = {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
-        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
+        self.log_dict(
+            {f"{name}_loss": loss, f"{name}_accuracy": accuracy},
+            on_step=False,
+            on_epoch=True,
+            prog_bar=True,
+            batch_size=len(labels),
+            sync_dist=True,  # the mean over all devices, if there are several
+            add_dataloader_idx=False,
+        )
         return loss
 
     def training_step(self, batch, batch_index):
@@ -2911,8 +3100,8 @@ class ImageClassifier(pl.LightningModule):
     def validation_step(self, batch, batch_index):
         self.step(batch, "validation")
 
-    def test_step(self, batch, batch_index):
-        self.step(batch, "test")
+    def test_step(self, batch, batch_index, dataloader_idx=0):
+        self.step(batch, ("turned", "upright")[dataloader_idx])
 
 
 # %%
@@ -2920,79 +3109,219 @@ MODELS = {"CNN": CNN, "GCNN": GroupEquivariantCNN}
 
 
 def create_model(model_name: str, model_hparams: dict) -> nn.Module:
-    """Make the network of this name.
+    """Make the network of this name, with fast kernels.
 
     Raises:
         ValueError: the name is unknown; the message lists the known ones.
     """
     if model_name not in MODELS:
         raise ValueError(f"unknown model {model_name!r}; the known ones are {', '.join(MODELS)}")
-    return MODELS[model_name](**model_hparams)
+    return speed_up(MODELS[model_name](**model_hparams))
+
+
+# %% [markdown]
+# **Keeping the curves.** Lightning logs to a table in `runs`. A small callback keeps the same numbers for our
+# figures; what `state_dict` returns goes into the checkpoints, so that a training that was interrupted and goes on
+# has its whole curve.
+
+
+# %%
+class Curves(pl.Callback):
+    """Keeps what was logged in each epoch: {quantity: [one number per epoch]}."""
+
+    state_key = "curves"  # where a checkpoint keeps them
+
+    def __init__(self):
+        self.values: dict[str, list[float]] = {}
+
+    def on_train_epoch_end(self, trainer, classifier):
+        for name, value in trainer.callback_metrics.items():
+            self.values.setdefault(name, []).append(value.item())
+
+    def state_dict(self) -> dict:
+        return self.values
+
+    def load_state_dict(self, state: dict) -> None:
+        self.values = dict(state)
 
 
 # %% [markdown]
 # **Training.** The seed comes first. The checkpoint with the best *validation* accuracy is kept, and the test
-# set is used once, for that checkpoint.
+# set is used once, for that checkpoint. A training that was interrupted goes on where it stopped with
+# `resume=True`; `devices=2` spreads each batch over two GPUs.
 
 
 # %%
-def read_curves(logger) -> dict[str, list[float]]:
-    """Return what Lightning's CSV logger wrote, one list of numbers per quantity."""
-    path = Path(logger.log_dir) / "metrics.csv"
-    rows = list(csv.DictReader(path.open(encoding="utf-8"))) if path.is_file() else []
-    names = {name for row in rows for name in row} - {"epoch", "step"}
-    return {name: [float(row[name]) for row in rows if row[name]] for name in sorted(names)}
+def make_trainer(name: str, epochs: int, devices: int) -> pl.Trainer:
+    """Return Lightning's trainer; logs and checkpoints of the run go to runs/<name>."""
+    keep = pl.callbacks.ModelCheckpoint(
+        RUNS_FOLDER / name,
+        filename="best",
+        monitor="validation_accuracy",
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+    )
+    return pl.Trainer(
+        accelerator="auto",
+        devices=devices,
+        max_epochs=epochs,
+        precision=PRECISION,
+        deterministic="warn",
+        logger=pl.loggers.CSVLogger(RUNS_FOLDER, name=name),
+        callbacks=[Curves(), keep, pl.callbacks.TQDMProgressBar(refresh_rate=20)],
+        enable_model_summary=False,
+        fast_dev_run=2 if FAST_RUN else False,
+    )
+
+
+# %%
+def test_model(classifier: ImageClassifier, data: RotatedMNIST, trainer: pl.Trainer) -> dict:
+    """Test a network on turned and on upright digits, once; count its parameters."""
+    turned, upright = trainer.test(classifier, datamodule=data, verbose=False)
+    return {
+        "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
+        "test accuracy": turned["turned_accuracy"],
+        "upright accuracy": upright["upright_accuracy"],
+    }
 
 
 # %%
 def train_model(
-    model_name: str, data: RotatedMNIST, epochs: int = EPOCHS, seed: int = SEED, **model_hparams
+    model_name: str,
+    data: RotatedMNIST,
+    *,
+    name: str | None = None,
+    epochs: int = EPOCHS,
+    seed: int = SEED,
+    devices: int = 1,
+    resume: bool = False,
+    schedule: bool = False,
+    **model_hparams,
 ) -> tuple[ImageClassifier, dict]:
     """Train a network and test the best of its epochs once.
 
+    Args:
+        model_name: a key of MODELS.
+        data: the data module.
+        name: the folder in runs/ for logs and checkpoints; the model's name if not given.
+        epochs: how often all training images are seen.
+        seed: decides the first weights.
+        devices: how many GPUs (or processes on the CPU) share each batch.
+        resume: go on where an earlier training of this name was interrupted.
+        schedule: whether the learning rate rises and falls.
+        model_hparams: for the network.
+
     Returns:
-        The trained module, and a dictionary with the test accuracy, the number of parameters and the
-        learning curves.
+        The trained module, and a dictionary with the accuracies on turned and on upright test
+        digits, the number of parameters and the learning curves.
     """
     pl.seed_everything(seed, verbose=False)
-    classifier = ImageClassifier(create_model(model_name, model_hparams))
-    logger = pl.loggers.CSVLogger(RUNS_FOLDER, name=model_name)
-    keep_best = pl.callbacks.ModelCheckpoint(
-        monitor="validation_accuracy", mode="max", save_weights_only=True
-    )
-    trainer = pl.Trainer(
-        accelerator="auto",
-        devices=1,
-        max_epochs=epochs,
-        precision=PRECISION,
-        deterministic="warn",
-        logger=logger,
-        callbacks=[keep_best, pl.callbacks.TQDMProgressBar(refresh_rate=20)],
-        enable_model_summary=False,
-        fast_dev_run=2 if FAST_RUN else False,
-    )
-    trainer.fit(classifier, datamodule=data)
-    if keep_best.best_model_path:
-        best = torch.load(keep_best.best_model_path, map_location="cpu", weights_only=True)
+    classifier = ImageClassifier(create_model(model_name, model_hparams), schedule=schedule)
+    trainer = make_trainer(name or model_name, epochs, devices)
+    last = RUNS_FOLDER / (name or model_name) / "last.ckpt"
+    trainer.fit(classifier, datamodule=data, ckpt_path=last if resume and last.exists() else None)
+    if trainer.checkpoint_callback and trainer.checkpoint_callback.best_model_path:
+        path = trainer.checkpoint_callback.best_model_path
+        best = torch.load(path, map_location="cpu", weights_only=True)
         classifier.load_state_dict(best["state_dict"])
-    (test,) = trainer.test(classifier, datamodule=data, verbose=False)
-    result = {
-        "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
-        "test accuracy": test["test_accuracy"],
-        "curves": {} if FAST_RUN else read_curves(logger),
-    }
+    result = test_model(classifier, data, trainer)
+    (curves,) = (callback for callback in trainer.callbacks if isinstance(callback, Curves))
+    result["curves"] = {} if FAST_RUN else curves.values
     return classifier.eval().cpu(), result
 
 
-# %%
-settings = dict(in_channels=1, out_channels=10, kernel_size=5, num_hidden=4)
-networks, results = {}, {}
-networks["CNN"], results["CNN"] = train_model("CNN", data, hidden_channels=32, **settings)
+# %% [markdown]
+# **Two recipes.** What is to be trained, and how, in one table by name.
+
+# %% id="recipes" grade="readonly"
+SIZES = dict(in_channels=1, out_channels=10, kernel_size=5, num_hidden=4)
+RECIPES = {
+    "CNN": dict(model_name="CNN", hidden_channels=32, **SIZES),
+    "GCNN": dict(model_name="GCNN", group=CyclicGroup(order=4), hidden_channels=16, **SIZES),
+}
+
+# %% [markdown]
+# **Trained networks.** Not everybody has a GPU or an hour, so the course comes with networks that were
+# trained in full with this very code. A file is fetched once, compared with its SHA-256 sum, and read
+# with `weights_only=True`: as numbers, never as code. Beside the weights it holds the learning curves, and the
+# outputs for two test pictures. If your network computes other ones from the same weights, your layers arrange
+# their weights in another way, which may be just as right, and the file is of no use to you.
 
 # %%
-networks["GCNN"], results["GCNN"] = train_model(
-    "GCNN", data, group=CyclicGroup(order=4), hidden_channels=16, **settings
-)
+TRAINED = {
+    "CNN": "{{sha256 cnn}}",
+    "GCNN": "{{sha256 gcnn}}",
+}
+
+
+def file_name(name: str) -> str:
+    """Return the name of a recipe's file: "Better GCNN, C8" is kept in better-gcnn-c8.pt."""
+    return "-".join(re.findall("[a-z0-9]+", name.lower()))
+
+
+def find_trained(name: str) -> Path | None:
+    """Return the file of a trained network, fetched if need be; None if there is none."""
+    path = DATA_FOLDER / "networks" / f"{file_name(name)}.pt"
+    url = f"{{repository}}/raw/main/data/networks/{path.name}"
+    if not path.is_file() and not FAST_RUN:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, path, hash_prefix=TRAINED[name], progress=False)
+        except (OSError, RuntimeError) as error:
+            print(f"NOTICE: {url} cannot be fetched ({error}).")
+    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != TRAINED[name]:
+        print(f"NOTICE: {path} is not the file that this lesson was made with; it is not used.")
+        return None
+    return path if path.is_file() else None
+
+
+# %%
+def load_trained(name: str, model: nn.Module) -> dict | None:
+    """Load the course's weights into a network, if that is possible, and say so.
+
+    Returns:
+        The learning curves of its training, or None if nothing was loaded.
+    """
+    path = find_trained(name)
+    if path is None:
+        return None
+    trained = torch.load(path, map_location="cpu", weights_only=True)
+    copied = copy.deepcopy(model).eval()
+    with torch.no_grad(), contextlib.suppress(RuntimeError):  # weights of other shapes
+        copied.load_state_dict(trained["weights"])
+        if torch.allclose(copied(noise(2, 1, 28, 28)), trained["outputs"], rtol=1e-3, atol=1e-3):
+            model.load_state_dict(trained["weights"])
+            print(f"Loaded {path.name}: {name} as the course has trained it, {trained['how']}.")
+            return trained["curves"]
+    print(f"NOTICE: your {name} arranges its weights in another way than those in {path.name}.")
+    return None
+
+
+# %% [markdown]
+# Now train both, or load them.
+
+
+# %%
+def get_model(name: str, data: RotatedMNIST) -> tuple[ImageClassifier, dict]:
+    """Train the network of a recipe, or with TRAINING = "none" load it; test it once."""
+    recipe = dict(RECIPES[name])
+    if TRAINING == "none":
+        schedule, model_name = recipe.pop("schedule", False), recipe.pop("model_name")
+        classifier = ImageClassifier(create_model(model_name, recipe), schedule=schedule).eval()
+        curves = load_trained(name, classifier.model)
+        if curves is not None:
+            trainer = make_trainer(name, EPOCHS, devices=1)
+            return classifier, test_model(classifier, data, trainer) | {"curves": curves}
+    return train_model(data=data, name=name, **recipe)
+
+
+# %%
+networks, results = {}, {}
+networks["CNN"], results["CNN"] = get_model("CNN", data)
+
+# %%
+networks["GCNN"], results["GCNN"] = get_model("GCNN", data)
 
 # %% [markdown]
 # **The learning curves.** Both networks learn the upright digits. The curves say nothing yet about turned
@@ -3023,22 +3352,30 @@ show(
 # **The result.** Predict first: how accurate is each network on the *turned* test digits? Guessing
 # gives 10 %.
 
+
 # %%
-rows = "".join(
-    f"<tr><td>{name}</td><td>{result['parameters']:,}</td><td>{TRAIN_IMAGES:,}</td><td>{EPOCHS}</td>"
-    f"<td>{PRECISION}</td><td>{100 * result['test accuracy']:.2f} %</td></tr>"
-    for name, result in results.items()
+def show_table(heads: list[str], rows: list[list[str]]) -> None:
+    """Display a table."""
+    cells = ["".join(f"<td>{entry}</td>" for entry in row) for row in rows]
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    header = "".join(f"<th>{head}</th>" for head in heads)
+    display(HTML(f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"))
+
+
+# %%
+show_table(
+    ["network", "parameters", "training", "on turned digits", "on upright digits"],
+    [
+        [
+            name,
+            f"{result['parameters']:,}",
+            f"{EPOCHS} × {TRAIN_IMAGES:,} images",
+            f"{100 * result['test accuracy']:.2f} %",
+            f"{100 * result['upright accuracy']:.2f} %",
+        ]
+        for name, result in results.items()
+    ],
 )
-heads = (
-    "network",
-    "parameters",
-    "training images",
-    "epochs",
-    "precision",
-    "accuracy on turned digits",
-)
-header = "".join(f"<th>{head}</th>" for head in heads)
-display(HTML(f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"))
 
 # %% [markdown]
 # Trained in full, the public tutorial that this lesson follows (UvA Deep Learning 2, *Regular Group
@@ -3051,9 +3388,9 @@ display(HTML(f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></tab
 # Why can one network read turned digits and the other not? We show both the same digit at eight
 # angles and look at the features of their second layer.
 
-# %% tags=["cover"]
+# %%
 ANGLES = torch.arange(0, 360, 45)
-digit = data.upright[18]  # a test digit without symmetry
+digit, _ = data.upright[18]  # a test digit without symmetry
 turned_digits = normalize(rotate_each(digit.repeat(len(ANGLES), 1, 1), ANGLES))
 
 fig, axes = plt.subplots(1, 8, figsize=(10, 1.9))
@@ -3104,8 +3441,12 @@ def strongest(features: Tensor) -> int:
     return features.transpose(0, 1).flatten(1).std(dim=1).argmax().item()
 
 
-# %% tags=["cover"]
+# %%
 cnn, gcnn = networks["CNN"].model, networks["GCNN"].model
+if TRAINING == "short":  # these pictures are clearer for networks that were trained in full
+    for name, network in (("CNN", cnn), ("GCNN", gcnn)):
+        if load_trained(name, network) is None:
+            print(f"The pictures below show the {name} after the short training.")
 _, features = record(cnn, cnn.convs[0], turned_digits)
 channel = strongest(features)
 fig, axes = plt.subplots(1, 8, figsize=(10, 1.9))
@@ -3154,32 +3495,154 @@ show(
 )
 
 # %% [markdown]
-# **After the projection.** The last linear layer sees only what the projection leaves: one number per channel.
+# **See it turn.** The same digit at 36 angles, with the features that both networks make of it. Press *Play*, or
+# move the slider: the GCNN's maps turn along and wander from slice to slice, the CNN's flicker.
+
+# %% tags=["hide-input"]
+ANIMATION = """<figure role="group" aria-label="{alt}" style="margin: 0; max-width: {width}px">
+<div style="display: flex; text-align: center; font-size: 90%">{labels}</div>
+<img src="{first}" alt="{alt}" style="width: 100%; image-rendering: pixelated">
+<div style="display: flex; gap: 1em; align-items: center">
+<button type="button">Play</button>
+<label style="flex: 1; display: flex; gap: 1em">angle
+<input type="range" min="0" max="{last}" value="0" style="flex: 1"></label>
+<output>0°</output></div></figure>
+<script>(() => {{
+const frames = {frames}, figure = document.currentScript.previousElementSibling;
+const [image, button, slider, output] =
+  ["img", "button", "input", "output"].map(name => figure.querySelector(name));
+let timer = null;
+const draw = () => {{
+  image.src = frames[slider.value];
+  output.textContent = slider.value * 360 / frames.length + "°";
+}};
+slider.addEventListener("input", draw);
+button.addEventListener("click", () => {{
+  if (timer) {{ clearInterval(timer); timer = null; }}
+  else timer = setInterval(() => {{
+    slider.value = (Number(slider.value) + 1) % frames.length; draw();
+  }}, 120);
+  button.textContent = timer ? "Pause" : "Play";
+}});
+}})();</script>"""
+
+
+def animate(frames: Tensor, labels: list[str], alt: str, zoom: int = 4) -> HTML:
+    """Return an animation of frames [N, tiles, X, X] with values between 0 and 1: no file needed."""
+    tiles = F.pad(frames, (1, 1, 1, 1), value=float("nan")).repeat_interleave(zoom, -1)
+    rows = tiles.repeat_interleave(zoom, -2).transpose(1, 2).flatten(2)
+    colours = plt.get_cmap("viridis").with_extremes(bad="#ffffff00")
+    urls = []
+    for row in rows:
+        file = BytesIO()
+        plt.imsave(file, np.ma.masked_invalid(row.numpy()), cmap=colours, vmin=0, vmax=1)
+        urls.append("data:image/png;base64," + base64.b64encode(file.getvalue()).decode())
+    heads = "".join(f'<span style="flex: 1">{label}</span>' for label in labels)
+    values = {"frames": json.dumps(urls), "first": urls[0], "last": len(urls) - 1}
+    return HTML(ANIMATION.format(**values, labels=heads, alt=alt, width=rows.shape[-1]))
+
 
 # %%
-projected = {"CNN": record(cnn, cnn.final_linear, turned_digits)[0]}
-projected["GCNN"] = record(gcnn, gcnn.final_linear, turned_digits)[0]
-fig, axes = plt.subplots(1, 2, figsize=(10, 4.2))
-for axis, (name, values) in zip(axes, projected.items(), strict=True):
-    picture = axis.imshow(values.T, cmap="viridis", aspect="auto")
-    axis.set(title=name, xlabel="angle of the digit", ylabel="channel")
-    axis.set_xticks(range(8), [f"{angle}°" for angle in ANGLES])
-    fig.colorbar(picture, ax=axis, label="projected feature")
-fig.suptitle("What the last layer sees")
-fig.tight_layout()
-show(
-    fig,
-    "Two heat maps of projected features over the angle of the digit. Those of the CNN change with "
-    "every angle; those of the GCNN are the same every 90° and change a little at 45°.",
+def unit_range(maps: Tensor) -> Tensor:
+    """Scale feature maps to [0, 1], all by the same two numbers."""
+    return (maps - maps.min()) / (maps.max() - maps.min())
+
+
+many = torch.arange(0, 360, 10)
+turning = normalize(rotate_each(digit.repeat(len(many), 1, 1), many))
+_, of_cnn = record(cnn, cnn.convs[0], turning)
+_, of_gcnn = record(gcnn, gcnn.gconvs[0], turning)
+of_cnn = of_cnn[:, strongest(of_cnn)][:, None]  # [36, 1, X, X]
+of_gcnn = of_gcnn[:, strongest(of_gcnn)]  # [36, |H|, X, X]
+margin = (turning.shape[-1] - of_gcnn.shape[-1]) // 2  # the maps are smaller than the digit
+maps = [unit_range(of_cnn), unit_range(of_gcnn)]
+maps = [F.pad(one, (margin,) * 4, value=float("nan")) for one in maps]
+display(
+    animate(
+        torch.cat([unit_range(turning), *maps], dim=1),
+        ["digit", "CNN", *(f"GCNN, <i>h</i> = {turn}" for turn in TURNS)],
+        "A digit turning through 360°, one feature map of the CNN and four of the GCNN beside it. The "
+        "GCNN's maps turn with the digit and wander from slice to slice; the CNN's change.",
+    )
 )
 
 # %% [markdown]
-# How far does each angle move the projected features away from those at 0°? (Relative to their size.)
+# The slider below asks the networks themselves, for any digit and any angle. It needs a running notebook;
+# where there is none you see its last picture, or nothing.
+
 
 # %%
-for name, values in projected.items():
-    distance = (values - values[0]).norm(dim=1) / values[0].norm()
-    print(f"{name:>5}:", "  ".join(f"{a}°: {d:.3f}" for a, d in zip(ANGLES, distance, strict=True)))
+def draw_features(index: int = 18, angle: int = 45) -> None:
+    """Draw the features of both networks for one test digit at one angle."""
+    x = normalize(rotate_each(data.upright[index][0][None], torch.tensor([angle])))
+    shown = [x[0, 0], record(cnn, cnn.convs[0], x)[1][0].abs().mean(dim=0)]
+    shown += list(record(gcnn, gcnn.gconvs[0], x)[1][0].abs().mean(dim=0))
+    fig, axes = plt.subplots(1, 6, figsize=(10, 2))
+    names = ["digit", "CNN", *(f"GCNN, $h$ = {turn}" for turn in TURNS)]
+    for axis, image, name in zip(axes, shown, names, strict=True):
+        axis.imshow(image, cmap="viridis")
+        axis.set(xticks=[], yticks=[])
+        axis.set_title(name, fontsize=9)
+    fig.suptitle(f"Mean strength of the second layer's features, digit turned by {angle}°")
+    fig.tight_layout()
+    show(fig, "One digit, and how strongly the second layers of both networks respond where.")
+
+
+if importlib.util.find_spec("ipywidgets"):
+    from ipywidgets import IntSlider, interact
+
+    interact(
+        draw_features,
+        index=IntSlider(18, 0, len(data.upright) - 1, description="digit"),
+        angle=IntSlider(45, 0, 360, 5, description="angle"),
+    )
+else:
+    draw_features()
+
+# %% [markdown]
+# **After the projection.** The last linear layer sees only what the projection leaves: one number per channel.
+# How does it change with the angle? Below: how far it is from that of the upright digit, relative to its size.
+
+# %% tags=["cover"]
+projected = {"CNN": record(cnn, cnn.final_linear, turning)[0]}
+projected["GCNN"] = record(gcnn, gcnn.final_linear, turning)[0]
+distances = {
+    name: (values - values[0]).norm(dim=1) / values[0].norm() for name, values in projected.items()
+}
+fig, axes = plt.subplots(2, 2, figsize=(10, 6), height_ratios=(2, 1), sharex=True, sharey="row")
+for (top, bottom), (name, values) in zip(axes.T, projected.items(), strict=True):
+    values = (values - values.mean()) / values.std()
+    grid = top.pcolormesh(many, range(values.shape[1]), values.T, cmap="viridis", vmin=-3, vmax=3)
+    top.set(title=name, ylabel="channel")
+    bottom.plot(many, distances[name], marker="o", markersize=3, color=PALETTE["blue"])
+    bottom.set(xlabel="angle of the digit", ylabel="distance from 0°", ylim=(-0.05, None))
+    bottom.set_xticks(range(0, 361, 45), [f"{angle}°" for angle in range(0, 361, 45)])
+    bottom.grid(color=PALETTE["line"], linewidth=0.5)
+fig.colorbar(grid, ax=axes[0], label="feature, standardised")
+fig.suptitle("What the last layer sees")
+far = {
+    name: (distance.max().item(), distance[::9].max().item())
+    for name, distance in distances.items()
+}
+show(
+    fig,
+    "Two heat maps of projected features over 36 angles, and below each the distance from 0°. "
+    f"The CNN's features move away by up to {far['CNN'][0]:.2f} of their size, also at quarter turns "
+    f"({far['CNN'][1]:.2f}); the GCNN's by up to {far['GCNN'][0]:.2f} between the quarter turns, "
+    f"and by {far['GCNN'][1]:.0e} at them.",
+)
+
+# %% [markdown]
+# In numbers:
+
+# %%
+show_table(
+    ["distance from 0° at", *(f"{angle}°" for angle in (10, 20, 40, 50, 90, 140, 180, 270))],
+    [
+        [name, *(f"{values[turn]:.3f}" for turn in (1, 2, 4, 5, 9, 14, 18, 27))]
+        for name, values in distances.items()
+    ],
+)
 
 # %% [markdown] exercise="q-cnn-projected" title="The CNN's projected features" minutes=4
 # Look at the CNN's projected features. What do they mean for its accuracy on turned digits?

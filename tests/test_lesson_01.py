@@ -7,7 +7,6 @@ import inspect
 import itertools
 import os
 import re
-from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -16,6 +15,7 @@ from nbclient import NotebookClient
 
 from autograder.course import Course
 from autograder.lesson import END_MARKER, START_MARKER, Lesson, blocks
+from autograder.names import lesson_names
 from autograder.submissions import fill_in
 
 STEM = "01_regular_group_convolutions"
@@ -43,22 +43,6 @@ SIGNATURES = {
 }
 
 
-SLOW = {"show", "display", "train_model", "record", "RotatedMNIST"}
-
-
-def defines(cell) -> bool:
-    """Whether a code cell only defines or sets something: it draws, trains and tests nothing."""
-    if cell.kind != "code" or cell.grade == "tests":
-        return False
-    for node in ast.parse(cell.source).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            continue
-        called = {getattr(part.func, "id", "") for part in ast.walk(node) if hasattr(part, "func")}
-        if isinstance(node, ast.With | ast.For) or called & SLOW:
-            return False
-    return True
-
-
 @pytest.fixture(scope="module")
 def names(tmp_path_factory):
     """The names of the worked-out lesson, after running the cells that define or set them."""
@@ -67,10 +51,7 @@ def names(tmp_path_factory):
     patch.setenv("COURSE_FAST_RUN", "1")
     patch.setenv("COURSE_DATA", str(folder))
     patch.chdir(folder)
-    result: dict = {"__name__": "lesson"}
-    for cell in filter(defines, LESSON.cells):
-        exec(compile(cell.source, f"cell of line {cell.line}", "exec"), result)
-    yield SimpleNamespace(**result)
+    yield lesson_names(LESSON)
     patch.undo()
 
 

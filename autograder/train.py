@@ -1,0 +1,185 @@
+"""Train the networks that come with the course, and keep their weights and accuracies.
+
+A lesson names what is to be trained in `RECIPES` and trains with its own `train_model`; both are
+used as they stand there. Every training adds a row to `data/results/<lesson>.csv`, from which the
+table `data/results/training.md` is made; the first seed's weights go to `data/networks/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.lesson import Lesson
+from autograder.names import lesson_names
+
+COLUMNS = (
+    "network",
+    "seed",
+    "parameters",
+    "turned",
+    "upright",
+    "epochs",
+    "images",
+    "precision",
+    "seconds",
+    "torch",
+)
+FIRST_SEED = 12
+EXAMPLES = """examples:
+  python -m autograder train 01_regular_group_convolutions
+                                             every recipe, once
+  python -m autograder train 01_regular_group_convolutions --only GCNN --seeds 12 13 14
+                                             one recipe, three times
+
+What stands in the table already is not trained again; delete its row for that. An interrupted
+training goes on where it stopped. COURSE_DATA names the folder of the data sets, COURSE_PRECISION
+the precision (default: 32-true). Afterwards run build and render.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("lesson", metavar="LESSON", help="the lesson")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="recipes (default: all)")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[FIRST_SEED],
+        help="one training for each (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; return the exit code."""
+    course = Course.find()
+    lesson = Lesson.load(course.lesson_path(course.check_lesson(args.lesson)))
+    with full_training(course) as folder:
+        names = lesson_names(lesson)
+        recipes = getattr(names, "RECIPES", {})
+        unknown = sorted(set(args.only or ()) - set(recipes))
+        if unknown or not recipes:
+            known = ", ".join(recipes) or "none"
+            raise CourseError(
+                f"{args.lesson} has no recipe {', '.join(unknown)}; its recipes are: {known}"
+            )
+        table = course.data / "results" / f"{lesson.stem}.csv"
+        for seed in args.seeds:
+            for name in args.only or recipes:
+                if (name, str(seed)) in {(row["network"], row["seed"]) for row in read_rows(table)}:
+                    print(f"{name}, seed {seed}: stands in {table.name} already")
+                    continue
+                row, weights = train_one(names, name, seed, folder)
+                write_row(table, row)
+                path = course.network(names.file_name(name))
+                if seed == FIRST_SEED:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    names.torch.save(weights, path)
+                course.results_table("training").write_text(
+                    make_table(read_rows(table)), encoding="utf-8", newline="\n"
+                )
+                print(f"{name}, seed {seed}: {row['turned']} % turned, {row['upright']} % upright")
+    return 0
+
+
+@contextlib.contextmanager
+def full_training(course: Course) -> Iterator[Path]:
+    """Let a lesson train in full, its logs in `runs/`; yield that folder."""
+    wanted = {"COURSE_TRAINING": "full", "COURSE_FAST_RUN": "0"}
+    wanted["COURSE_DATA"] = str(Path(os.environ.get("COURSE_DATA") or course.data).resolve())
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ |= wanted
+    try:
+        yield course.root / "runs"
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def train_one(names: SimpleNamespace, name: str, seed: int, folder: Path) -> tuple[dict, dict]:
+    """Train one recipe with one seed; return its row, and what the file of the network holds."""
+    recipe = dict(names.RECIPES[name])
+    data = names.RotatedMNIST(turn_training=recipe.pop("turn_training", False))
+    names.train_model.__globals__["RUNS_FOLDER"] = folder
+    started = time.perf_counter()
+    classifier, result = names.train_model(
+        data=data, name=f"{names.file_name(name)}-{seed}", seed=seed, resume=True, **recipe
+    )
+    row = {
+        "network": name,
+        "seed": seed,
+        "parameters": result["parameters"],
+        "turned": f"{100 * result['test accuracy']:.2f}",
+        "upright": f"{100 * result['upright accuracy']:.2f}",
+        "epochs": names.EPOCHS,
+        "images": len(data.train),
+        "precision": names.PRECISION,
+        "seconds": round(time.perf_counter() - started),
+        "torch": names.torch.__version__.partition("+")[0],
+    }
+    with names.torch.no_grad():
+        outputs = classifier.model(names.noise(2, 1, 28, 28))
+    how = f"{names.EPOCHS} epochs on {len(data.train):,} images, {names.PRECISION}, seed {seed}"
+    weights = {key: value.float() for key, value in classifier.model.state_dict().items()}
+    kept = {"weights": weights, "outputs": outputs, "curves": result["curves"], "how": how}
+    return row, kept
+
+
+def read_rows(path: Path) -> list[dict]:
+    """Return what was trained so far."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_row(path: Path, row: dict) -> None:
+    """Add a row to the table, at once or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [*read_rows(path), row]
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, delete=False, encoding="utf-8", newline=""
+    ) as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    Path(file.name).replace(path)
+
+
+def make_table(rows: list[dict]) -> str:
+    """Return the accuracies by recipe as a Markdown table, mean ± deviation of several seeds."""
+    found: dict[str, list[dict]] = {}
+    for row in rows:
+        found.setdefault(row["network"], []).append(row)
+    lines = [
+        "| network | parameters | on turned digits | on upright digits | trainings |",
+        "|---|---|---|---|---|",
+    ]
+    for name, group in found.items():
+        numbers = [spread([float(row[kind]) for row in group]) for kind in ("turned", "upright")]
+        lines.append(
+            f"| {name} | {int(group[0]['parameters']):,} | {numbers[0]} | {numbers[1]} "
+            f"| {len(group)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def spread(values: list[float]) -> str:
+    """Return the mean, with the standard deviation if there are several values, in percent."""
+    mean = statistics.mean(values)
+    return f"{mean:.2f} ± {statistics.stdev(values):.2f} %" if values[1:] else f"{mean:.2f} %"

@@ -1,0 +1,303 @@
+"""How fast the layers are: against their floor, and beside escnn and e2cnn.
+
+The floor is the same network with ordinary convolutions of as many channels as the folded kernels
+have: all that is left when making the kernels costs nothing. Everything is timed in turn in one
+run, one step of each after the other, and compared by medians.
+
+    python benchmarks/layers.py                   all tables
+    python benchmarks/layers.py --orders 4 --rounds 5
+    python benchmarks/layers.py --write           also write them to data/results/
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from autograder.course import Course
+from autograder.lesson import Lesson
+from autograder.names import lesson_names
+
+STEM = "01_regular_group_convolutions"
+CHANNELS = {4: 16, 8: 11, 16: 8}  # about the same number of weights for each order
+BATCH, SIZE, HIDDEN = 64, 5, 4
+COURSE = Course(Path(__file__).resolve().parent.parent)
+LESSON = lesson_names(Lesson.load(COURSE.lesson_path(STEM)))
+
+
+class Floor(nn.Module):
+    """A layer that has its kernels already, as the weights of an ordinary convolution."""
+
+    def __init__(self, kernel: nn.Module) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(folded(kernel).detach())
+        self.order = kernel.group.order
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.conv2d(x.reshape(len(x), -1, *x.shape[-2:]), self.weight)
+        return x.reshape(len(x), -1, self.order, *x.shape[-2:])
+
+
+def folded(kernel: nn.Module) -> Tensor:
+    """Return a kernel's samples as weights of an ordinary convolution."""
+    sampled = kernel.sample()
+    return sampled.reshape(
+        kernel.out_channels * kernel.group.order, -1, kernel.kernel_size, kernel.kernel_size
+    )
+
+
+class Permuted(nn.Module):
+    """A C4 layer whose kernels are the weights in another order: one gather, exact."""
+
+    def __init__(self, kernel: nn.Module) -> None:
+        super().__init__()
+        self.weight, self.order = kernel.weight, kernel.group.order
+        size = kernel.weight[0, 0].numel()
+        unit = kernel.plain(kernel.group, kernel.kernel_size, 1, 1)
+        unit.weight.data = 1.0 + torch.arange(size).view_as(unit.weight)
+        places = unit.sample()[0, :, 0].round().long() - 1  # [n, (n,) k, k]
+        self.register_buffer("places", places.flatten())
+        self.shape = places.shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs, inputs = self.weight.shape[:2]
+        kernels = self.weight.flatten(2)[:, :, self.places].unflatten(2, self.shape).movedim(2, 1)
+        size = self.shape[-1]
+        kernels = kernels.reshape(outputs * self.order, -1, size, size)
+        x = F.conv2d(x.reshape(len(x), -1, *x.shape[-2:]), kernels)
+        return x.reshape(len(x), outputs, self.order, *x.shape[-2:])
+
+
+class Theirs(nn.Module):
+    """The regular convolution of escnn or e2cnn, of the same type and size."""
+
+    def __init__(self, library: ModuleType, kernel: nn.Module, space: object) -> None:
+        super().__init__()
+        regular, trivial = space.regular_repr, space.trivial_repr
+        lifting = kernel.weight.dim() == 4
+        fields = kernel.in_channels * [trivial if lifting else regular]
+        self.inputs = library.nn.FieldType(space, fields)
+        outputs = library.nn.FieldType(space, kernel.out_channels * [regular])
+        self.conv = library.nn.R2Conv(self.inputs, outputs, kernel.kernel_size, bias=False)
+        self.tensor, self.order = library.nn.GeometricTensor, kernel.group.order
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(self.tensor(x.reshape(len(x), -1, *x.shape[-2:]), self.inputs)).tensor
+        return x.reshape(len(x), -1, self.order, *x.shape[-2:])
+
+
+def network(order: int, replace: Callable[[nn.Module], nn.Module] | None = None) -> nn.Module:
+    """Return the lesson's network with fast kernels, its layers replaced if so wanted."""
+    torch.manual_seed(0)
+    made = LESSON.GroupEquivariantCNN(
+        LESSON.CyclicGroup(order), 1, 10, SIZE, num_hidden=HIDDEN, hidden_channels=CHANNELS[order]
+    )
+    if replace is None:
+        return made
+    LESSON.speed_up(made)
+    made.lifting_conv = replace(made.lifting_conv.kernel)
+    made.gconvs = nn.ModuleList(replace(layer.kernel) for layer in made.gconvs)
+    return made
+
+
+def find_libraries() -> dict[str, ModuleType]:
+    """Import escnn and e2cnn if they are there; say so if not."""
+    found = {}
+    for name in ("escnn", "e2cnn"):
+        try:
+            library = __import__(f"{name}.nn", fromlist=["nn"])
+            spaces = __import__(f"{name}.gspaces", fromlist=["gspaces"])
+            found[name] = SimpleNamespace(nn=library, gspaces=spaces)
+        except Exception as error:  # whatever an old library stumbles over
+            print(f"{name} is left out: it cannot be imported here ({error}); see README.md")
+    return found
+
+
+def competitors(order: int, libraries: dict[str, ModuleType]) -> dict[str, nn.Module]:
+    """Return the networks to be timed."""
+    made = {
+        "floor: convolutions only": network(order, Floor),
+        "fast kernels (2.4)": LESSON.speed_up(network(order)),
+        "interpolated in every step (2.2)": network(order),
+    }
+    if order == 4:
+        made["exact permutation"] = network(order, Permuted)
+    for name, library in libraries.items():
+        rotations = "rot2dOnR2" if hasattr(library.gspaces, "rot2dOnR2") else "Rot2dOnR2"
+        space = getattr(library.gspaces, rotations)(order)
+        made[name] = network(order, lambda kernel, one=library, s=space: Theirs(one, kernel, s))
+    return made
+
+
+def step(model: nn.Module, images: Tensor, labels: Tensor, precision: str = "32") -> float:
+    """Return the seconds of one forward and backward pass."""
+    started = time.perf_counter()
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    seconds = time.perf_counter() - started
+    model.zero_grad()
+    return seconds
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, images: Tensor, labels: Tensor, precision: str = "32") -> float:
+    """Return the seconds of one forward pass in evaluation."""
+    started = time.perf_counter()
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        model(images)
+    return time.perf_counter() - started
+
+
+def in_turn(calls: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Time each once a round, in an order that changes; return the medians of the seconds."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()  # the first time is not counted
+    for number in range(rounds):
+        names = list(calls)
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            times[name].append(calls[name]())
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def compare(orders: list[int], rounds: int) -> list[str]:
+    """Time training and evaluation of all networks."""
+    libraries = find_libraries()
+    images, labels = torch.randn(BATCH, 1, 28, 28), torch.randint(10, (BATCH,))
+    rows = [
+        "| group | layers | training, ms a step | against the floor | evaluation, ms | "
+        "against the floor |",
+        "|---|---|---|---|---|---|",
+    ]
+    for order in orders:
+        models = competitors(order, libraries)
+        for model in models.values():
+            model.train()
+        training = in_turn(
+            {name: lambda m=model: step(m, images, labels) for name, model in models.items()},
+            rounds,
+        )
+        for model in models.values():
+            model.eval()
+        evaluation = in_turn(
+            {name: lambda m=model: evaluate(m, images, labels) for name, model in models.items()},
+            rounds,
+        )
+        floor = next(iter(models))
+        for name in models:
+            rows.append(
+                f"| C{order} | {name} | {1e3 * training[name]:.0f} | "
+                f"{training[name] / training[floor]:.3f} | {1e3 * evaluation[name]:.0f} | "
+                f"{evaluation[name] / evaluation[floor]:.3f} |"
+            )
+            print(rows[-1], flush=True)
+    return rows
+
+
+def try_options(rounds: int) -> list[str]:
+    """Time the fast C4 network with what PyTorch offers for speed."""
+    images, labels = torch.randn(BATCH, 1, 28, 28), torch.randint(10, (BATCH,))
+
+    def made(channels_last: bool = False, compiled: bool = False) -> nn.Module:
+        model = LESSON.speed_up(network(4))
+        if channels_last:
+            model.to(memory_format=torch.channels_last)
+        return torch.compile(model) if compiled else model
+
+    last = images.contiguous(memory_format=torch.channels_last)
+    tried = {
+        "float32": (made(), images, "32"),
+        "float32, channels_last": (made(channels_last=True), last, "32"),
+        "float32, torch.compile": (made(compiled=True), images, "32"),
+        "bfloat16": (made(), images, "bf16"),
+        "bfloat16, channels_last": (made(channels_last=True), last, "bf16"),
+        "bfloat16, torch.compile": (made(compiled=True), images, "bf16"),
+    }
+    rows = ["| option | training, ms a step | against float32 | evaluation, ms | against float32 |"]
+    rows += ["|---|---|---|---|---|"]
+    usable = {}
+    for name, (model, x, precision) in tried.items():
+        try:
+            step(model, x, labels, precision)
+            usable[name] = (model, x, precision)
+        except Exception as error:  # torch.compile needs a compiler, for example
+            print(f"{name} is left out: {str(error).splitlines()[0]}")
+    training = in_turn(
+        {name: lambda u=use: step(u[0], u[1], labels, u[2]) for name, use in usable.items()}, rounds
+    )
+    evaluation = in_turn(
+        {name: lambda u=use: evaluate(u[0], u[1], labels, u[2]) for name, use in usable.items()},
+        rounds,
+    )
+    for name in usable:
+        rows.append(
+            f"| {name} | {1e3 * training[name]:.0f} | {training[name] / training['float32']:.2f} | "
+            f"{1e3 * evaluation[name]:.0f} | {evaluation[name] / evaluation['float32']:.2f} |"
+        )
+        print(rows[-1], flush=True)
+    return rows
+
+
+def sampling(orders: list[int], rounds: int) -> list[str]:
+    """Time making the kernels of one group layer, there and back, as the group grows."""
+    rows = [
+        "| group | weights, kB | kernels, kB | matrix, kB | by matrix, ms | interpolated, ms |",
+        "|---|---|---|---|---|---|",
+    ]
+    for order in orders:
+        group, channels = LESSON.CyclicGroup(order), CHANNELS.get(order, 5)
+        kinds = {
+            "matrix": LESSON.FastGroupKernel(group, SIZE, channels, channels),
+            "interpolated": LESSON.InterpolativeGroupKernel(group, SIZE, channels, channels),
+        }
+
+        def there_and_back(kernel: nn.Module) -> float:
+            started = time.perf_counter()
+            kernel.sample().sum().backward()
+            return time.perf_counter() - started
+
+        took = in_turn(
+            {name: lambda k=kernel: there_and_back(k) for name, kernel in kinds.items()}, rounds
+        )
+        kernel = kinds["matrix"]
+        size = [t.numel() * t.element_size() / 1e3 for t in (kernel.weight, kernel.sample())]
+        size.append(kernel.matrix.numel() * kernel.matrix.element_size() / 1e3)
+        rows.append(
+            f"| C{order} | {size[0]:,.0f} | {size[1]:,.0f} | {size[2]:,.0f} | "
+            f"{1e3 * took['matrix']:.2f} | {1e3 * took['interpolated']:.2f} |"
+        )
+        print(rows[-1], flush=True)
+    return rows
+
+
+def main() -> None:
+    """Measure, print, and write if so wanted."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--orders", type=int, nargs="+", default=sorted(CHANNELS))
+    parser.add_argument("--rounds", type=int, default=15, help="how often each is timed")
+    parser.add_argument("--write", action="store_true", help="write the tables to data/results/")
+    args = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batch {BATCH}")
+    tables = {
+        "layers": compare(args.orders, args.rounds),
+        "options": try_options(args.rounds),
+        "sampling": sampling([*args.orders, 32], args.rounds),
+    }
+    for name, rows in tables.items():
+        if args.write:
+            path = COURSE.results_table(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

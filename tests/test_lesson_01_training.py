@@ -1,0 +1,294 @@
+"""Lesson 1's fast kernels, data and training: what its text says about them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+import torchvision.transforms.functional as TF
+
+from autograder.course import Course
+from autograder.lesson import Lesson
+from autograder.names import lesson_names
+
+STEM = "01_regular_group_convolutions"
+COURSE = Course.find(__file__)
+KINDS = ("Lifting", "Group")
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory):
+    """The lesson's names, with scikit-learn's small digits."""
+    folder = tmp_path_factory.mktemp("training")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("COURSE_FAST_RUN", "1")  # nothing is downloaded
+    patch.setenv("COURSE_DATA", str(folder / "data"))
+    patch.chdir(folder)
+    result = lesson_names(Lesson.load(COURSE.lesson_path(STEM)))
+    yield result
+    patch.undo()
+
+
+@pytest.fixture
+def in_full(names, tmp_path, monkeypatch):
+    """Training is not cut to two steps, and writes to a folder of its own."""
+    space = names.train_model.__globals__
+    monkeypatch.setitem(space, "RUNS_FOLDER", tmp_path)
+    digits = names.load_small_digits
+    monkeypatch.setitem(space, "load_digits", lambda train: tuple(x[:200] for x in digits(train)))
+    monkeypatch.setitem(space, "FAST_RUN", False)
+    return names
+
+
+def kernels(names, kind, order=4, size=5):
+    """Return a plain and a fast kernel with the same weights."""
+    group = names.CyclicGroup(order)
+    plain = getattr(names, f"Interpolative{kind}Kernel")(group, size, 3, 2)
+    fast = getattr(names, f"Fast{kind}Kernel")(group, size, 3, 2)
+    fast.weight = plain.weight
+    return plain, fast
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", [1, 3, 4, 8, 12])
+@pytest.mark.parametrize("size", [1, 3, 4, 5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_matrix_samples_what_interpolation_samples(names, kind, order, size, dtype):
+    plain, fast = (kernel.to(dtype) for kernel in kernels(names, kind, order, size))
+    expected, got = plain.sample(), fast.sample()
+    assert got.shape == expected.shape and got.dtype == dtype
+    tolerance = 1e-6 if dtype == torch.float32 else 1e-14
+    torch.testing.assert_close(got, expected, rtol=0, atol=tolerance)
+    if order in (1, 4):  # no weight is rounded by a quarter turn
+        assert torch.equal(got, expected)
+    sides = [
+        torch.autograd.grad(kernel.sample().square().sum(), kernel.weight)
+        for kernel in (plain, fast)
+    ]
+    torch.testing.assert_close(*(side[0] for side in sides), rtol=1e-4, atol=tolerance)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("change", ["step", "load", "in place", "data", "double"])
+def test_kept_kernels_follow_the_weights(names, kind, change):
+    plain, fast = kernels(names, kind)
+    with torch.no_grad():
+        before = fast.sample()
+        assert fast.sample() is before
+    if change == "step":
+        optimizer = torch.optim.SGD(fast.parameters(), lr=1.0)
+        fast.sample().sum().backward()
+        optimizer.step()
+    elif change == "load":
+        fast.load_state_dict({**fast.state_dict(), "weight": fast.weight + 1})
+    elif change == "in place":
+        with torch.no_grad():
+            fast.weight.mul_(2)
+    elif change == "data":
+        fast.weight.data = fast.weight.data + 1
+    else:
+        plain, fast = plain.double(), fast.double()
+    with torch.no_grad():
+        after = fast.sample()
+        assert after.dtype == fast.weight.dtype and not torch.equal(
+            before.double(), after.double() if change != "double" else -after
+        )
+        torch.testing.assert_close(after, plain.sample(), rtol=0, atol=1e-6)
+
+
+def test_gradients_reach_the_weights_after_a_look_in_inference_mode(names):
+    _, fast = kernels(names, "Group")
+    with torch.inference_mode():
+        fast.sample()
+    fast.sample().sum().backward()
+    assert fast.weight.grad.abs().sum() > 0
+
+
+def test_speeding_up_changes_neither_outputs_nor_weights(names):
+    network = names.GroupEquivariantCNN(names.CyclicGroup(8), 1, 10, 5, 2, 4).eval()
+    fast = names.speed_up(copy.deepcopy(network))
+    images = names.noise(2, 1, 20, 17)
+    torch.testing.assert_close(fast(images), network(images), rtol=0, atol=1e-5)
+    assert [type(layer.kernel).__name__ for layer in (fast.lifting_conv, *fast.gconvs)] == [
+        "FastLiftingKernel",
+        *2 * ["FastGroupKernel"],
+    ]
+    assert fast.state_dict().keys() == network.state_dict().keys()
+    for name, weight in network.state_dict().items():
+        assert torch.equal(fast.state_dict()[name], weight), name
+
+
+def test_digits_turn_as_torchvision_turns_them(names):
+    images, _ = names.load_small_digits(train=False)
+    angles = torch.linspace(0, 360, len(images))
+    turned = names.rotate_each(images, angles)
+    bilinear = TF.InterpolationMode.BILINEAR
+    expected = torch.cat(
+        [
+            TF.rotate(image[None], angle, bilinear)
+            for image, angle in zip(images, angles.tolist(), strict=True)
+        ]
+    )
+    assert turned.dtype == expected.dtype == torch.uint8
+    assert (turned.int() - expected.int()).abs().max() <= 1
+    assert (turned != expected).float().mean() < 0.01
+
+
+def test_turning_by_quarter_turns_is_exact(names):
+    images, _ = names.load_small_digits(train=False)
+    for turns in range(4):
+        turned = names.rotate_each(images, torch.full((len(images),), 90.0 * turns))
+        assert torch.equal(turned, torch.rot90(images, turns, (-2, -1)))
+
+
+def test_every_image_is_seen_once_an_epoch_with_its_label(in_full):
+    data = in_full.RotatedMNIST(batch_size=7)
+    data.setup()
+    batches = list(data.train_dataloader())
+    assert [len(labels) for _, labels in batches[:-1]] == [7] * (len(batches) - 1)
+    seen = {
+        (image.numpy().tobytes(), int(label))
+        for batch in batches
+        for image, label in zip(*batch, strict=True)
+    }
+    assert seen == {
+        (image.numpy().tobytes(), int(label))
+        for image, label in zip(*data.train.tensors, strict=True)
+    }
+
+
+def test_only_training_images_are_turned_and_only_if_asked(in_full):
+    names = in_full
+    assert [name for name in vars(names) if name == "Digits"]
+    images = torch.arange(28 * 28).view(1, 28, 28).remainder(256).to(torch.uint8).repeat(3, 1, 1)
+
+    def turned(turn_training: bool, training: bool) -> bool:
+        data = names.RotatedMNIST(turn_training=turn_training)
+        data.trainer = type("Trainer", (), {"training": training})()
+        got, _ = data.on_after_batch_transfer((images, torch.zeros(3)), 0)
+        return not torch.equal(got, names.normalize(images))
+
+    assert turned(True, True)
+    assert not turned(True, False) and not turned(False, True)
+
+
+SETTINGS = {
+    "in_channels": 1,
+    "out_channels": 10,
+    "kernel_size": 5,
+    "num_hidden": 2,
+    "hidden_channels": 4,
+}
+
+
+def train(names, **more):
+    """Train a small network on a few digits."""
+    data = names.RotatedMNIST(batch_size=more.pop("batch_size", 64))
+    return names.train_model("CNN", data, **{"epochs": 2, **more}, **SETTINGS)
+
+
+def test_the_same_seed_gives_the_same_curve(in_full):
+    first, second, other = (train(in_full, seed=seed)[1] for seed in (1, 1, 2))
+    assert first == second != other
+    assert len(first["curves"]["train_loss"]) == len(first["curves"]["validation_accuracy"]) == 2
+
+
+@pytest.mark.parametrize("schedule", [False, True])
+def test_an_interrupted_training_goes_on_where_it_stopped(in_full, monkeypatch, schedule):
+    whole_model, whole = train(in_full, name="whole", epochs=3, schedule=schedule)
+    curves = in_full.Curves
+
+    class Interrupted(curves):
+        """Stands for a power cut in the second epoch."""
+
+        def on_train_batch_start(self, trainer, *_):
+            if trainer.current_epoch == 1:
+                raise OSError("no current")
+
+    space = in_full.train_model.__globals__
+    monkeypatch.setitem(space, "Curves", Interrupted)
+    with pytest.raises(OSError, match="no current"):
+        train(in_full, name="cut", epochs=3, schedule=schedule)
+    monkeypatch.setitem(space, "Curves", curves)
+    model, resumed = train(in_full, name="cut", epochs=3, schedule=schedule, resume=True)
+    assert len(resumed["curves"]["train_loss"]) == 3
+    assert resumed == whole
+    for name, weight in whole_model.state_dict().items():
+        assert torch.equal(model.state_dict()[name], weight), name
+
+
+def test_resuming_what_never_began_begins(in_full):
+    assert train(in_full, resume=True)[1]["curves"]
+
+
+def test_the_learning_rate_rises_and_falls(in_full, monkeypatch):
+    rates = []
+    monkeypatch.setattr(
+        in_full.ImageClassifier,
+        "on_train_batch_end",
+        lambda self, *_: rates.append(self.optimizers().param_groups[0]["lr"]),
+        raising=False,
+    )
+    train(in_full, schedule=True, batch_size=8)
+    highest = rates.index(max(rates))
+    assert max(rates) == pytest.approx(1e-2, rel=0.05)
+    assert 0.1 < highest / len(rates) < 0.3
+    assert rates[:highest] == sorted(rates[:highest])
+    assert rates[highest:-1] == sorted(rates[highest:-1], reverse=True)
+    assert rates[0] < 2e-3 and rates[-2] < 1e-5
+
+
+TWO_PROCESSES = """
+import json, sys
+from pathlib import Path
+from autograder.course import Course
+from autograder.lesson import Lesson
+from autograder.names import lesson_names
+
+lesson = lesson_names(Lesson.load(Path(sys.argv[1])))
+space = lesson.train_model.__globals__
+space["FAST_RUN"] = False
+space["load_digits"] = lambda train: tuple(x[:256] for x in lesson.load_small_digits(train))
+settings = json.loads(sys.argv[3])
+data = lesson.RotatedMNIST()
+_, result = lesson.train_model("CNN", data, devices=int(sys.argv[2]), epochs=3, **settings)
+print("RESULT", json.dumps(result))
+"""
+
+
+def test_two_processes_train_as_one_does(names, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(TWO_PROCESSES, encoding="utf-8")
+    results = []
+    for devices in (1, 2):
+        run = subprocess.run(
+            [
+                sys.executable,
+                str(script),
+                str(COURSE.lesson_path(STEM)),
+                str(devices),
+                json.dumps(SETTINGS),
+            ],
+            cwd=tmp_path,
+            env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        lines = [line for line in run.stdout.splitlines() if line.startswith("RESULT")]
+        assert len(lines) == devices, run.stdout + run.stderr
+        found = [json.loads(line.removeprefix("RESULT ")) for line in lines]
+        assert all(one == found[0] for one in found), "the processes have the same network"
+        results.append(found[0])
+    one, two = results
+    assert len(two["curves"]["train_loss"]) == 3
+    assert two["parameters"] == one["parameters"]
+    # The two halves of a batch together are the batch that one process sees.
+    losses = [torch.tensor(result["curves"]["train_loss"]) for result in (one, two)]
+    torch.testing.assert_close(*losses, rtol=0, atol=1e-3)
