@@ -31,9 +31,10 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 # The kernel's own warnings, about its transport for example, are nothing a reader can act on.
 QUIET_KERNEL = ["--log-level=ERROR"]
 COVER_TAG, COVER_WIDTH = "cover", 1400  # the picture in the README, in pixels
-TRAININGS = ("full", "short", "fast")
+TRAININGS = ("none", "full", "short", "fast")
+COMMITTED = ("none", "full")
 EXAMPLES = """examples:
-  python -m autograder render                          every lesson, networks trained in full
+  python -m autograder render                          every lesson, with the course's networks
   python -m autograder render 01_regular_group_convolutions --training fast
                                                        one lesson, a few training steps only
 
@@ -53,16 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run the lesson even if its code, and so its results, have not changed",
     )
     parser.add_argument(
-        "--keep-results",
-        action="store_true",
-        help="take over changed code without running it, if the changed cells show nothing; only "
-        "for changes that cannot change a result",
-    )
-    parser.add_argument(
         "--training",
         choices=TRAININGS,
-        default="full",
-        help="how long the lesson trains; committed solutions need full (default: %(default)s)",
+        default="none",
+        help="how long the lesson trains; none takes the networks in data/networks/, which `train` "
+        "has written; committed solutions need none or full (default: %(default)s)",
     )
 
 
@@ -77,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         for lesson in lessons:
             task = progress.add_task(lesson.stem, total=len(lesson.cells))
-            kept = not args.force and update_text(course, lesson, args.training, args.keep_results)
+            kept = not args.force and update_text(course, lesson, args.training)
             if not kept:
                 advance = functools.partial(progress.advance, task)
                 render(course, lesson, args.training, on_cell=advance)
@@ -88,12 +84,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def update_text(course: Course, lesson: Lesson, training: str, keep_results: bool = False) -> bool:
+def update_text(course: Course, lesson: Lesson, training: str) -> bool:
     """Take over new text into a rendered notebook whose code has not changed; say if that was so.
 
     Results come from the code alone, so a lesson need not be trained again for a better sentence.
-    With `keep_results` the author vouches that changed code gives the same results; the notebook's
-    metadata says so until it is run again. Raises CourseError if a changed cell has outputs.
     """
     path = course.solutions_notebook(lesson.stem)
     notebook = solution_notebook(lesson)
@@ -110,13 +104,8 @@ def update_text(course: Course, lesson: Lesson, training: str, keep_results: boo
     if len(new_code) != len(old_code):
         return False
     pairs = list(zip(new_code, old_code, strict=True))
-    changed = [run for cell, run in pairs if cell.source != run.source]
-    if changed and not keep_results:
+    if any(cell.source != run.source for cell, run in pairs):
         return False
-    if any(run.outputs for run in changed):
-        raise CourseError(f"{path.name}: a changed cell shows something; render it with --force")
-    if changed or known.get("kept_results"):
-        notebook.metadata["course"] = {"kept_results": True}
     for cell, run in pairs:
         cell.outputs, cell.execution_count = run.outputs, run.execution_count
         if "mystnb" in run.metadata:
@@ -135,6 +124,11 @@ def render(
     """
     notebook = solution_notebook(lesson)
     data = Path(os.environ.get("COURSE_DATA") or course.data).resolve()
+    if training == "none" and any(course.data.glob("networks/*")) and data != course.data.resolve():
+        raise CourseError(
+            f"COURSE_DATA is {data}, but the course's networks lie in {course.data}: copy MNIST to "
+            "that folder, or render with --training full"
+        )
     environment = {"COURSE_DATA": str(data), "COURSE_FAST_RUN": str(int(training == "fast"))}
     environment["COURSE_TRAINING"] = "short" if training == "fast" else training
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -207,7 +201,7 @@ def find_stale_solutions(course: Course) -> list[str]:
             training = notebook.metadata.get("course", {}).get("training")
         except (nbformat.reader.NotJSONError, AttributeError):
             fresh = False
-        if fresh and training != "full":
+        if fresh and training not in COMMITTED:
             stale.append(f"{name} comes from a {training} training; {command}")
         if not fresh:
             stale.append(f"{name} is out of date; {command}")

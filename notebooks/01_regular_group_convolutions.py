@@ -330,7 +330,8 @@ class checking:
             self.shape(what, got, expected.shape, because)
         difference = (got.detach() - expected.detach()).abs().max().item()
         if got.numel() <= 16:
-            detail = f"Expected {expected.tolist()}, got {got.tolist()}."
+            texts = [np.array2string(x.detach().numpy(), precision=4) for x in (expected, got)]
+            detail = f"Expected {texts[0]}, got {texts[1]}."
         else:
             detail = f"Two tensors of shape {tuple(got.shape)} differ by up to {difference:.2g}."
         self.true(what, difference <= tolerance, because, detail)
@@ -2887,7 +2888,7 @@ if TRAINING not in ("full", "short", "none"):
     raise ValueError(f'TRAINING is "full", "short" or "none", not "{TRAINING}"')
 TRAIN_IMAGES, EPOCHS = SHORT if TRAINING == "short" else FULL
 PRECISION = os.environ.get("COURSE_PRECISION", "32-true")
-print(f"{TRAINING} training, {PRECISION}: {EPOCHS} epochs on {TRAIN_IMAGES:,} images")
+print(f'TRAINING = "{TRAINING}": {EPOCHS} epochs on {TRAIN_IMAGES:,} images, {PRECISION}')
 
 # %% [markdown]
 # **The data.** torchvision fetches MNIST from its mirrors and verifies the checksums; a copy
@@ -3560,7 +3561,7 @@ maps = [F.pad(one, (margin,) * 4, value=float("nan")) for one in maps]
 display(
     animate(
         torch.cat([unit_range(turning), *maps], dim=1),
-        ["digit", "CNN", *(f"GCNN, <i>h</i> = {turn}" for turn in TURNS)],
+        ["digit", "CNN", *(f"GCNN {turn}" for turn in TURNS)],
         "A digit turning through 360°, one feature map of the CNN and four of the GCNN beside it. The "
         "GCNN's maps turn with the digit and wander from slice to slice; the CNN's change.",
     )
@@ -3609,16 +3610,17 @@ projected["GCNN"] = record(gcnn, gcnn.final_linear, turning)[0]
 distances = {
     name: (values - values[0]).norm(dim=1) / values[0].norm() for name, values in projected.items()
 }
-fig, axes = plt.subplots(2, 2, figsize=(10, 6), height_ratios=(2, 1), sharex=True, sharey="row")
+fig, axes = plt.subplots(2, 2, figsize=(10, 6), height_ratios=(2, 1), layout="constrained")
 for (top, bottom), (name, values) in zip(axes.T, projected.items(), strict=True):
-    values = (values - values.mean()) / values.std()
-    grid = top.pcolormesh(many, range(values.shape[1]), values.T, cmap="viridis", vmin=-3, vmax=3)
+    heat = top.pcolormesh(many, range(values.shape[1]), values.T / values.max(), vmin=0, vmax=1)
     top.set(title=name, ylabel="channel")
     bottom.plot(many, distances[name], marker="o", markersize=3, color=PALETTE["blue"])
-    bottom.set(xlabel="angle of the digit", ylabel="distance from 0°", ylim=(-0.05, None))
-    bottom.set_xticks(range(0, 361, 45), [f"{angle}°" for angle in range(0, 361, 45)])
+    bottom.set(xlabel="angle of the digit", ylabel="distance from 0°")
+    bottom.set_ylim(-0.05, 1.05 * max(map(torch.max, distances.values())))
     bottom.grid(color=PALETTE["line"], linewidth=0.5)
-fig.colorbar(grid, ax=axes[0], label="feature, standardised")
+for axis in axes.flat:
+    axis.set_xticks(range(0, 360, 45), [f"{angle}°" for angle in range(0, 360, 45)])
+fig.colorbar(heat, ax=axes[:, 1], label="feature, relative to the largest")
 fig.suptitle("What the last layer sees")
 far = {
     name: (distance.max().item(), distance[::9].max().item())

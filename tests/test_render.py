@@ -51,12 +51,7 @@ def test_solutions_hold_the_answers_and_nothing_of_the_grader(tiny):
 
 def test_the_command_writes_executed_solutions(course, monkeypatch, capsys):
     monkeypatch.chdir(course.root)
-    assert (
-        render_module.run(
-            argparse.Namespace(lessons=[], training="short", force=False, keep_results=False)
-        )
-        == 0
-    )
+    assert render_module.run(argparse.Namespace(lessons=[], training="short", force=False)) == 0
     assert capsys.readouterr().out == f"wrote solutions/{TINY}.ipynb\n"
     notebook = nbformat.read(course.solutions_notebook(TINY), as_version=4)
     nbformat.validate(notebook)
@@ -135,18 +130,18 @@ def test_new_text_is_taken_over_without_running_the_code_again(course, monkeypat
     assert not render_module.update_text(course, change(course, "math.sqrt(9)"), "full")
 
 
-def test_changed_code_is_taken_over_only_if_the_author_vouches_for_it(course):
-    render(course, Lesson.load(course.lesson_path(TINY)), "full")
-    path = course.lesson_path(TINY)
-    text = path.read_text(encoding="utf-8")
-    silent = Lesson.parse(text.replace("doubled = 2 * a\n", "doubled = a * 2\n"), path)
-    assert not render_module.update_text(course, silent, "full")
-    assert render_module.update_text(course, silent, "full", keep_results=True)
-    notebook = nbformat.read(course.solutions_notebook(TINY), as_version=4)
-    assert "doubled = a * 2" in cell(notebook, "numbers").source
-    assert notebook.metadata.course.kept_results
-    with pytest.raises(CourseError, match="a changed cell shows something"):
-        render_module.update_text(course, change(course, "math.sqrt(9)"), "full", keep_results=True)
+@pytest.mark.parametrize("training", ["none", "full"])
+def test_solutions_with_networks_trained_in_full_are_fresh(course, training):
+    render(course, Lesson.load(course.lesson_path(TINY)), training)
+    assert find_stale_solutions(course) == []
+
+
+def test_networks_have_to_lie_where_the_data_are(course, monkeypatch, tmp_path):
+    course.network("small").parent.mkdir(parents=True)
+    course.network("small").touch()
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "elsewhere"))
+    with pytest.raises(CourseError, match="networks lie in"):
+        render(course, Lesson.load(course.lesson_path(TINY)), "none")
 
 
 def test_solutions_of_a_short_training_count_as_stale(course):
