@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -383,3 +384,25 @@ def test_an_empty_text_is_a_course_error(parse):
 def test_magics_are_allowed(parse):
     text = TEXT.replace("math.sqrt(4)", "# %%time\n# !ls\nmath.sqrt(4)")
     assert any(cell.source == "%%time\n!ls\nmath.sqrt(4)" for cell in parse(text).cells)
+
+
+QUOTES = "# # A tiny lesson\n#\n# {{measured speed}}\n#\n# Its sum is {{sha256 small}}."
+
+
+def test_measurements_and_sums_of_networks_are_quoted(parse, tmp_path):
+    table, network = (
+        tmp_path / "data" / name for name in ("results/speed.md", "networks/small.pt")
+    )
+    for path in (table, network):
+        path.parent.mkdir(parents=True)
+    table.write_text("| a | b |\n|---|---|\n| 1 | 2 |\n", encoding="utf-8", newline="\n")
+    network.write_bytes(b"weights")
+    lesson = parse(TEXT.replace("# # A tiny lesson", QUOTES))
+    first = lesson.cells[0].source
+    assert "\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n" in first
+    assert f"Its sum is {hashlib.sha256(b'weights').hexdigest()}." in first
+
+
+def test_a_missing_file_that_is_quoted_is_named(parse):
+    with pytest.raises(CourseError, match=r"quotes .*speed\.md.*data/README\.md"):
+        parse(TEXT.replace("# # A tiny lesson", QUOTES))
