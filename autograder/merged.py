@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from autograder.matching import StudentCell, Template
 
+# Nobody writes so many characters of code in the same way by chance.
+DISTINCTIVE = 60
+
 # The lines of a cell that belong to a cell of the release: first line, line behind, and its id.
 Place = tuple[int, int, str]
 
@@ -44,7 +47,7 @@ def _places(
         place = None
         if template.is_answer and template.kind == "code":
             place = _definitions(cell, template)
-        elif template.is_marked or template.kind != "code" or template.text.count("\n") > 1:
+        elif template.is_marked or template.kind != "code" or _is_distinctive(template.text):
             # A short line of code may stand anywhere; so may a text that several cells share.
             alone = texts[template.text.strip()] == 1
             place = find_lines(cell, template) if alone else None
@@ -53,6 +56,10 @@ def _places(
         ):
             found.append((*place, template.id))
     return found
+
+
+def _is_distinctive(code: str) -> bool:
+    return code.count("\n") > 1 or len(code.strip()) >= DISTINCTIVE
 
 
 def _definitions(cell: StudentCell, template: Template) -> tuple[int, int] | None:

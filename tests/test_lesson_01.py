@@ -195,7 +195,9 @@ def test_rotated_test_set_is_fixed_and_validation_is_apart(names, monkeypatch):
     assert not marks(first.train) & marks(first.validation)
     assert len(first.validation) == 100
     # The same digits upright, to tell what turning costs.
-    assert marks(first.upright) == marks(first.train) | marks(first.validation)
+    assert torch.equal(first.upright.tensors[1], first.test.tensors[1])
+    assert torch.equal(first.upright.tensors[0], images[: len(first.upright)])
+    assert not torch.equal(first.upright.tensors[0], first.test.tensors[0])
 
 
 def test_text_holds_no_pictures_and_figures_have_alternative_texts():

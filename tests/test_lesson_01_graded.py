@@ -37,6 +37,8 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     copy = Course(tmp_path_factory.mktemp("graded") / "course")
     for folder in ("source", "release"):
         shutil.copytree(COURSE.root / folder / STEM, copy.root / folder / STEM)
+    for folder in ("results", "networks"):  # the lesson quotes them
+        shutil.copytree(COURSE.data / folder, copy.data / folder)
     (copy.root / "notebooks").mkdir()
     shutil.copy(COURSE.lesson_path(STEM), copy.root / "notebooks")
     for name in ("nbgrader_config.py", "pyproject.toml"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conftest import ROOT, TINY
 
+from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.names import lesson_names
 
@@ -13,7 +14,8 @@ TEXT = PATH.read_text(encoding="utf-8")
 
 def names(addition: str):
     """Return the names of the tiny lesson with one more cell at its end."""
-    return lesson_names(Lesson.parse(f"{TEXT}\n\n# %%\n{addition}\n", PATH))
+    text = f"{TEXT}\n\n# %%\n{addition}\n"
+    return lesson_names(Lesson.parse(text, PATH, Course(ROOT)))
 
 
 def test_answers_and_set_up_are_there():
