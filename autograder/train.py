@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import io
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +22,7 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
 from autograder.names import lesson_names
+from autograder.results import write_text
 
 COLUMNS = (
     "network",
@@ -82,14 +83,12 @@ def run(args: argparse.Namespace) -> int:
                     print(f"{name}, seed {seed}: stands in {table.name} already")
                     continue
                 row, weights = train_one(names, name, seed, folder)
-                write_row(table, row)
-                path = course.network(names.file_name(name))
-                if seed == FIRST_SEED:
+                if seed == FIRST_SEED:  # before the row, which says that nothing is left to do
+                    path = course.network(names.file_name(name))
                     path.parent.mkdir(parents=True, exist_ok=True)
                     names.torch.save(weights, path)
-                course.results_table("training").write_text(
-                    make_table(read_rows(table)), encoding="utf-8", newline="\n"
-                )
+                write_row(table, row)
+                write_text(course.results_table("training"), make_table(read_rows(table)))
                 print(f"{name}, seed {seed}: {row['turned']} % turned, {row['upright']} % upright")
     return 0
 
@@ -150,15 +149,11 @@ def read_rows(path: Path) -> list[dict]:
 
 def write_row(path: Path, row: dict) -> None:
     """Add a row to the table, at once or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [*read_rows(path), row]
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, delete=False, encoding="utf-8", newline=""
-    ) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    Path(file.name).replace(path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([*read_rows(path), row])
+    write_text(path, text.getvalue())
 
 
 def make_table(rows: list[dict]) -> str:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.names import lesson_names
+from autograder.results import write_text
 
 STEM = "01_regular_group_convolutions"
 CHANNELS = {4: 16, 8: 11, 16: 8}  # about the same number of weights for each order
@@ -299,9 +300,7 @@ def main() -> None:
     for name in args.tables or tables:
         rows = tables[name]()
         if args.write:
-            path = COURSE.results_table(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
+            write_text(COURSE.results_table(name), "\n".join(rows) + "\n")
 
 
 if __name__ == "__main__":

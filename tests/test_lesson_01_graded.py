@@ -11,6 +11,7 @@ import pytest
 from variants import Variant, load
 
 from autograder.course import Course
+from autograder.demo import copy_course
 from autograder.grade import grade_lesson
 from autograder.lesson import Lesson
 from autograder.results import Result
@@ -34,15 +35,9 @@ def student(name: str) -> str:
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     """A copy of the course with a few submissions: right, untouched, and three of the catalogue."""
-    copy = Course(tmp_path_factory.mktemp("graded") / "course")
+    copy = copy_course(COURSE, STEM, tmp_path_factory.mktemp("graded") / "course")
     for folder in ("source", "release"):
         shutil.copytree(COURSE.root / folder / STEM, copy.root / folder / STEM)
-    for folder in ("results", "networks"):  # the lesson quotes them
-        shutil.copytree(COURSE.data / folder, copy.data / folder)
-    (copy.root / "notebooks").mkdir()
-    shutil.copy(COURSE.lesson_path(STEM), copy.root / "notebooks")
-    for name in ("nbgrader_config.py", "pyproject.toml"):
-        shutil.copy(COURSE.root / name, copy.root)
     release = nbformat.read(COURSE.release_notebook(STEM), as_version=4)
     write_submission(copy, "solution", STEM, fill_in(release, LESSON))
     write_submission(copy, "untouched", STEM, release)
