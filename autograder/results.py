@@ -203,7 +203,8 @@ def grades_csv(results: Sequence[Result]) -> str:
     names = list(dict.fromkeys(ex.id for result in results for ex in result.exercises))
     columns = ["assignment", "student", *names, "auto_total", "auto_max", "total", "max", "seed"]
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, [*columns, "needs_a_person"], restval="", lineterminator="\n")
+    # RFC 4180: with "\n" alone Python 3.11 would not quote a name that holds a carriage return.
+    writer = csv.DictWriter(buffer, [*columns, "needs_a_person"], restval="", lineterminator="\r\n")
     writer.writeheader()
     for result in results:
         writer.writerow(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import collections
 import csv
-import io
 import json
 import os
 import shutil
@@ -116,8 +115,8 @@ class Attacked:
 
     def rows(self) -> list[dict[str, str]]:
         """Return the rows of grades.csv."""
-        text = (self.course.root / "grades.csv").read_text(encoding="utf-8")
-        return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        with (self.course.root / "grades.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file, strict=True))
 
 
 def hand_in_perfect(course: Course) -> None:

@@ -45,10 +45,11 @@ def test_ordinary_text_stays_as_it_is() -> None:
 
 
 def test_a_hostile_name_and_note_stay_in_their_row_and_do_nothing(tiny: Lesson) -> None:
-    results = [result(HOSTILE, tiny, [HOSTILE, "x" * 10**6]), result("ann", tiny, [])]
+    students = (HOSTILE, "carriage\rreturn", "ann")
+    results = [result(name, tiny, [HOSTILE, "x" * 10**6]) for name in students]
     text = grades_csv(results)
     rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-    assert [row["student"] for row in rows] == [f"'{HOSTILE}", "ann"]
+    assert [row["student"] for row in rows] == [f"'{HOSTILE}", *students[1:]]
     assert rows[0]["needs_a_person"].startswith("'=cmd") and "\x1b" not in rows[0]["needs_a_person"]
     assert len(rows[0]["needs_a_person"]) < 2000
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="truecolor")
