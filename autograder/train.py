@@ -1,8 +1,9 @@
 """Train the networks that come with the course, and keep their weights and accuracies.
 
-A lesson names what is to be trained in `RECIPES` and trains with its own `train_model`; both are
-used as they stand there. Every training adds a row to `data/results/<lesson>.csv`, from which the
-table `data/results/training.md` is made; the first seed's weights go to `data/networks/`.
+A lesson names what is to be trained in `RECIPES` and `STEPS` and trains with its own `train_model`;
+all are used as they stand there. Every training adds a row to `data/results/<lesson>.csv`, from
+which the tables `data/results/training.md` and `steps.md` are made. The first seed's weights go to
+`data/networks/` if the lesson knows that network's file, in `TRAINED`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import io
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -69,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     lesson = Lesson.load(course.lesson_path(course.check_lesson(args.lesson)))
     with full_training(course) as folder:
         names = lesson_names(lesson)
-        recipes = getattr(names, "RECIPES", {})
+        tables = {"training": getattr(names, "RECIPES", {}), "steps": getattr(names, "STEPS", {})}
+        recipes = tables["training"] | tables["steps"]
         unknown = sorted(set(args.only or ()) - set(recipes))
         if unknown or not recipes:
             known = ", ".join(recipes) or "none"
@@ -82,13 +84,15 @@ def run(args: argparse.Namespace) -> int:
                 if (name, str(seed)) in {(row["network"], row["seed"]) for row in read_rows(table)}:
                     print(f"{name}, seed {seed}: stands in {table.name} already")
                     continue
-                row, weights = train_one(names, name, seed, folder)
-                if seed == FIRST_SEED:  # before the row, which says that nothing is left to do
+                row, weights = train_one(names, name, dict(recipes[name]), seed, folder)
+                # Before the row, which says that nothing is left to do.
+                if seed == FIRST_SEED and name in names.TRAINED:
                     path = course.network(names.file_name(name))
                     path.parent.mkdir(parents=True, exist_ok=True)
                     names.torch.save(weights, path)
                 write_row(table, row)
-                write_text(course.results_table("training"), make_table(read_rows(table)))
+                for kind, members in tables.items():
+                    write_text(course.results_table(kind), make_table(read_rows(table), members))
                 print(f"{name}, seed {seed}: {row['turned']} % turned, {row['upright']} % upright")
     return 0
 
@@ -110,10 +114,12 @@ def full_training(course: Course) -> Iterator[Path]:
                 os.environ[name] = value
 
 
-def train_one(names: SimpleNamespace, name: str, seed: int, folder: Path) -> tuple[dict, dict]:
+def train_one(
+    names: SimpleNamespace, name: str, recipe: dict, seed: int, folder: Path
+) -> tuple[dict, dict]:
     """Train one recipe with one seed; return its row, and what the file of the network holds."""
-    recipe = dict(names.RECIPES[name])
-    data = names.RotatedMNIST(turn_training=recipe.pop("turn_training", False))
+    data = names.RotatedMNIST(**recipe.pop("data", {}))
+    epochs = recipe.setdefault("epochs", names.EPOCHS)
     names.train_model.__globals__["RUNS_FOLDER"] = folder
     started = time.perf_counter()
     classifier, result = names.train_model(
@@ -125,7 +131,7 @@ def train_one(names: SimpleNamespace, name: str, seed: int, folder: Path) -> tup
         "parameters": result["parameters"],
         "turned": f"{100 * result['test accuracy']:.2f}",
         "upright": f"{100 * result['upright accuracy']:.2f}",
-        "epochs": names.EPOCHS,
+        "epochs": epochs,
         "images": len(data.train),
         "precision": names.PRECISION,
         "seconds": round(time.perf_counter() - started),
@@ -133,7 +139,7 @@ def train_one(names: SimpleNamespace, name: str, seed: int, folder: Path) -> tup
     }
     with names.torch.no_grad():
         outputs = classifier.model(names.noise(2, 1, 28, 28))
-    how = f"{names.EPOCHS} epochs on {len(data.train):,} images, {names.PRECISION}, seed {seed}"
+    how = f"{epochs} epochs on {len(data.train):,} images, {names.PRECISION}, seed {seed}"
     weights = {key: value.float() for key, value in classifier.model.state_dict().items()}
     kept = {"weights": weights, "outputs": outputs, "curves": result["curves"], "how": how}
     return row, kept
@@ -156,16 +162,16 @@ def write_row(path: Path, row: dict) -> None:
     write_text(path, text.getvalue())
 
 
-def make_table(rows: list[dict]) -> str:
+def make_table(rows: list[dict], recipes: Iterable[str]) -> str:
     """Return the accuracies by recipe as a Markdown table, mean ± deviation of several seeds."""
-    found: dict[str, list[dict]] = {}
-    for row in rows:
-        found.setdefault(row["network"], []).append(row)
+    found = {name: [row for row in rows if row["network"] == name] for name in recipes}
     lines = [
         "| network | parameters | on turned digits | on upright digits | trainings |",
         "|---|---|---|---|---|",
     ]
     for name, group in found.items():
+        if not group:  # not trained yet
+            continue
         numbers = [spread([float(row[kind]) for row in group]) for kind in ("turned", "upright")]
         lines.append(
             f"| {name} | {int(group[0]['parameters']):,} | {numbers[0]} | {numbers[1]} "

@@ -2807,9 +2807,9 @@ class FastGroupKernel(FastSampling, InterpolativeGroupKernel):
     plain = InterpolativeGroupKernel
 
 
-def speed_up(network: nn.Module) -> nn.Module:
+def speed_up(network: nn.Module, kernels=(FastLiftingKernel, FastGroupKernel)) -> nn.Module:
     """Give every layer of a network a fast kernel with the same weights; return the network."""
-    fast = {kernel.plain: kernel for kernel in (FastLiftingKernel, FastGroupKernel)}
+    fast = {kernel.plain: kernel for kernel in kernels}
     for layer in network.modules():
         old = getattr(layer, "kernel", None)
         if type(old) in fast:
@@ -2929,11 +2929,17 @@ def load_small_digits(train: bool) -> tuple[Tensor, Tensor]:
 
 
 # %%
-def rotate_each(images: Tensor, angles: Tensor) -> Tensor:
-    """Turn every uint8 image [N, X, X] counter-clockwise by its angle [N] in degrees."""
+def rotate_each(images: Tensor, angles: Tensor, moves: Tensor | None = None) -> Tensor:
+    """Turn every uint8 image [N, X, X] counter-clockwise by its angle [N] in degrees.
+
+    `moves`, [2, N], moves the images as well, by fractions of a pixel if need be.
+    """
     angles = torch.deg2rad(angles)
-    cos, sin, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
-    matrices = torch.stack([cos, -sin, zero, sin, cos, zero], dim=1).view(-1, 2, 3)
+    cos, sin = angles.cos(), angles.sin()
+    across, down = (
+        torch.zeros_like(cos).expand(2, -1) if moves is None else moves * 2 / images.shape[-1]
+    )
+    matrices = torch.stack([cos, -sin, across, sin, cos, down], dim=1).view(-1, 2, 3)
     images = images[:, None].float()
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     turned = F.grid_sample(images, grid, align_corners=False)[:, 0]
@@ -2969,6 +2975,7 @@ class RotatedMNIST(pl.LightningDataModule):
         batch_size: images in a batch, on all devices together.
         seed: decides the split, the order of the batches, and the angles.
         turn_training: turn the training images as well, by new random angles in every step.
+        move_training: move them, by at most so many pixels down and across, anew in every step.
     """
 
     def __init__(
@@ -2977,10 +2984,11 @@ class RotatedMNIST(pl.LightningDataModule):
         batch_size: int = 64,
         seed: int = SEED,
         turn_training: bool = False,
+        move_training: float = 0.0,
     ):
         super().__init__()
         self.train_images, self.batch_size, self.seed = train_images, batch_size, seed
-        self.turn_training = turn_training
+        self.turn_training, self.move_training = turn_training, move_training
 
     def setup(self, stage: str | None = None) -> None:
         if hasattr(self, "test"):
@@ -3018,8 +3026,10 @@ class RotatedMNIST(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch, dataloader_idx: int):
         images, labels = batch  # on the device by now
-        if self.turn_training and self.trainer.training:
-            images = rotate_each(images, 360 * torch.rand(len(images), device=images.device))
+        if self.trainer.training and (self.turn_training or self.move_training):
+            turns, *moves = torch.rand(3, len(images), device=images.device)
+            moves = self.move_training * (2 * torch.stack(moves) - 1)
+            images = rotate_each(images, 360 * self.turn_training * turns, moves)
         return normalize(images), labels
 
 
@@ -3304,25 +3314,26 @@ def load_trained(name: str, model: nn.Module) -> dict | None:
 
 
 # %%
-def get_model(name: str, data: RotatedMNIST) -> tuple[ImageClassifier, dict]:
-    """Train the network of a recipe, or with TRAINING = "none" load it; test it once."""
+def get_model(name: str, data: RotatedMNIST, train: bool) -> tuple[ImageClassifier, dict]:
+    """Train the network of a recipe, or load it if `train` is false and it can be; test it once."""
     recipe = dict(RECIPES[name])
-    if TRAINING == "none":
+    settings = recipe.pop("data", None)
+    if not train:
         schedule, model_name = recipe.pop("schedule", False), recipe.pop("model_name")
         classifier = ImageClassifier(create_model(model_name, recipe), schedule=schedule).eval()
         curves = load_trained(name, classifier.model)
         if curves is not None:
             trainer = make_trainer(name, EPOCHS, devices=1)
             return classifier, test_model(classifier, data, trainer) | {"curves": curves}
-    return train_model(data=data, name=name, **recipe)
+    return train_model(data=RotatedMNIST(**settings) if settings else data, name=name, **recipe)
 
 
 # %%
 networks, results = {}, {}
-networks["CNN"], results["CNN"] = get_model("CNN", data)
+networks["CNN"], results["CNN"] = get_model("CNN", data, train=TRAINING != "none")
 
 # %%
-networks["GCNN"], results["GCNN"] = get_model("GCNN", data)
+networks["GCNN"], results["GCNN"] = get_model("GCNN", data, train=TRAINING != "none")
 
 # %% [markdown]
 # **The learning curves.** Both networks learn the upright digits. The curves say nothing yet about turned
@@ -3705,6 +3716,308 @@ show_table(
 # === BEGIN MARK SCHEME ===
 # - 1 point for each sensible way with its cost; at most 2.
 # === END MARK SCHEME ===
+
+# %% [markdown]
+# ### 3.3 A better recipe
+#
+# Our GCNN reads nine of ten turned digits, and more than that of upright ones. So two things can be improved: how
+# well it reads, and how little is lost by turning. We keep what made the comparison fair, which is the number of
+# parameters, ten epochs and upright digits only, and take one step at a time:
+#
+# 1. **Pooling.** After the first two layers, 2 × 2 neighbours are replaced by their mean: the layers after them see more
+#    of the digit, and cost less. The digit gets a margin, so that its strokes are not cut off at the border.
+# 2. **Normalisation over the group.** Batch norm takes one mean and one variance per channel, over all images, over
+#    space *and over the group*. Turning an image permutes these numbers, and the mean does not notice.
+# 3. **A learning rate that rises and falls.** Large steps in the middle find the way, small ones at the end settle.
+# 4. **A higher order.** $C_8$ has the poses in between. With 11 channels instead of 16 the weights stay as many.
+# 5. **Smooth kernels on a disk.** At 45° a square kernel loses its corners, and what is interpolated between pixels
+#    is blurred, which it is not at 0°. A kernel that is smooth and round from the start looks alike in all poses.
+# 6. **Digits that move a little.** Turning blurs a digit, and the network has seen sharp ones only. Moved by a
+#    fraction of a pixel, upright digits get just as blurred.
+#
+# Pooling and batch norm, first, in one class for all networks, the ordinary CNN included.
+
+
+# %% id="better" grade="readonly"
+class Better(nn.Module):
+    """Convolutions with normalisation, ReLU and pooling, then projection and one linear layer.
+
+    Args:
+        layers: convolutions on space, [B, C, X, Y], or on a group, [B, C, |H|, X, Y].
+        channels: of each layer.
+        out_channels: how many scores to return for an image.
+        batch_norm: normalise each channel over images, group and space; otherwise each image.
+        pooled: the layers after which means over 2 × 2 positions are taken.
+    """
+
+    def __init__(self, layers, channels, out_channels, batch_norm=True, pooled=(0, 1)):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in layers if batch_norm)
+        self.pooled = pooled
+        self.final_linear = nn.Linear(channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, (2, 2, 2, 2), mode="replicate")  # a margin of background
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if self.norms:
+                x = self.norms[index](x.flatten(2)).view_as(x)  # group and space in one axis
+            else:
+                x = F.layer_norm(x, x.shape[1:])
+            x = F.relu(x)
+            if index in self.pooled:
+                x = F.avg_pool3d(x, (1, 2, 2))  # the axis before X and Y, group or channels, stays
+        return self.final_linear(x.flatten(2).mean(2))
+
+
+# %% [markdown]
+# Second, the smooth kernels. So far a weight was a pixel. Now it is the height of a **Gaussian bump** with the
+# pixel's centre $x_j$, and the kernel is their sum, on a disk with a soft edge $d$:
+#
+# $$k_h(x, \tilde h) = d(\lvert x\rvert) \sum_j w_j(h^{-1}\tilde h)\,
+# \exp\left(-\frac{\lvert h^{-1}x - x_j\rvert^2}{2\sigma^2}\right).$$
+#
+# This is a formula for every $x$, not for grid points only: nothing is interpolated in space. And nothing has to be
+# interpolated in the group, since $h^{-1}\tilde h$ is an element again: the group axis is only permuted. As in
+# section 2.4 the formula is linear in the weights, so a matrix does it.
+
+
+# %% id="smooth-kernels" grade="readonly"
+class SmoothSampling(FastSampling):
+    """For kernel classes: kernels that are sums of Gaussian bumps on a disk."""
+
+    width = 0.7  # σ, in pixels
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def sampling_matrix(self) -> Tensor:
+        """Return the matrix of the formula above, [K, |H|·K]."""
+        pixel = 2 / (self.kernel_size - 1)
+        elements = self.group.elements().to(self.grid_R2)
+        turned = self.group.left_action_on_R2(self.group.inverse(elements), self.grid_R2)
+        centres, turned = self.grid_R2.flatten(1) / pixel, turned.flatten(2) / pixel
+        squared = (centres[:, :, None, None] - turned[:, None]).square().sum(dim=0)
+        disk = (self.kernel_size / 2 - centres.norm(dim=0)).clamp(0, 1)
+        bumps = torch.exp(-squared / (2 * self.width**2)) * disk  # [k², |H|, k²]
+        if self.weight.dim() == 4:  # a lifting kernel has no group axis
+            return bumps.flatten(1)
+        products = self.group.product(self.group.inverse(elements)[:, None], elements)
+        place = (self.group.normalize_group_elements(products) + 1) / 2 * (len(elements) - 1)
+        permuted = F.one_hot(place.round().long() % len(elements)).to(bumps)  # [|H|, |H|, |H|]
+        return torch.einsum("hab,jhx->bjhax", permuted, bumps).flatten(2).flatten(0, 1)
+
+
+class SmoothLiftingKernel(SmoothSampling, InterpolativeLiftingKernel):
+    """A lifting kernel made of Gaussian bumps."""
+
+    plain = InterpolativeLiftingKernel
+
+
+class SmoothGroupKernel(SmoothSampling, InterpolativeGroupKernel):
+    """A group kernel made of Gaussian bumps."""
+
+    plain = InterpolativeGroupKernel
+
+
+# %%
+class BetterGCNN(Better):
+    """The better recipe's group-equivariant network: [B, C_in, X, Y] → [B, out].
+
+    Args:
+        group, in_channels, out_channels, kernel_size, num_hidden, hidden_channels: as before.
+        smooth: use the smooth kernels.
+        settings: batch_norm and pooled, of `Better`.
+    """
+
+    def __init__(
+        self,
+        group: GroupBase,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        num_hidden: int,
+        hidden_channels: int,
+        smooth: bool = True,
+        **settings,
+    ):
+        sizes = (hidden_channels, hidden_channels, kernel_size, kernel_size // 2)
+        layers = [LiftingConvolution(group, in_channels, hidden_channels, kernel_size, padding=0)]
+        layers += [GroupConvolution(group, *sizes) for _ in range(num_hidden)]
+        super().__init__(layers, hidden_channels, out_channels, **settings)
+        if smooth:
+            speed_up(self, (SmoothLiftingKernel, SmoothGroupKernel))
+
+
+# %%
+class BetterCNN(Better):
+    """The same with ordinary convolutions."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        num_hidden: int,
+        hidden_channels: int,
+    ):
+        layers = [nn.Conv2d(in_channels, hidden_channels, kernel_size)]
+        for _ in range(num_hidden):
+            padding = kernel_size // 2
+            layers.append(nn.Conv2d(hidden_channels, hidden_channels, kernel_size, padding=padding))
+        super().__init__(layers, hidden_channels, out_channels)
+
+
+MODELS |= {"BetterCNN": BetterCNN, "BetterGCNN": BetterGCNN}
+
+# %% [markdown]
+# **Still equivariant?** Smooth kernels, batch norm and pooling must leave the exact symmetry alone. Quarter
+# turns should change nothing, up to rounding, also after some training steps' worth of statistics.
+
+# %%
+errors = {}
+for order in (4, 8, 16):
+    pl.seed_everything(SEED, verbose=False)
+    network = BetterGCNN(CyclicGroup(order), 1, 10, 5, num_hidden=2, hidden_channels=4)
+    images = noise(4, 1, 28, 28)
+    network(images)  # in training mode: batch norm now has statistics
+    network.eval()
+    with torch.no_grad():
+        output, turned = network(images), network(images.rot90(1, (-2, -1)))
+    errors[order] = ((turned - output).norm() / output.norm()).item()
+
+with checking("The better network") as check:
+    for order, error in errors.items():
+        check.true(
+            f"C_{order}: quarter turns change nothing, relative error {error:.0e}", error < 1e-5
+        )
+
+# %% [markdown]
+# The three sampled kernels below belong to the same single weight, in the corner of the kernel's grid. Above the
+# interpolated ones of section 2, below the smooth ones: all poses hold the same picture.
+
+# %% tags=["hide-input"]
+fig, axes = plt.subplots(2, 8, figsize=(10, 3.2), layout="constrained")
+for row, kind in zip(axes, (InterpolativeLiftingKernel, SmoothLiftingKernel), strict=True):
+    kernel = kind(CyclicGroup(8), 5, 1, 1)
+    with torch.no_grad():
+        kernel.weight.copy_(torch.eye(25)[6].view(1, 1, 5, 5))
+        sampled = kernel.sample()[0, :, 0]
+    for index, axis in enumerate(row):
+        axis.imshow(sampled[index], cmap="viridis", vmin=0, vmax=sampled.max())
+        axis.set(xticks=[], yticks=[], title=f"{45 * index}°")
+axes[0, 0].set_ylabel("interpolated")
+axes[1, 0].set_ylabel("smooth")
+fig.suptitle("One weight, sampled for the eight elements of $C_8$")
+show(
+    fig,
+    "Two rows of eight small kernels. Interpolated, the weight is one bright pixel at multiples of "
+    "90° and several dim ones between; smooth, it is the same round spot in all eight.",
+)
+
+# %% [markdown]
+# **One step at a time.** Each row below adds one step to the row before. To see where the steps lead, three epochs on
+# 20,000 images are enough.
+
+# %% id="steps" grade="readonly"
+STEPS = {}
+step = RECIPES["GCNN"] | dict(epochs=3, data=dict(train_images=20_000))
+for name, change in {
+    "plain GCNN": {},
+    "1. pooling": dict(model_name="BetterGCNN", batch_norm=False, smooth=False),
+    "2. normalisation over the group": dict(batch_norm=True),
+    "3. learning rate": dict(schedule=True),
+    "4. order 8": dict(group=CyclicGroup(order=8), hidden_channels=11),
+    "5. smooth kernels": dict(smooth=True),
+    "6. digits that move": dict(data=dict(train_images=20_000, move_training=1.0)),
+}.items():
+    STEPS[name] = step = step | change
+
+# %% [markdown]
+# {{measured steps}}
+#
+# **In full.** Now ten epochs on all 54,000 training images, for three groups, with the channels chosen so that
+# all have about as many weights. The ordinary CNN gets the same recipe, for fairness.
+
+# %% id="better-recipes" grade="readonly"
+BETTER = dict(schedule=True, data=dict(move_training=1.0), **SIZES)
+RECIPES["Better CNN"] = BETTER | dict(model_name="BetterCNN", hidden_channels=32)
+for order, channels in ((4, 16), (8, 11), (16, 8)):
+    settings = dict(model_name="BetterGCNN", group=CyclicGroup(order), hidden_channels=channels)
+    RECIPES[f"Better GCNN, C{order}"] = BETTER | settings
+RECIPES["Oracle, C8"] = RECIPES["Better GCNN, C8"] | dict(data=dict(turn_training=True))
+
+# %% [markdown]
+# {{measured training}}
+#
+# The last row is an **oracle**: the same network as the better GCNN for $C_8$, but trained on *turned* digits. It
+# shows the ceiling, what can be reached by a network that does not know which way is up. (A turned 6 may be a
+# 9.) Accuracy on upright digits is the other ceiling, for that is what a network would reach if turning cost
+# nothing. Every training used the test set once; what to do in each step was decided with validation digits.
+#
+# With `TRAINING = "full"` the next cell trains these networks, otherwise it loads them.
+
+# %%
+for name in [name for name in RECIPES if name.startswith("Better")]:
+    networks[name], results[name] = get_model(name, data, train=TRAINING == "full")
+    print(f"{name}: {100 * results[name]['test accuracy']:.2f} % of the turned digits")
+
+# %% [markdown]
+# **Over the angles.** How much does each network's output change when the digit turns, relative to its size? That is the
+# **invariance error**. And what does it do to the accuracy?
+
+
+# %%
+def over_angles(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """Return the invariance error and the accuracy at every angle of TURNED, [2, angles]."""
+    upright, rows = None, []
+    for angle in TURNED:
+        x = normalize(rotate_each(images, angle.expand(len(images))))
+        with torch.no_grad():
+            output = network(x)
+        upright = output if upright is None else upright  # the first angle is 0°
+        error = (output - upright).norm() / upright.norm()
+        rows.append(torch.stack([error, (output.argmax(dim=1) == labels).float().mean()]))
+    return torch.stack(rows, dim=1)
+
+
+TURNED = torch.arange(0.0, 360.0, 15.0)
+some = data.upright[: 16 if FAST_RUN else 500]
+curves = {
+    name: over_angles(network.model, *some)
+    for name, network in networks.items()
+    if name.startswith("Better")
+}
+
+# %% tags=["hide-input"]
+fig, axes = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
+colors = [PALETTE[color] for color in ("slate", "blue", "orange", "green")]
+for (name, (error, accuracy)), color in zip(curves.items(), colors, strict=True):
+    line = {"marker": "o", "markersize": 3, "label": name, "color": color}
+    axes[0].plot(TURNED, error, **line)
+    axes[1].plot(TURNED, 100 * accuracy, **line)
+    if name != "Better CNN":
+        axes[2].plot(TURNED, 100 * accuracy, **line)
+axes[0].set(title="Invariance error", ylabel="change of the output, relative to its size")
+axes[1].set(title="Accuracy", ylabel="read correctly, in %")
+axes[2].set(title="Accuracy, enlarged", ylabel="read correctly, in %")
+for axis in axes:
+    axis.set(xlabel="angle of the digit")
+    axis.set_xticks(range(0, 360, 90), [f"{angle}°" for angle in range(0, 360, 90)])
+    axis.set_xticks(range(45, 360, 90), minor=True)
+    axis.grid(color=PALETTE["line"], linewidth=0.5, which="both")
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+summary = "; ".join(
+    f"{name}: error up to {error.max():.2f}, accuracy {100 * accuracy.min():.0f} to "
+    f"{100 * accuracy.max():.0f} %"
+    for name, (error, accuracy) in curves.items()
+)
+show(fig, f"Invariance error and accuracy of four networks over the angle of the digit. {summary}.")
+
+# %% [markdown]
+# Quarter turns cost the group networks nothing at all. In between, the error of $C_4$ has its peaks at 45°, and the
+# accuracy has its dips there. Higher orders fill them. The ordinary CNN, with the same recipe, still reads upright
+# digits only: no recipe replaces the group.
 
 # %% [markdown]
 # ## 4 Concluding remarks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 import subprocess
 import sys
@@ -162,19 +163,43 @@ def test_every_image_is_seen_once_an_epoch_with_its_label(in_full):
     }
 
 
-def test_only_training_images_are_turned_and_only_if_asked(in_full):
+@pytest.mark.parametrize("setting", [{"turn_training": True}, {"move_training": 1.0}])
+def test_only_training_images_are_turned_or_moved_and_only_if_asked(in_full, setting):
     names = in_full
-    assert [name for name in vars(names) if name == "Digits"]
     images = torch.arange(28 * 28).view(1, 28, 28).remainder(256).to(torch.uint8).repeat(3, 1, 1)
 
-    def turned(turn_training: bool, training: bool) -> bool:
-        data = names.RotatedMNIST(turn_training=turn_training)
+    def changed(setting: dict, training: bool) -> bool:
+        data = names.RotatedMNIST(**setting)
         data.trainer = type("Trainer", (), {"training": training})()
         got, _ = data.on_after_batch_transfer((images, torch.zeros(3)), 0)
         return not torch.equal(got, names.normalize(images))
 
-    assert turned(True, True)
-    assert not turned(True, False) and not turned(False, True)
+    assert changed(setting, True)
+    assert not changed(setting, False) and not changed({}, True)
+
+
+def test_moving_by_whole_pixels_moves_and_by_halves_takes_means(in_full):
+    rotate_each = in_full.rotate_each
+    images = torch.randint(0, 256, (2, 28, 28), generator=torch.Generator().manual_seed(2))
+    images = images.to(torch.uint8)
+    moves = torch.tensor([[1.0, 0.5], [-2.0, 0.0]])  # across and down; the second by half a pixel
+    moved = rotate_each(images, torch.zeros(2), moves)
+    assert torch.equal(moved[0, 2:, :-1], images[0, :-2, 1:])
+    means = (images[1, :, :-1].float() + images[1, :, 1:].float()) / 2
+    assert (moved[1, :, :-1].float() - means).abs().max() <= 0.5
+
+
+def test_a_training_image_is_moved_by_at_most_what_was_asked(in_full):
+    data = in_full.RotatedMNIST(move_training=1.0)
+    data.trainer = type("Trainer", (), {"training": True})()
+    images = torch.zeros(500, 28, 28, dtype=torch.uint8)
+    images[:, 14, 14] = 255
+    got, _ = data.on_after_batch_transfer((images, torch.zeros(500)), 0)
+    light = got[:, 0] - got.amin()
+    axis = torch.arange(28.0)
+    for sums in (light.sum(1), light.sum(2)):
+        centre = (sums * axis).sum(1) / sums.sum(1) - 14
+        assert centre.abs().max() < 1.05 and centre.std() > 0.5  # uniform in ±1: 0.58
 
 
 SETTINGS = {
@@ -292,3 +317,68 @@ def test_two_processes_train_as_one_does(names, tmp_path):
     # The two halves of a batch together are the batch that one process sees.
     losses = [torch.tensor(result["curves"]["train_loss"]) for result in (one, two)]
     torch.testing.assert_close(*losses, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("order", [4, 8])
+@pytest.mark.parametrize("size", [3, 5])
+def test_smooth_kernels_are_the_formula(in_full, order, size):
+    """The formula of section 3.3, position by position, in pixels and angles."""
+    names, sigma = in_full, 0.7
+    torch.manual_seed(3)
+    kernel = names.SmoothGroupKernel(names.CyclicGroup(order), size, 1, 1)
+    lifting = names.SmoothLiftingKernel(names.CyclicGroup(order), size, 1, 1)
+    with torch.no_grad():
+        got, lifted = kernel.sample()[0, :, 0], lifting.sample()[0, :, 0]
+    half = (size - 1) / 2
+    places = [(row - half, column - half) for row in range(size) for column in range(size)]
+
+    def value(weights, h, place):
+        angle = 2 * math.pi * h / order
+        cos, sin = math.cos(angle), math.sin(angle)
+        r0, r1 = place
+        x = (cos * r0 + sin * r1, -sin * r0 + cos * r1)  # turned back, rows down, columns across
+        bumps = [math.exp(-(math.dist(x, centre) ** 2) / (2 * sigma**2)) for centre in places]
+        disk = min(max(size / 2 - math.hypot(*place), 0), 1)
+        return disk * sum(w * b for w, b in zip(weights.flatten().tolist(), bumps, strict=True))
+
+    for h in range(order):
+        for index, place in enumerate(places):
+            row, column = divmod(index, size)
+            expected = value(lifting.weight[0, 0], h, place)
+            assert lifted[h, row, column].item() == pytest.approx(expected, abs=1e-5)
+            for other in range(order):
+                expected = value(kernel.weight[0, 0, (other - h) % order], h, place)
+                assert got[h, other, row, column].item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_better_networks_are_invariant_and_no_larger(in_full):
+    names = in_full
+    plain = names.RECIPES["GCNN"]
+    for name, recipe in (names.RECIPES | names.STEPS).items():
+        recipe = {key: recipe[key] for key in recipe if key not in ("data", "schedule", "epochs")}
+        model = names.create_model(recipe.pop("model_name"), recipe)
+        assert sum(weight.numel() for weight in model.parameters()) <= 105_000, name
+        assert recipe["kernel_size"] == plain["kernel_size"]
+        if "group" not in recipe:
+            continue
+        images = torch.randn(4, 1, 28, 28)
+        model(images)  # statistics for the batch norm
+        model.eval()
+        with torch.no_grad():
+            output = model(images) - model(torch.zeros(1, 1, 28, 28))
+            turned = model(images.rot90(1, (-2, -1))) - model(torch.zeros(1, 1, 28, 28))
+        assert torch.allclose(turned, output, rtol=1e-3, atol=1e-5 * output.norm().item()), name
+
+
+def test_every_step_changes_what_it_says_and_only_upright_digits_are_seen(in_full):
+    names = in_full
+    steps = list(names.STEPS.values())
+    assert len({repr(step) for step in steps}) == len(steps) == 7
+    for step in steps:
+        assert step["epochs"] == 3 and step["data"]["train_images"] == 20_000
+    last = {key: steps[-1][key] for key in steps[-1] if key not in ("epochs", "data")}
+    full = names.RECIPES["Better GCNN, C8"]
+    for key in ("model_name", "hidden_channels", "schedule", "kernel_size", "num_hidden"):
+        assert last[key] == full[key]
+    turned = [name for name, recipe in names.RECIPES.items() if "turn" in repr(recipe.get("data"))]
+    assert turned == ["Oracle, C8"]

@@ -28,8 +28,10 @@ def small(names) -> None:
     space["train_model"].__kwdefaults__["epochs"] = 1
     names.RECIPES = space["RECIPES"] = {
         "Tiny CNN": TINY,
-        "Tiny CNN, turned": TINY | {"turn_training": True},
+        "Tiny CNN, turned": TINY | {"data": {"turn_training": True}},
     }
+    names.STEPS = space["STEPS"] = {"Two epochs": TINY | {"epochs": 2}, "Never trained": TINY}
+    names.TRAINED = space["TRAINED"] = {"Tiny CNN": ""}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def trained(tmp_path_factory):
         return names
 
     patch.setattr(train, "lesson_names", names_of)
-    assert main(["train", STEM]) == 0
+    assert main(["train", STEM, "--only", "Tiny CNN", "Tiny CNN, turned", "Two epochs"]) == 0
     assert main(["train", STEM, "--only", "Tiny CNN", "--seeds", "13"]) == 0
     yield course
     patch.undo()
@@ -66,9 +68,10 @@ def test_every_training_has_a_row(trained):
     assert found == [
         ("Tiny CNN", "12", count),
         ("Tiny CNN, turned", "12", count),
+        ("Two epochs", "12", count),
         ("Tiny CNN", "13", count),
     ]
-    assert {row["epochs"] for row in rows(trained)} == {"1"}
+    assert [row["epochs"] for row in rows(trained)] == ["1", "1", "2", "1"]
     assert all(0 <= float(row["turned"]) <= 100 for row in rows(trained))
 
 
@@ -79,6 +82,16 @@ def test_the_table_gives_mean_and_spread(trained):
     mean, half = sum(values) / 2, abs(values[0] - values[1]) / 2**0.5
     assert f"{mean:.2f} ± {half:.2f} %" in first and first.endswith("| 2 |")
     assert "±" not in second and second.endswith("| 1 |")
+
+
+def test_steps_have_a_table_of_their_own(trained):
+    lines = trained.results_table("steps").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3 and lines[2].startswith("| Two epochs |")
+
+
+def test_only_a_network_that_the_lesson_loads_is_kept(trained):
+    kept = {path.name for path in (trained.data / "networks").iterdir()}
+    assert "tiny-cnn.pt" in kept and not kept & {"tiny-cnn-turned.pt", "two-epochs.pt"}
 
 
 def test_what_was_trained_is_not_trained_again(trained, capsys):
@@ -126,10 +139,8 @@ def test_a_lesson_loads_what_was_trained_and_says_so(trained, lesson, capsys):
 
 
 def test_loaded_networks_are_as_accurate_as_the_table_says(trained, lesson, monkeypatch):
-    space = lesson.train_model.__globals__
-    monkeypatch.setitem(space, "TRAINING", "none")
-    monkeypatch.setitem(space, "FAST_RUN", False)
-    _, result = lesson.get_model("Tiny CNN", lesson.RotatedMNIST())
+    monkeypatch.setitem(lesson.train_model.__globals__, "FAST_RUN", False)
+    _, result = lesson.get_model("Tiny CNN", lesson.RotatedMNIST(), train=False)
     row = rows(trained)[0]
     assert f"{100 * result['test accuracy']:.2f}" == row["turned"]
     assert f"{100 * result['upright accuracy']:.2f}" == row["upright"]
