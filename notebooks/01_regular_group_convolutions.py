@@ -3263,6 +3263,10 @@ RECIPES = {
 TRAINED = {
     "CNN": "{{sha256 cnn}}",
     "GCNN": "{{sha256 gcnn}}",
+    "Better CNN": "{{sha256 better-cnn}}",
+    "Better GCNN, C4": "{{sha256 better-gcnn-c4}}",
+    "Better GCNN, C8": "{{sha256 better-gcnn-c8}}",
+    "Better GCNN, C16": "{{sha256 better-gcnn-c16}}",
 }
 
 
