@@ -1,9 +1,9 @@
 """Train the networks that come with the course, and keep their weights and accuracies.
 
-A lesson names what is to be trained in `RECIPES` and `STEPS` and trains with its own `train_model`;
-all are used as they stand there. Every training adds a row to `data/results/<lesson>.csv`, from
-which the tables `data/results/training.md` and `steps.md` are made. The first seed's weights go to
-`data/networks/` if the lesson knows that network's file, in `TRAINED`.
+A lesson names what is to be trained in `RECIPES` and trains with its own `train_model`; both are
+used as they stand there. Every training adds a row to `data/results/<lesson>.csv`, from which the
+table `data/results/training.md` is made, and `steps.md` for those that the lesson also names in
+`STEPS`. The first seed's weights go to `data/networks/` if the lesson has them in `TRAINED`.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
     lesson = Lesson.load(course.lesson_path(course.check_lesson(args.lesson)))
     with full_training(course) as folder:
         names = lesson_names(lesson)
-        tables = {"training": getattr(names, "RECIPES", {}), "steps": getattr(names, "STEPS", {})}
-        recipes = tables["training"] | tables["steps"]
+        recipes, steps = getattr(names, "RECIPES", {}), getattr(names, "STEPS", {})
+        tables = {"training": [name for name in recipes if name not in steps], "steps": steps}
         unknown = sorted(set(args.only or ()) - set(recipes))
         if unknown or not recipes:
             known = ", ".join(recipes) or "none"
@@ -139,9 +139,9 @@ def train_one(
     }
     with names.torch.no_grad():
         outputs = classifier.model(names.noise(2, 1, 28, 28))
-    how = f"{epochs} epochs on {len(data.train):,} images, {names.PRECISION}, seed {seed}"
     weights = {key: value.float() for key, value in classifier.model.state_dict().items()}
-    kept = {"weights": weights, "outputs": outputs, "curves": result["curves"], "how": how}
+    kept = {"weights": weights, "outputs": outputs, "curves": result["curves"]}
+    kept["how"] = result["how"]
     return row, kept
 
 

@@ -3225,7 +3225,7 @@ def train_model(
 
     Returns:
         The trained module, and a dictionary with the accuracies on turned and on upright test
-        digits, the number of parameters and the learning curves.
+        digits, the number of parameters, the learning curves, and in words how it was trained.
     """
     pl.seed_everything(seed, verbose=False)
     classifier = ImageClassifier(create_model(model_name, model_hparams), schedule=schedule)
@@ -3239,6 +3239,7 @@ def train_model(
     result = test_model(classifier, data, trainer)
     (curves,) = (callback for callback in trainer.callbacks if isinstance(callback, Curves))
     result["curves"] = {} if FAST_RUN else curves.values
+    result["how"] = f"{epochs} epochs on {len(data.train):,} images, {PRECISION}, seed {seed}"
     return classifier.eval().cpu(), result
 
 
@@ -3264,9 +3265,11 @@ TRAINED = {
     "CNN": "{{sha256 cnn}}",
     "GCNN": "{{sha256 gcnn}}",
     "Better CNN": "{{sha256 better-cnn}}",
-    "Better GCNN, C4": "{{sha256 better-gcnn-c4}}",
     "Better GCNN, C8": "{{sha256 better-gcnn-c8}}",
-    "Better GCNN, C16": "{{sha256 better-gcnn-c16}}",
+    "all steps, CNN": "{{sha256 all-steps-cnn}}",
+    "all steps, C4": "{{sha256 all-steps-c4}}",
+    "all steps, C8": "{{sha256 all-steps-c8}}",
+    "all steps, C16": "{{sha256 all-steps-c16}}",
 }
 
 
@@ -3296,7 +3299,7 @@ def load_trained(name: str, model: nn.Module) -> dict | None:
     """Load the course's weights into a network, if that is possible, and say so.
 
     Returns:
-        The learning curves of its training, or None if nothing was loaded.
+        The learning curves of its training and how it was trained, or None if nothing was loaded.
     """
     path = find_trained(name)
     if path is None:
@@ -3308,7 +3311,7 @@ def load_trained(name: str, model: nn.Module) -> dict | None:
         if torch.allclose(copied(noise(2, 1, 28, 28)), trained["outputs"], rtol=1e-3, atol=1e-3):
             model.load_state_dict(trained["weights"])
             print(f"Loaded {path.name}: {name} as the course has trained it, {trained['how']}.")
-            return trained["curves"]
+            return {key: trained[key] for key in ("curves", "how")}
     print(f"NOTICE: your {name} arranges its weights in another way than those in {path.name}.")
     return None
 
@@ -3318,26 +3321,36 @@ def load_trained(name: str, model: nn.Module) -> dict | None:
 
 
 # %%
-def get_model(name: str, data: RotatedMNIST, train: bool) -> tuple[ImageClassifier, dict]:
-    """Train the network of a recipe, or load it if `train` is false and it can be; test it once."""
+def load_model(name: str, data: RotatedMNIST) -> tuple[ImageClassifier, dict] | None:
+    """Load the network of a recipe and test it once; None if that cannot be done."""
+    recipe = {key: RECIPES[name][key] for key in RECIPES[name] if key not in ("data", "epochs")}
+    schedule, model_name = recipe.pop("schedule", False), recipe.pop("model_name")
+    classifier = ImageClassifier(create_model(model_name, recipe), schedule=schedule).eval()
+    trained = load_trained(name, classifier.model)
+    if trained is None:
+        return None
+    trainer = make_trainer(name, EPOCHS, devices=1)
+    return classifier, test_model(classifier, data, trainer) | trained
+
+
+def get_model(name: str, data: RotatedMNIST) -> tuple[ImageClassifier, dict]:
+    """Train the network of a recipe; with TRAINING = "none", load it if that can be done."""
     recipe = dict(RECIPES[name])
-    settings = recipe.pop("data", None)
-    if not train:
-        schedule, model_name = recipe.pop("schedule", False), recipe.pop("model_name")
-        classifier = ImageClassifier(create_model(model_name, recipe), schedule=schedule).eval()
-        curves = load_trained(name, classifier.model)
-        if curves is not None:
-            trainer = make_trainer(name, EPOCHS, devices=1)
-            return classifier, test_model(classifier, data, trainer) | {"curves": curves}
+    settings = recipe.pop("data", {})
+    if TRAINING == "none":
+        if loaded := load_model(name, data):
+            return loaded
+        print(f"So {name} is trained here, but shortly.")
+        settings, recipe["epochs"] = settings | {"train_images": SHORT[0]}, SHORT[1]
     return train_model(data=RotatedMNIST(**settings) if settings else data, name=name, **recipe)
 
 
 # %%
 networks, results = {}, {}
-networks["CNN"], results["CNN"] = get_model("CNN", data, train=TRAINING != "none")
+networks["CNN"], results["CNN"] = get_model("CNN", data)
 
 # %%
-networks["GCNN"], results["GCNN"] = get_model("GCNN", data, train=TRAINING != "none")
+networks["GCNN"], results["GCNN"] = get_model("GCNN", data)
 
 # %% [markdown]
 # **The learning curves.** Both networks learn the upright digits. The curves say nothing yet about turned
@@ -3385,7 +3398,7 @@ show_table(
         [
             name,
             f"{result['parameters']:,}",
-            f"{EPOCHS} × {TRAIN_IMAGES:,} images",
+            result["how"],
             f"{100 * result['test accuracy']:.2f} %",
             f"{100 * result['upright accuracy']:.2f} %",
         ]
@@ -3920,8 +3933,9 @@ show(
 )
 
 # %% [markdown]
-# **One step at a time.** Each row below adds one step to the row before. To see where the steps lead, three epochs on
-# 20,000 images are enough.
+# **One step at a time.** Each row of the table below adds one step to the row before. To see where the steps lead, three
+# epochs on 20,000 images are enough. After the last step we put other groups in the place of $C_8$, or none at all;
+# the channels are chosen so that all networks have about as many weights.
 
 # %% id="steps" grade="readonly"
 STEPS = {}
@@ -3937,37 +3951,43 @@ for name, change in {
 }.items():
     STEPS[name] = step = step | change
 
+# %% id="better-recipes" grade="readonly"
+STEPS["all steps, C8"] = STEPS.pop("6. digits that move")
+STEPS["all steps, C4"] = step | dict(group=CyclicGroup(order=4), hidden_channels=16)
+STEPS["all steps, C16"] = step | dict(group=CyclicGroup(order=16), hidden_channels=8)
+STEPS["all steps, oracle C8"] = step | dict(data=dict(train_images=20_000, turn_training=True))
+STEPS["all steps, CNN"] = dict(
+    model_name="BetterCNN",
+    hidden_channels=32,
+    **{key: step[key] for key in ("schedule", "epochs", "data", *SIZES)},
+)
+FULL_DATA = dict(epochs=10, data=dict(move_training=1.0))
+RECIPES["Better CNN"] = STEPS["all steps, CNN"] | FULL_DATA
+RECIPES["Better GCNN, C8"] = STEPS["all steps, C8"] | FULL_DATA
+RECIPES |= STEPS
+
 # %% [markdown]
 # {{measured steps}}
 #
-# **In full.** Now ten epochs on all 54,000 training images, for three groups, with the channels chosen so that
-# all have about as many weights. The ordinary CNN gets the same recipe, for fairness.
-
-# %% id="better-recipes" grade="readonly"
-BETTER = dict(schedule=True, data=dict(move_training=1.0), **SIZES)
-RECIPES["Better CNN"] = BETTER | dict(model_name="BetterCNN", hidden_channels=32)
-for order, channels in ((4, 16), (8, 11), (16, 8)):
-    settings = dict(model_name="BetterGCNN", group=CyclicGroup(order), hidden_channels=channels)
-    RECIPES[f"Better GCNN, C{order}"] = BETTER | settings
-RECIPES["Oracle, C8"] = RECIPES["Better GCNN, C8"] | dict(data=dict(turn_training=True))
-
-# %% [markdown]
+# The **oracle** is the same network, but trained on *turned* digits. It shows a ceiling: what can be reached by a network
+# that does not know which way is up. (A turned 6 may be a 9.) Accuracy on upright digits is the other
+# ceiling, for that is what a network would reach if turning cost nothing.
+#
+# **In full.** Now ten epochs on all 54,000 training images. The ordinary CNN gets the same recipe, for fairness.
+#
 # {{measured training}}
 #
-# The last row is an **oracle**: the same network as the better GCNN for $C_8$, but trained on *turned* digits. It
-# shows the ceiling, what can be reached by a network that does not know which way is up. (A turned 6 may be a
-# 9.) Accuracy on upright digits is the other ceiling, for that is what a network would reach if turning cost
-# nothing. Every training used the test set once; what to do in each step was decided with validation digits.
-#
-# With `TRAINING = "full"` the next cell trains these networks, otherwise it loads them.
+# Each number comes from one use of the test set; what to do in each step was decided with validation
+# digits. With `TRAINING = "full"` the next cell trains our networks, otherwise it loads them.
 
 # %%
-for name in [name for name in RECIPES if name.startswith("Better")]:
-    networks[name], results[name] = get_model(name, data, train=TRAINING == "full")
-    print(f"{name}: {100 * results[name]['test accuracy']:.2f} % of the turned digits")
+for name in [name for name in TRAINED if name not in networks]:
+    if found := get_model(name, data) if TRAINING == "full" else load_model(name, data):
+        networks[name], results[name] = found
+        print(f"{name}: {100 * results[name]['test accuracy']:.2f} % of the turned digits")
 
 # %% [markdown]
-# **Over the angles.** How much does each network's output change when the digit turns, relative to its size? That is the
+# **Over the angles.** The four networks with all steps and the short training: how much does each network's output change when the digit turns, relative to its size? That is the
 # **invariance error**. And what does it do to the accuracy?
 
 
@@ -3990,17 +4010,17 @@ some = data.upright[: 16 if FAST_RUN else 500]
 curves = {
     name: over_angles(network.model, *some)
     for name, network in networks.items()
-    if name.startswith("Better")
+    if name.startswith("all steps")
 }
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
-colors = [PALETTE[color] for color in ("slate", "blue", "orange", "green")]
-for (name, (error, accuracy)), color in zip(curves.items(), colors, strict=True):
-    line = {"marker": "o", "markersize": 3, "label": name, "color": color}
+colors = ("slate", "blue", "orange", "green")
+for (name, (error, accuracy)), color in zip(curves.items(), colors, strict=False):
+    line = {"marker": "o", "markersize": 3, "label": name, "color": PALETTE[color]}
     axes[0].plot(TURNED, error, **line)
     axes[1].plot(TURNED, 100 * accuracy, **line)
-    if name != "Better CNN":
+    if name != "all steps, CNN":
         axes[2].plot(TURNED, 100 * accuracy, **line)
 axes[0].set(title="Invariance error", ylabel="change of the output, relative to its size")
 axes[1].set(title="Accuracy", ylabel="read correctly, in %")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
 import os
@@ -354,7 +355,7 @@ def test_smooth_kernels_are_the_formula(in_full, order, size):
 def test_better_networks_are_invariant_and_no_larger(in_full):
     names = in_full
     plain = names.RECIPES["GCNN"]
-    for name, recipe in (names.RECIPES | names.STEPS).items():
+    for name, recipe in names.RECIPES.items():
         recipe = {key: recipe[key] for key in recipe if key not in ("data", "schedule", "epochs")}
         model = names.create_model(recipe.pop("model_name"), recipe)
         assert sum(weight.numel() for weight in model.parameters()) <= 105_000, name
@@ -372,13 +373,18 @@ def test_better_networks_are_invariant_and_no_larger(in_full):
 
 def test_every_step_changes_what_it_says_and_only_upright_digits_are_seen(in_full):
     names = in_full
-    steps = list(names.STEPS.values())
-    assert len({repr(step) for step in steps}) == len(steps) == 7
-    for step in steps:
+    assert list(names.STEPS)[6] == "all steps, C8"
+    for step in names.STEPS.values():
         assert step["epochs"] == 3 and step["data"]["train_images"] == 20_000
-    last = {key: steps[-1][key] for key in steps[-1] if key not in ("epochs", "data")}
-    full = names.RECIPES["Better GCNN, C8"]
-    for key in ("model_name", "hidden_channels", "schedule", "kernel_size", "num_hidden"):
-        assert last[key] == full[key]
+    first = list(names.STEPS.values())[:7]
+    for before, after in itertools.pairwise(first):
+        assert {key for key in after if before.get(key) != after[key]} - {"group"}
+    for kind in ("GCNN, C8", "CNN"):
+        full, short = (
+            names.RECIPES[f"Better {kind}"],
+            names.STEPS["all steps, " + kind[-3:].strip()],
+        )
+        assert {key for key in full if full[key] != short[key]} == {"epochs", "data"}
+        assert full["epochs"] == 10 and full["data"] == {"move_training": 1.0}
     turned = [name for name, recipe in names.RECIPES.items() if "turn" in repr(recipe.get("data"))]
-    assert turned == ["Oracle, C8"]
+    assert turned == ["all steps, oracle C8"]

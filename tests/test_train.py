@@ -31,6 +31,7 @@ def small(names) -> None:
         "Tiny CNN, turned": TINY | {"data": {"turn_training": True}},
     }
     names.STEPS = space["STEPS"] = {"Two epochs": TINY | {"epochs": 2}, "Never trained": TINY}
+    names.RECIPES |= names.STEPS
     names.TRAINED = space["TRAINED"] = {"Tiny CNN": ""}
 
 
@@ -129,7 +130,7 @@ def network(lesson):
 
 def test_a_lesson_loads_what_was_trained_and_says_so(trained, lesson, capsys):
     model = network(lesson)
-    curves = lesson.load_trained("Tiny CNN", model)
+    curves = lesson.load_trained("Tiny CNN", model)["curves"]
     said = capsys.readouterr().out
     assert "Loaded tiny-cnn.pt" in said and "seed 12" in said and "1 epochs" in said
     assert len(curves["validation_accuracy"]) == 1
@@ -140,11 +141,23 @@ def test_a_lesson_loads_what_was_trained_and_says_so(trained, lesson, capsys):
 
 def test_loaded_networks_are_as_accurate_as_the_table_says(trained, lesson, monkeypatch):
     monkeypatch.setitem(lesson.train_model.__globals__, "FAST_RUN", False)
-    _, result = lesson.get_model("Tiny CNN", lesson.RotatedMNIST(), train=False)
+    _, result = lesson.load_model("Tiny CNN", lesson.RotatedMNIST())
     row = rows(trained)[0]
     assert f"{100 * result['test accuracy']:.2f}" == row["turned"]
     assert f"{100 * result['upright accuracy']:.2f}" == row["upright"]
     assert result["parameters"] == int(row["parameters"]) and result["curves"]
+
+
+def test_without_the_file_a_network_is_trained_shortly_or_not_at_all(lesson, monkeypatch, capsys):
+    space = lesson.train_model.__globals__
+    monkeypatch.setitem(space, "TRAINING", "none")
+    monkeypatch.setitem(space, "SHORT", (64, 2))
+    monkeypatch.setitem(space, "FAST_RUN", False)
+    lesson.TRAINED["Tiny CNN"] = "0" * 64
+    assert lesson.load_model("Tiny CNN", lesson.RotatedMNIST()) is None
+    _, result = lesson.get_model("Tiny CNN", lesson.RotatedMNIST())
+    assert result["how"].startswith("2 epochs on 64 images")
+    assert "trained here, but shortly" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("reason", ["sum", "missing", "arranged", "shapes"])
