@@ -2954,7 +2954,7 @@ def load_digits(train: bool) -> tuple[Tensor, Tensor]:
         return digits.data, digits.targets
     except (RuntimeError, OSError) as error:
         if train:
-            reason = str(error).splitlines()[0]
+            reason = str(error).splitlines()[-1]
             print(f"NOTICE: MNIST is not in {DATA_FOLDER} and cannot be fetched ({reason}).")
             print("Going on with 1,797 small digits: the results will differ from the text.")
         return load_small_digits(train)
