@@ -13,6 +13,7 @@ from types import ModuleType
 from autograder.errors import CourseError
 
 COMMANDS = (
+    "new",
     "build",
     "train",
     "render",
@@ -28,7 +29,7 @@ COMMANDS = (
 DESCRIPTION = "Build the course's notebooks, grade submissions, and make the book."
 EPILOG = """Each command explains itself: python -m autograder build --help
 
-authors:      build, train, render, book
+authors:      new, build, train, render, book
 instructors:  collect, grade, feedback, export, demo
 students:     check, env
 """

@@ -174,10 +174,10 @@ import time
 import warnings
 from io import BytesIO
 
+# %% id="libraries" grade="readonly"
 os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # 3-D grid_sample on Apple GPUs
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
 
-# %% id="libraries" grade="readonly"
 import matplotlib.pyplot as plt
 import numpy as np
 import pytorch_lightning as pl

@@ -122,7 +122,9 @@ def test_the_setup_prints_one_line_on_versions_and_device(colab: Colab) -> None:
     assert re.fullmatch(
         r"Python 3\.\S+ · torch \S+ · torchvision \S+ · Lightning \S+ · device: (cpu|cuda)", line
     )
-    assert f"torch {version('torch')} " in line
+    assert f"torch {version('torch')}" in line
+    outputs = [o for c in colab.notebook.cells if c.id in SETUP for o in c.outputs]
+    assert [output.output_type for output in outputs] == ["stream", "stream"]
 
 
 @pytest.mark.slow
