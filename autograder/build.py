@@ -16,6 +16,7 @@ from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
 from autograder.leaks import check_release
 from autograder.lesson import Cell, Lesson
+from autograder.watch import watch
 
 LINKS_START = "<!-- links:start -->"
 LINKS_END = "<!-- links:end -->"
@@ -28,6 +29,7 @@ NOTEBOOK_METADATA = {
 EXAMPLES = """examples:
   python -m autograder build            write source/, release/ and the links in README.md
   python -m autograder build --check    change nothing; exit 1 if a generated file is out of date
+  python -m autograder build --watch    build now and whenever a lesson is saved, until Ctrl-C
 """
 _GRADES = {
     "readonly": {"grade": False, "locked": True, "solution": False},
@@ -40,16 +42,24 @@ _GRADES = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.epilog = EXAMPLES
-    parser.add_argument(
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
         "--check",
         action="store_true",
         help="compare with the files that are there instead of writing; exit 1 if any is stale",
+    )
+    how.add_argument(
+        "--watch",
+        action="store_true",
+        help="go on: build again whenever a lesson is saved, and show its mistakes",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Build, or check; return the exit code."""
     course = Course.find()
+    if args.watch:
+        return watch(course, build)
     if args.check:
         stale = find_stale(course)
         for line in stale:

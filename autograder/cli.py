@@ -18,6 +18,7 @@ COMMANDS = (
     "train",
     "render",
     "book",
+    "diff",
     "collect",
     "grade",
     "feedback",
@@ -29,7 +30,7 @@ COMMANDS = (
 DESCRIPTION = "Build the course's notebooks, grade submissions, and make the book."
 EPILOG = """Each command explains itself: python -m autograder build --help
 
-authors:      new, build, train, render, book
+authors:      new, build, train, render, book, diff
 instructors:  collect, grade, feedback, export, demo
 students:     check, env
 """
