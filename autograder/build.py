@@ -131,7 +131,8 @@ def find_extra(course: Course, generated: Iterable[str]) -> list[str]:
 def generate(course: Course) -> dict[str, bytes]:
     """Return all generated files, by their name relative to the course's folder.
 
-    Works in a temporary folder, gradebook included, and checks the release for leaks.
+    Works in a temporary folder, gradebook included, and checks the release for leaks. Raises
+    CourseError if there is no lesson, a lesson has a mistake, or its release gives something away.
     """
     lessons = [Lesson.load(course.lesson_path(stem)) for stem in course.lessons()]
     if not lessons:
@@ -154,7 +155,10 @@ def generate(course: Course) -> dict[str, bytes]:
 
 
 def generate_release(course: Course, made: Course, stem: str) -> None:
-    """Let nbgrader make `made`'s release of one lesson, with the settings of `course`."""
+    """Let nbgrader make `made`'s release of one lesson, with the settings of `course`.
+
+    Raises CourseError with nbgrader's log if it cannot.
+    """
     # nbgrader takes a second to import; --help need not wait for it.
     from nbgrader.converters import GenerateAssignment
     from nbgrader.coursedir import CourseDirectory
@@ -238,7 +242,10 @@ def write_notebook(notebook: NotebookNode, path: Path) -> None:
 
 
 def update_links(readme: Path, course: Course, lessons: Sequence[Lesson]) -> str:
-    """Return the README's text with the links between its two markers made anew."""
+    """Return the README's text with the links between its two markers made anew.
+
+    Raises CourseError if it does not hold each marker once.
+    """
     text = readme.read_text(encoding="utf-8")
     if text.count(LINKS_START) != 1 or text.count(LINKS_END) != 1:
         raise CourseError(

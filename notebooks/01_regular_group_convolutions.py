@@ -403,7 +403,7 @@ progress()
 
 # %% id="noise" grade="readonly" tags=["hide-input"]
 def noise(*shape: int, seed: int = 0) -> Tensor:
-    """Return reproducible random numbers without touching PyTorch's global seed."""
+    """Return reproducible random numbers [*shape]; PyTorch's global seed stays as it is."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -648,7 +648,7 @@ class GroupBase(nn.Module):
         raise NotImplementedError
 
     def normalize_group_elements(self, h: Tensor) -> Tensor:
-        """Map elements to coordinates between -1 (first element) and 1 (last element)."""
+        """Return coordinates from -1 (first element) to 1 (last element), same shape as h."""
         raise NotImplementedError
 
 
@@ -1113,7 +1113,7 @@ def act_on_image(group: GroupBase, h: Tensor, image: Tensor) -> Tensor:
 
 # %% id="third-power" grade="solution"
 def third_power(group: GroupBase) -> Tensor:
-    """Return g³ for the generator g of a cyclic group of order at least 3."""
+    """Return g³, shape [], for the generator g of a cyclic group of order at least 3."""
     e, g, g2 = group.elements()[:3]
     ## YOUR CODE STARTS HERE ##
     # STUB: g3 = ...
@@ -2818,7 +2818,7 @@ class FastSampling:
     kept: tuple | None = None
 
     def sample(self) -> Tensor:
-        """Return the kernels k_h for all h, as the plain class does."""
+        """Return the kernels k_h for all h, as the plain class does, same shape as the plain kernel's."""
         state = (self.weight.data_ptr(), self.weight._version, self.weight.dtype)
         if not torch.is_grad_enabled() and self.kept and self.kept[0] == state:
             return self.kept[1]
@@ -2888,7 +2888,7 @@ with checking("The fast kernels") as check:
 
 # %%
 def seconds_per_step(network: nn.Module, images: Tensor, repeats: int = 5) -> float:
-    """Return the median time of a forward and a backward pass."""
+    """Return the median time (s) of a forward and a backward pass for images [B, C, X, Y]."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -3475,7 +3475,7 @@ show(fig, "The same handwritten digit eight times, turned counter-clockwise in s
 
 # %%
 def record(network: nn.Module, layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Run the network on x; return the inputs and the outputs of one of its layers."""
+    """Run the network on x [B, C, X, Y]; return what goes into one of its layers and comes out."""
     seen = {}
     hook = layer.register_forward_hook(
         lambda _, inputs, output: seen.update(io=(inputs[0], output))
