@@ -2818,7 +2818,7 @@ class FastSampling:
     kept: tuple | None = None
 
     def sample(self) -> Tensor:
-        """Return the kernels k_h for all h, as the plain class does, same shape as the plain kernel's."""
+        """Return the kernels k_h for all h, values and shape as in the plain class."""
         state = (self.weight.data_ptr(), self.weight._version, self.weight.dtype)
         if not torch.is_grad_enabled() and self.kept and self.kept[0] == state:
             return self.kept[1]
