@@ -58,8 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build, or check; return the exit code."""
     course = Course.find()
-    if args.watch:
-        return watch(course, build)
     if args.check:
         stale = find_stale(course)
         for line in stale:
@@ -67,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         count = len(course.lessons())
         print(f"{len(stale)} stale" if stale else f"all generated files of {count} lesson(s) fresh")
         return 1 if stale else 0
+    if args.watch:
+        return watch(course, build)
     for path in build(course):
         print(f"wrote {path.relative_to(course.root).as_posix()}")
     for stem in course.lessons():
