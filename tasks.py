@@ -38,6 +38,7 @@ JOBS = {
     "lint": LINT,
     "book": (["-m", "autograder", "book"],),
     "learn": (["-m", "jupyter", "lab", WORK],),
+    "env": (["-m", "autograder", "env"],),
 }
 HELP = """jobs:
   demo    build the course, grade a small made-up class, say where to look next
@@ -46,6 +47,7 @@ HELP = """jobs:
   lint    only ruff: rules and formatting
   book    build the book of rendered solutions into _build/book
   learn   copy the student notebooks to my-work and open them in JupyterLab
+  env     say whether everything is there, and what to do where something is missing
 
 Anything after the job goes to its last command:  python tasks.py test -k lesson
 """

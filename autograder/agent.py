@@ -36,7 +36,7 @@ class BadMessage(Exception):
 
 
 def send(connection: socket.socket, head: dict, body: bytes = b"") -> None:
-    """Send a message: JSON, and the bytes of its tensors."""
+    """Send a message: JSON, and the bytes of its tensors; raises ValueError if it is too large."""
     text = json.dumps(head).encode()
     if len(text) > MAX_HEAD or len(body) > MAX_BODY:
         raise ValueError("the result is too large to be sent")
@@ -70,7 +70,7 @@ class Writer:
         self.body = bytearray()
 
     def value(self, value: object, depth: int = 0) -> object:
-        """Return the JSON of a value."""
+        """Return the JSON of a value; raises ValueError if it cannot be sent."""
         kind = type(value)
         if value is None or kind in (bool, int, float, str):
             return value
@@ -332,21 +332,27 @@ class Agent:
         return [names[name]] if name in names else []
 
     def do_get(self, value, name):
+        """Return an attribute of a value."""
         return getattr(value, name)
 
     def do_set(self, value, name, new):
+        """Set an attribute of a value."""
         setattr(value, name, new)
 
     def do_call(self, function, args, kwargs):
+        """Return what a function returns."""
         return function(*args, **kwargs)
 
     def do_len(self, value):
+        """Return the length of a value."""
         return len(value)
 
     def do_item(self, value, key):
+        """Return an item of a value, such as value[3]."""
         return value[key]
 
     def do_iterate(self, value, most):
+        """Return the items of a value in a list; raises ValueError if they are more than `most`."""
         found = []
         for item in value:
             found.append(item)

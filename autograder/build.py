@@ -16,6 +16,7 @@ from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
 from autograder.leaks import check_release
 from autograder.lesson import Cell, Lesson
+from autograder.watch import watch
 
 LINKS_START = "<!-- links:start -->"
 LINKS_END = "<!-- links:end -->"
@@ -28,6 +29,7 @@ NOTEBOOK_METADATA = {
 EXAMPLES = """examples:
   python -m autograder build            write source/, release/ and the links in README.md
   python -m autograder build --check    change nothing; exit 1 if a generated file is out of date
+  python -m autograder build --watch    build now and whenever a lesson is saved, until Ctrl-C
 """
 _GRADES = {
     "readonly": {"grade": False, "locked": True, "solution": False},
@@ -40,10 +42,16 @@ _GRADES = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.epilog = EXAMPLES
-    parser.add_argument(
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
         "--check",
         action="store_true",
         help="compare with the files that are there instead of writing; exit 1 if any is stale",
+    )
+    how.add_argument(
+        "--watch",
+        action="store_true",
+        help="go on: build again whenever a lesson is saved, and show its mistakes",
     )
 
 
@@ -57,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         count = len(course.lessons())
         print(f"{len(stale)} stale" if stale else f"all generated files of {count} lesson(s) fresh")
         return 1 if stale else 0
+    if args.watch:
+        return watch(course, build)
     for path in build(course):
         print(f"wrote {path.relative_to(course.root).as_posix()}")
     for stem in course.lessons():
@@ -121,7 +131,8 @@ def find_extra(course: Course, generated: Iterable[str]) -> list[str]:
 def generate(course: Course) -> dict[str, bytes]:
     """Return all generated files, by their name relative to the course's folder.
 
-    Works in a temporary folder, gradebook included, and checks the release for leaks.
+    Works in a temporary folder, gradebook included, and checks the release for leaks. Raises
+    CourseError if there is no lesson, a lesson has a mistake, or its release gives something away.
     """
     lessons = [Lesson.load(course.lesson_path(stem)) for stem in course.lessons()]
     if not lessons:
@@ -144,7 +155,10 @@ def generate(course: Course) -> dict[str, bytes]:
 
 
 def generate_release(course: Course, made: Course, stem: str) -> None:
-    """Let nbgrader make `made`'s release of one lesson, with the settings of `course`."""
+    """Let nbgrader make `made`'s release of one lesson, with the settings of `course`.
+
+    Raises CourseError with nbgrader's log if it cannot.
+    """
     # nbgrader takes a second to import; --help need not wait for it.
     from nbgrader.converters import GenerateAssignment
     from nbgrader.coursedir import CourseDirectory
@@ -228,7 +242,10 @@ def write_notebook(notebook: NotebookNode, path: Path) -> None:
 
 
 def update_links(readme: Path, course: Course, lessons: Sequence[Lesson]) -> str:
-    """Return the README's text with the links between its two markers made anew."""
+    """Return the README's text with the links between its two markers made anew.
+
+    Raises CourseError if it does not hold each marker once.
+    """
     text = readme.read_text(encoding="utf-8")
     if text.count(LINKS_START) != 1 or text.count(LINKS_END) != 1:
         raise CourseError(

@@ -8,14 +8,17 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from autograder.errors import CourseError
 
 COMMANDS = (
+    "new",
     "build",
     "train",
     "render",
     "book",
+    "diff",
     "collect",
     "grade",
     "feedback",
@@ -27,7 +30,7 @@ COMMANDS = (
 DESCRIPTION = "Build the course's notebooks, grade submissions, and make the book."
 EPILOG = """Each command explains itself: python -m autograder build --help
 
-authors:      build, train, render, book
+authors:      new, build, train, render, book, diff
 instructors:  collect, grade, feedback, export, demo
 students:     check, env
 """
@@ -40,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     words = list(sys.argv[1:] if argv is None else argv)
-    args = _make_parser(words).parse_args(words)
     try:
+        args = _make_parser(words).parse_args(words)
         return args.run(args)
     except CourseError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -70,10 +73,21 @@ def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
             name, help=text.split("\n")[0], description=text, formatter_class=layout
         )
         if name in words[:1]:
-            module = importlib.import_module(f"autograder.{name}")
+            module = _import(name)
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser
+
+
+def _import(name: str) -> ModuleType:
+    """Return a command's module; raise CourseError if a package that it needs is not there."""
+    try:
+        return importlib.import_module(f"autograder.{name}")
+    except ModuleNotFoundError as error:
+        raise CourseError(
+            f"this Python has no package {error.name} ({sys.executable}): activate the course's "
+            "environment .venv, or run in the course's folder: python tasks.py env"
+        ) from error
 
 
 def _docstring(name: str) -> str:

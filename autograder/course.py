@@ -128,7 +128,10 @@ class Course:
 
     @property
     def repository_url(self) -> str:
-        """The repository's public address, from `[project.urls] Repository` in pyproject.toml."""
+        """The repository's public address, from `[project.urls] Repository` in pyproject.toml.
+
+        Raises CourseError if it does not stand there.
+        """
         path = self.root / "pyproject.toml"
         try:
             project = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -134,7 +134,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the file, say what has no mark and who was not found; return 1 without any mark."""
+    """Write the file, say what has no mark and who was not found; return 1 without any mark.
+
+    Raises CourseError if the options do not fit together or nothing has been graded.
+    """
     course = Course.find()
     output = args.output or course.root / OUTPUTS[args.platform]
     if args.roster and output.exists() and output.resolve() == args.roster.resolve():

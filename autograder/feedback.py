@@ -67,7 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the pages of everything that was graded; return 1 if some could not be written."""
+    """Write the pages of everything that was graded; return 1 if some could not be written.
+
+    Raises CourseError if nothing was graded or there is no such student.
+    """
     course = Course.find()
     stems = [course.check_lesson(args.assignment)] if args.assignment else course.lessons()
     api = open_api(course, args.db)

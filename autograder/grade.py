@@ -125,7 +125,7 @@ def add_gradebook_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def positive(text: str) -> int:
-    """Return a whole number above zero, for argparse."""
+    """Return a whole number above zero, for argparse; raises ValueError for any other text."""
     value = int(text)
     if value < 1:
         raise ValueError
@@ -133,7 +133,7 @@ def positive(text: str) -> int:
 
 
 def whole(text: str) -> int:
-    """Return a whole number, zero or above, for argparse."""
+    """Return a whole number, zero or above, for argparse; raises ValueError otherwise."""
     value = int(text)
     if value < 0:
         raise ValueError

@@ -19,6 +19,14 @@ import jupytext
 
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.outline import (
+    Chapter,
+    chapters,
+    count_checks,
+    defined_name,
+    minutes_by_chapter,
+    plural,
+)
 
 START_MARKER = "## YOUR CODE STARTS HERE ##"
 END_MARKER = "## AND ENDS HERE ##"
@@ -194,11 +202,6 @@ def _released(cell: Cell) -> str:
     return stub_blocks(cell.source) if cell.grade == "solution" else strip_hidden(cell.source)
 
 
-def plural(number: float, unit: str) -> str:
-    """Return "1 point", "2.5 points" and the like."""
-    return f"{number:g} {unit}" if number == 1 else f"{number:g} {unit}s"
-
-
 @dataclass(frozen=True)
 class Lesson:
     """A checked lesson; `cells` have their headings and templates filled in."""
@@ -238,6 +241,11 @@ class Lesson:
     def total_points(self) -> float:
         """Points of all exercises and questions together."""
         return sum(exercise.points for exercise in self.exercises)
+
+    @property
+    def chapters(self) -> list[Chapter]:
+        """The lesson's chapters in order, with the exercises and questions in each."""
+        return chapters(self.cells, self.exercises)
 
     @property
     def version(self) -> str:
@@ -287,8 +295,11 @@ class _Parser:
         self.check_ids(cells)
         exercises = self.collect_exercises(cells)
         lesson = Lesson(self.path.stem, self.path, tuple(cells), tuple(exercises))
-        filled = tuple(self.fill_in(cell, lesson) for cell in cells)
-        return replace(lesson, cells=filled)
+        filled = [self.fill_in(cell, lesson) for cell in cells]
+        for chapter in reversed(chapters(filled, exercises)):
+            if chapter.exercises:
+                filled[chapter.cell] = summed_up(filled[chapter.cell], chapter)
+        return replace(lesson, cells=tuple(filled))
 
     def split(self, text: str) -> Iterator[tuple[int, str, int, list[str]]]:
         """Yield header line, header, first line of the body, and body of each cell."""
@@ -554,8 +565,39 @@ class _Parser:
             "n_questions": str(sum(exercise.manual for exercise in lesson.exercises)),
             "n_blocks": str(sum(len(blocks(cell.source)) for cell in answers)),
             "lesson": lesson.stem,
+            "minutes_by_chapter": minutes_by_chapter(lesson.chapters),
         }
+        if name == "blocks_of_cells":
+            counts = {_name(cell): len(blocks(cell.source)) for cell in answers}
+            return json.dumps(counts, indent=1)
+        if name == "checks_of_exercises":
+            return json.dumps(self.count_visible(lesson), indent=1, ensure_ascii=False)
         return values.get(name)
+
+    def count_visible(self, lesson: Lesson) -> dict[str, int]:
+        """Return the number of visible checks of each exercise, by its label and title."""
+        found = {}
+        for exercise in lesson.exercises:
+            if not exercise.manual:
+                cell = lesson.cell(exercise.test_cell_id)
+                try:
+                    number = count_checks(strip_hidden(cell.source))
+                except CourseError as error:
+                    raise self.error(cell.line, str(error)) from None
+                found[f"{exercise.label} · {exercise.title}"] = number
+        return found
+
+
+def summed_up(cell: Cell, chapter: Chapter) -> Cell:
+    """Return the cell with what the chapter asks for below the chapter's heading."""
+    lines = cell.source.split("\n")
+    lines[chapter.line + 1 : chapter.line + 1] = ["", f"*{chapter.summary}*"]
+    return replace(cell, source="\n".join(lines))
+
+
+def _name(cell: Cell) -> str:
+    """Return what an answer cell is called in a table: by what it defines, else by its id."""
+    return defined_name(cell.source) or cell.id
 
 
 def _is_positive(value: object) -> bool:

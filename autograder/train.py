@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; return the exit code."""
+    """Train; return the exit code. Raises CourseError for an unknown recipe."""
     course = Course.find()
     lesson = Lesson.load(course.lesson_path(course.check_lesson(args.lesson)))
     with full_training(course) as folder:

@@ -49,8 +49,8 @@
 # and hidden tests of the same properties on other inputs. The {{n_questions}} written questions
 # give {{question_points}} points and are read by a person.
 #
-# **Time.** About {{total_minutes}} minutes for the exercises and questions, and another hour for
-# reading, looking and training.
+# **Time.** About {{total_minutes}} minutes for the exercises and questions ({{minutes_by_chapter}}),
+# and another hour for reading, looking and training.
 
 # %% [markdown]
 # ### 0.1 Recap: convolutional networks
@@ -126,7 +126,8 @@
 # ### 0.3 Setup
 #
 # The next cell installs what is missing (on Colab that is PyTorch Lightning) and leaves everything
-# else as it is: the versions of torch and numpy are never changed.
+# else as it is: the versions of torch and numpy are never changed. Run the cells of this section one
+# after the other; in between, one line says with which versions and on which device you work.
 
 # %% id="install" grade="readonly" tags=["hide-input"]
 import importlib.metadata
@@ -140,7 +141,11 @@ PACKAGES = {"torchvision": "torchvision", "pytorch_lightning": "pytorch-lightnin
 PACKAGES |= {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}
 missing = [name for module, name in PACKAGES.items() if not importlib.util.find_spec(module)]
 if not importlib.util.find_spec("torch"):
-    raise SystemExit("PyTorch is missing. Set up the course's environment first: {{repository}}")
+    raise SystemExit(
+        f"PyTorch is missing in {sys.executable}, the Python that runs this notebook. On your own\n"
+        "machine, start it with `python tasks.py learn` in the course's folder, which sets up all\n"
+        "that is needed; `python tasks.py env` there says what is missing: {{repository}}"
+    )
 if missing:
     kept = [f"{name}=={importlib.metadata.version(name)}" for name in ("torch", "numpy")]
     constraints = Path(tempfile.mkdtemp()) / "constraints.txt"
@@ -148,7 +153,11 @@ if missing:
     print("Installing", ", ".join(missing), "…")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "-c", str(constraints), *missing]
     if subprocess.run(command).returncode:
-        raise SystemExit(f"Could not install {missing}. Is there a connection to the internet?")
+        raise SystemExit(
+            f"Could not install {', '.join(missing)}. Is there a connection to the internet? On your\n"
+            "own machine, `python tasks.py env` in the course's folder says what is missing."
+        )
+    importlib.invalidate_caches()
 
 # %% id="imports" grade="readonly"
 import base64
@@ -165,10 +174,10 @@ import time
 import warnings
 from io import BytesIO
 
+# %% id="libraries" grade="readonly"
 os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # 3-D grid_sample on Apple GPUs
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
 
-# %% id="libraries" grade="readonly"
 import matplotlib.pyplot as plt
 import numpy as np
 import pytorch_lightning as pl
@@ -294,15 +303,24 @@ def filled_in(exercise: str, **results):
 # %% [markdown]
 # **The checks** below the exercises are written with the next class. You need not read it.
 
+# %% id="planned" grade="readonly" tags=["hide-input"]
+# What there is to do, counted when this notebook was made: the visible checks of each exercise,
+# and the blocks of each cell with answers, by the name that the cell defines.
+CHECKS = json.loads(r"""{{checks_of_exercises}}""")
+BLOCKS = json.loads(r"""{{blocks_of_cells}}""")
+
 
 # %% id="checking" grade="readonly" tags=["hide-input"]
 class checking:
     """Run the visible checks of one exercise: `with checking("Exercise 1") as check: …`."""
 
+    passed: dict[str, int] = {}  # how many held when they were last run, for `progress`
+
     def __init__(self, exercise: str):
         self.exercise = exercise
 
     def __enter__(self):
+        self.passed[self.exercise] = 0
         return self
 
     def true(self, what: str, condition: bool, because: str = "", detail: str = "") -> None:
@@ -311,6 +329,7 @@ class checking:
             lines = [f"✗ {self.exercise}: {what}: this does not hold yet.", detail]
             lines += [f"Likely cause: {because}"] if because else []
             raise CheckFailed("\n  ".join(line for line in lines if line))
+        self.passed[self.exercise] = self.passed.get(self.exercise, 0) + 1
         print("✓", what)
 
     def shape(self, what: str, got, expected: tuple, because: str = "") -> None:
@@ -338,9 +357,9 @@ class checking:
 
     def __exit__(self, kind, error, trace) -> bool:
         if error is None:
-            print(
-                f"All visible checks of {self.exercise} passed. The grader also runs hidden ones."
-            )
+            graded = any(name.startswith(f"{self.exercise} · ") for name in CHECKS)
+            hidden = " The grader also runs hidden ones." if graded else ""
+            print(f"All visible checks of {self.exercise} passed.{hidden}")
             return False
         if not isinstance(error, CheckFailed):
             message = f"✗ {self.exercise}: your code stopped with {kind.__name__}: {error}"
@@ -351,9 +370,40 @@ class checking:
         raise error from None
 
 
+# %% [markdown]
+# **How far are you?** `progress()` says how many blocks are filled in and how many visible checks held
+# when you last ran them. It counts what you have run since the kernel was started.
+
+
+# %% id="progress" grade="readonly" tags=["hide-input"]
+def progress() -> None:
+    """Print how many blocks are done, how many visible checks pass, and what is next."""
+    waiting = dict(BLOCKS)
+    for cell in globals().get("In", []):  # Jupyter's list of the cells that were run, oldest first
+        for part in re.split(r"^(?=class |def )", cell, flags=re.MULTILINE):
+            head = re.match(r"(?:class|def) (\w+)", part)
+            if head and head[1] in BLOCKS:
+                left = len(re.findall(r"^[^#\n]*= *\.\.\. *(?:#.*)?$", part, flags=re.MULTILINE))
+                waiting[head[1]] = min(left, BLOCKS[head[1]])
+    done, passing, following = sum(BLOCKS.values()) - sum(waiting.values()), 0, ""
+    for name, number in CHECKS.items():
+        held = min(checking.passed.get(name.partition(" · ")[0], 0), number)
+        passing += held
+        if held < number:
+            following = following or name
+    print(
+        f"{done} of {sum(BLOCKS.values())} blocks done, {passing} of {sum(CHECKS.values())} visible "
+        f"checks passing, next: {following or 'the written questions'}"
+    )
+
+
+# %%
+progress()
+
+
 # %% id="noise" grade="readonly" tags=["hide-input"]
 def noise(*shape: int, seed: int = 0) -> Tensor:
-    """Return reproducible random numbers without touching PyTorch's global seed."""
+    """Return reproducible random numbers [*shape]; PyTorch's global seed stays as it is."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -598,7 +648,7 @@ class GroupBase(nn.Module):
         raise NotImplementedError
 
     def normalize_group_elements(self, h: Tensor) -> Tensor:
-        """Map elements to coordinates between -1 (first element) and 1 (last element)."""
+        """Return coordinates from -1 (first element) to 1 (last element), same shape as h."""
         raise NotImplementedError
 
 
@@ -1063,7 +1113,7 @@ def act_on_image(group: GroupBase, h: Tensor, image: Tensor) -> Tensor:
 
 # %% id="third-power" grade="solution"
 def third_power(group: GroupBase) -> Tensor:
-    """Return g³ for the generator g of a cyclic group of order at least 3."""
+    """Return g³, shape [], for the generator g of a cyclic group of order at least 3."""
     e, g, g2 = group.elements()[:3]
     ## YOUR CODE STARTS HERE ##
     # STUB: g3 = ...
@@ -2768,7 +2818,7 @@ class FastSampling:
     kept: tuple | None = None
 
     def sample(self) -> Tensor:
-        """Return the kernels k_h for all h, as the plain class does."""
+        """Return the kernels k_h for all h, values and shape as in the plain class."""
         state = (self.weight.data_ptr(), self.weight._version, self.weight.dtype)
         if not torch.is_grad_enabled() and self.kept and self.kept[0] == state:
             return self.kept[1]
@@ -2838,7 +2888,7 @@ with checking("The fast kernels") as check:
 
 # %%
 def seconds_per_step(network: nn.Module, images: Tensor, repeats: int = 5) -> float:
-    """Return the median time of a forward and a backward pass."""
+    """Return the median time (s) of a forward and a backward pass for images [B, C, X, Y]."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -2904,7 +2954,7 @@ def load_digits(train: bool) -> tuple[Tensor, Tensor]:
         return digits.data, digits.targets
     except (RuntimeError, OSError) as error:
         if train:
-            reason = str(error).splitlines()[0]
+            reason = str(error).splitlines()[-1]
             print(f"NOTICE: MNIST is not in {DATA_FOLDER} and cannot be fetched ({reason}).")
             print("Going on with 1,797 small digits: the results will differ from the text.")
         return load_small_digits(train)
@@ -3453,7 +3503,7 @@ show(fig, "The same handwritten digit eight times, turned counter-clockwise in s
 
 # %%
 def record(network: nn.Module, layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Run the network on x; return the inputs and the outputs of one of its layers."""
+    """Run the network on x [B, C, X, Y]; return what goes into one of its layers and comes out."""
     seen = {}
     hook = layer.register_forward_hook(
         lambda _, inputs, output: seen.update(io=(inputs[0], output))

@@ -78,3 +78,14 @@ def test_the_package_runs_as_a_module():
     assert done.returncode == 0
     assert b"COMMAND" in done.stdout
     assert cli.__doc__
+
+
+def test_a_missing_package_is_one_line_that_says_what_to_do(monkeypatch, capsys):
+    def refuse(name):
+        raise ModuleNotFoundError("No module named 'packaging'", name="packaging")
+
+    monkeypatch.setattr(cli.importlib, "import_module", refuse)
+    assert main(["env"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: this Python has no package packaging ({sys.executable})")
+    assert error.endswith("python tasks.py env\n")

@@ -8,6 +8,7 @@ import shutil
 
 import nbformat
 import pytest
+from mishaps import saved_by_colab
 from variants import Variant, load
 
 from autograder.course import Course
@@ -34,13 +35,17 @@ def student(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
-    """A copy of the course with a few submissions: right, untouched, and three of the catalogue."""
+    """A copy of the course with a few submissions.
+
+    They are right, right and saved by Colab, untouched, and three of the catalogue.
+    """
     copy = copy_course(COURSE, STEM, tmp_path_factory.mktemp("graded") / "course")
     for folder in ("source", "release"):
         shutil.copytree(COURSE.root / folder / STEM, copy.root / folder / STEM)
     release = nbformat.read(COURSE.release_notebook(STEM), as_version=4)
     write_submission(copy, "solution", STEM, fill_in(release, LESSON))
     write_submission(copy, "untouched", STEM, release)
+    write_submission(copy, "colab", STEM, saved_by_colab(release, LESSON))
     for name in SAMPLE:
         answers = variant(name).answers(LESSON)
         write_submission(copy, student(name), STEM, fill_in(release, LESSON, answers))
@@ -63,6 +68,7 @@ def page(course: Course, who: str) -> str:
 @pytest.mark.slow
 def test_solution_gets_everything_and_the_untouched_release_nothing(marks):
     assert marks["solution"].auto_total == sum(FULL.values()) == 30
+    assert marks["colab"].auto_total == 30 and not marks["colab"].notes
     assert marks["untouched"].auto_total == marks["untouched"].total == 0
     assert not any(result.problem for result in marks.values())
 

@@ -169,8 +169,10 @@ def test_documented_commands_exist(name):
 def test_documented_lessons_exist():
     lessons = Course(ROOT).lessons()
     for document in DOCUMENTS:
-        for stem in re.findall(r"\b\d\d_[a-z]\w+", document.read_text(encoding="utf-8")):
-            assert stem in lessons
+        text = document.read_text(encoding="utf-8")
+        begun = re.findall(r"autograder new lesson (\w+)", text)  # the document's own example
+        for stem in re.findall(r"\b\d\d_[a-z]\w+", text):
+            assert stem in [*lessons, *begun]
 
 
 def test_address_stands_in_one_place():

@@ -232,6 +232,7 @@ class Ref:
         _session(self).ask("set", self, name, value)
 
     def __call__(self, *args: object, **kwargs: object) -> object:
+        """Call the student's object in the student's process."""
         return _session(self).ask("call", self, args, kwargs)
 
     def __getitem__(self, key: object) -> object:
