@@ -20,6 +20,8 @@ COMMANDS = (
     "grade",
     "feedback",
     "export",
+    "report",
+    "archive",
     "check",
     "demo",
     "env",
@@ -28,7 +30,7 @@ DESCRIPTION = "Build the course's notebooks, grade submissions, and make the boo
 EPILOG = """Each command explains itself: python -m autograder build --help
 
 authors:      build, train, render, book
-instructors:  collect, grade, feedback, export, demo
+instructors:  collect, grade, feedback, export, report, archive, demo
 students:     check, env
 """
 

@@ -12,6 +12,7 @@ import glob
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -190,6 +191,11 @@ def report(course: Course, results: Sequence[Result], db_url: str | None = None)
     if skipped:
         names = ", ".join(dict.fromkeys(skipped))
         say(console, f"Not graded again, because nothing changed: {names} (--force grades again).")
+    changed = [result for result in results if result.changes]
+    if changed:
+        say(console, "Points from tests that are not what they were when graded before:")
+    for result in changed:
+        say(console, f"    {printable(result.student)}: {', '.join(result.changes)}")
     for folder in sorted(course.submitted.iterdir()):
         if not is_text(folder.name):
             say(console, f"The folder {shown(folder.name)} is left out: rename it, in UTF-8.")
@@ -242,7 +248,8 @@ def grade_lesson(
     how = How(sandbox, forked, str(course.data.resolve()))
     prepare_assignment(api, stem)
     writer = Writer(api, course, lesson, assignment, seed)
-    known = {} if force else read_records(api, stem)
+    earlier = read_records(api, stem)
+    known = {} if force else earlier
     skipped: set[str] = set()
 
     def tasks() -> Iterator[tuple[str, tuple]]:
@@ -268,7 +275,13 @@ def grade_lesson(
                 on_end(student)
     finally:
         write_grades(api, course)
-    return collect(api, course, lesson, students, frozenset(skipped))
+    results = collect(api, course, lesson, students, frozenset(skipped))
+    return [
+        replace(result, earlier=earlier[result.student].verdicts)
+        if result.student in earlier
+        else result
+        for result in results
+    ]
 
 
 class Writer:

@@ -6,6 +6,7 @@ import glob
 import tempfile
 import warnings
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
@@ -104,6 +105,17 @@ def check_gradebook(api: NbGraderAPI) -> None:
         ) from error
 
 
+def check_gradebook_exists(api: NbGraderAPI) -> None:
+    """Raise CourseError if there is no gradebook or it cannot be opened; none is created."""
+    url = api.coursedir.db_url
+    if url.startswith("sqlite") and not Path(make_url(url).database or "").is_file():
+        raise CourseError(
+            f"there is no gradebook {url}: run `python -m autograder grade`, or name another with "
+            "--db"
+        )
+    check_gradebook(api)
+
+
 def prepare_assignment(api: NbGraderAPI, stem: str) -> None:
     """Bring the gradebook's picture of an assignment up to date with `source/`.
 
@@ -183,6 +195,14 @@ def read_comments(api: NbGraderAPI, stem: str, student: str) -> dict[str, str]:
             for comment in notebook.comments
             if comment.manual_comment
         }
+
+
+def read_lateness(api: NbGraderAPI, stem: str) -> dict[str, float]:
+    """Return by how many seconds each of those was late who handed in after the due date."""
+    with api.gradebook as gradebook:
+        submissions = gradebook.assignment_submissions(stem)
+        late = {entry.student.id: entry.total_seconds_late for entry in submissions}
+    return {student: seconds for student, seconds in late.items() if seconds > 0}
 
 
 def withdraw_marks(api: NbGraderAPI, stem: str, student: str) -> None:

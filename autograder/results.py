@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbgrader.apps import NbGraderAPI
@@ -31,7 +31,10 @@ MOST_REMARKS = 20
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the table: a submission's marks by exercise, and what needs a person."""
+    """One row of the table: a submission's marks by exercise, and what needs a person.
+
+    earlier: exercise → points that the tests gave when it was graded before; {} if it never was.
+    """
 
     student: str
     assignment: str
@@ -41,6 +44,7 @@ class Result:
     problem: str | None
     seed: int | None = None
     skipped: bool = False
+    earlier: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def graded(self) -> bool:
@@ -87,6 +91,17 @@ class Result:
         more = [f"There are {len(found) - MOST_REMARKS} more such remarks."]
         return [printable(text) for text in found[:MOST_REMARKS]] + more[
             : len(found) > MOST_REMARKS
+        ]
+
+    @property
+    def changes(self) -> list[str]:
+        """What the tests give now and gave before, for each exercise where that differs."""
+        tested = [ex for ex in self.exercises if not ex.manual and ex.id in self.earlier]
+        pairs = [(ex, self.earlier[ex.id], self.points(ex)) for ex in tested]
+        return [
+            f"{ex.label} {number(before)} → {number(now) or 'none'}"
+            for ex, before, now in pairs
+            if before != now
         ]
 
     @property

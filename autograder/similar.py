@@ -31,7 +31,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from nbformat import NotebookNode
 
 from autograder.errors import CourseError
 from autograder.lesson import Lesson, blocks, strip_hidden, strip_stubs, stub_blocks
@@ -79,19 +78,19 @@ class Pair:
     cells: Mapping[str, int]
 
 
-def answers_of(notebook: NotebookNode, lesson: Lesson) -> dict[str, str]:
+def answers_of(notebook: Mapping, lesson: Lesson) -> dict[str, str]:
     """Return a graded notebook's code: id of an answer cell, or OWN, → source."""
     answers = {cell.id for cell in lesson.cells if cell.grade == "solution"}
     own = re.compile(r"own-\d+")  # how restoring a submission calls them
     found: dict[str, str] = {}
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
             continue
-        name = grade_id(cell)
+        name, source = grade_id(cell), "".join(cell["source"])
         if name in answers:
-            found[name] = cell.source
+            found[name] = source
         elif name is None and own.fullmatch(cell.get("id", "")):
-            found[OWN] = f"{found.get(OWN, '')}\n{cell.source}"
+            found[OWN] = f"{found.get(OWN, '')}\n{source}"
     return found
 
 
