@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.course import Course
-from autograder.gradebook import Mark, read_marks
+from autograder.gradebook import Mark, read_class_marks, read_marks
 from autograder.lesson import Exercise, Lesson, plural
 from autograder.records import read_records
 from autograder.safe import safe_text
@@ -133,9 +133,14 @@ def collect(
     """Return the results of the students for one lesson, from the gradebook and the records."""
     results = []
     records = read_records(api, lesson.stem)
+    students = list(students)
+    all_marks = read_class_marks(api, lesson.stem) if len(students) > 1 else {}
     for student in students:
         record = records.get(student)
-        marks = read_marks(api, lesson.stem, student)
+        if len(students) > 1:
+            marks = all_marks.get(student, {})
+        else:
+            marks = read_marks(api, lesson.stem, student)
         problem = (record.problem or None) if record else None
         if problem is None and not is_complete(marks, lesson):
             problem = "not graded yet"

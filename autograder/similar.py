@@ -26,6 +26,7 @@ import itertools
 import keyword
 import math
 import re
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -218,7 +219,7 @@ def own_code(source: str) -> str:
         found = []
     lines = source.split("\n")
     parts = ["\n".join(lines[block.start + 1 : block.end]) for block in found]
-    return "\n".join(parts) if parts else source
+    return "\n".join(map(textwrap.dedent, parts)) if parts else source
 
 
 def own_names(source: str) -> frozenset[str]:
