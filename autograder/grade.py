@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import glob
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from autograder.feedback import feedback_page, write_feedback
 from autograder.gradebook import (
     course_limits,
     database_name,
+    keep_settled,
     open_api,
     prepare_assignment,
     read_marks,
@@ -247,8 +248,8 @@ def grade_lesson(
     limits = course_limits(api)
     how = How(sandbox, forked, str(course.data.resolve()))
     prepare_assignment(api, stem)
-    writer = Writer(api, course, lesson, assignment, seed)
     earlier = read_records(api, stem)
+    writer = Writer(api, course, lesson, assignment, seed, earlier)
     known = {} if force else earlier
     skipped: set[str] = set()
 
@@ -292,8 +293,15 @@ class Writer:
     """
 
     def __init__(
-        self, api: NbGraderAPI, course: Course, lesson: Lesson, assignment: Assignment, seed: int
+        self,
+        api: NbGraderAPI,
+        course: Course,
+        lesson: Lesson,
+        assignment: Assignment,
+        seed: int,
+        earlier: Mapping[str, Record],
     ) -> None:
+        self.earlier = earlier
         self.api, self.course, self.lesson, self.seed = api, course, lesson, seed
         self.stem, self.version = lesson.stem, assignment.version
         self.private = _sum(assignment.private.encode()) if assignment.private is not None else ""
@@ -331,7 +339,12 @@ class Writer:
         self._begin(student)
         write_text(autograded_notebook(self.course, self.stem, student), found.notebook)
         executed = nbformat.reads(found.notebook, as_version=4)
+        record = self.earlier.get(student)
+        unchanged = record is not None and not record.problem and record.submitted == found.checksum
+        before = read_marks(self.api, self.stem, student) if unchanged else {}
         late = save_marks(self.api, self.stem, student, executed, self.timestamp(student))
+        if before:
+            keep_settled(self.api, self.stem, student, before)
         marks = read_marks(self.api, self.stem, student)
         verdicts = {
             exercise.id: marks[exercise.test_cell_id].auto

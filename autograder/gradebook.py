@@ -236,6 +236,22 @@ def read_lateness(api: NbGraderAPI, stem: str) -> dict[str, float]:
     return {student: seconds for student, seconds in late.items() if seconds > 0}
 
 
+def keep_settled(api: NbGraderAPI, stem: str, student: str, before: dict[str, Mark]) -> None:
+    """Do not ask a person again for marks of a submission that is graded a second time.
+
+    nbgrader opens each mark that a person has given, since the answer may be another one. `before`
+    holds the marks of the same answers: what was settled stays so, unless the tests find
+    something else now.
+    """
+    with api.gradebook as gradebook:
+        notebook = gradebook.find_submission_notebook(stem, stem, student)
+        for grade in notebook.grades:
+            old = before.get(grade.name)
+            if old is not None and not old.open and old.auto == grade.auto_score:
+                grade.needs_manual_grade = False
+        gradebook.db.commit()
+
+
 def withdraw_marks(api: NbGraderAPI, stem: str, student: str) -> None:
     """Take back the automatic marks of a submission that can no longer be graded.
 

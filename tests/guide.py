@@ -104,7 +104,7 @@ class Reader:
         print(f"$ {shown}\n{done.stdout}")
         assert done.returncode == 0, f"$ {shown}\n{done.stdout}\n{done.stderr}"
         if command.output:
-            said = "\n".join(line.rstrip() for line in done.stdout.strip("\n").split("\n"))
+            said = "\n".join(line.rstrip() for line in done.stdout.split("\n")).strip("\n")
             assert pattern(command.output).fullmatch(said), f"$ {shown}\n{said}"
 
 
