@@ -105,18 +105,18 @@ class Reader:
         assert done.returncode == 0, f"$ {shown}\n{done.stdout}\n{done.stderr}"
         if command.output:
             said = "\n".join(line.rstrip() for line in done.stdout.split("\n")).strip("\n")
-            assert pattern(command.output).fullmatch(said), f"$ {shown}\n{said}"
+            assert agrees(said, command.output), f"$ {shown}\n{said}"
 
 
-def pattern(output: str) -> re.Pattern:
-    """Return what an output on the page stands for."""
-    lines = []
-    for line in output.split("\n"):
-        if line.strip() == "…":
-            lines.append(r"(?:.*\n)*?")
-        else:
-            lines.append(".*".join(map(re.escape, line.rstrip().split("…"))) + "\n")
-    return re.compile("".join(lines).removesuffix("\n") + r"\n?")
+def agrees(said: str, output: str) -> bool:
+    """Return whether a command has said what stands on the page as its output."""
+    pattern = "".join(
+        r"(?:.*\n)*?"
+        if line.strip() == "…"
+        else ".*".join(map(re.escape, line.rstrip().split("…"))) + "\n"
+        for line in output.split("\n")
+    )
+    return re.fullmatch(pattern, f"{said}\n") is not None
 
 
 def change(path: Path, diff: str) -> None:

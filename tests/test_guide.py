@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import ROOT
-from guide import Block, Reader, blocks, change, commands, pattern, put_line
+from guide import Block, Reader, agrees, blocks, change, commands, put_line
 
 from autograder.course import Course
 from autograder.lesson import Lesson
@@ -197,5 +197,7 @@ def test_a_guide_s_changes(tmp_path: Path) -> None:
 
 
 def test_dots_stand_for_anything() -> None:
-    assert pattern("a … b\n…\nend").fullmatch("a 1 b\nx\ny\nend")
-    assert not pattern("a … b\nend").fullmatch("a 1 b\nx\nend")
+    assert agrees("a 1 b\nx\ny\nend", "a … b\n…\nend")
+    assert agrees("a\nend", "a\n…\nend") and agrees("a\nb\nc", "a\n…") and agrees("a", "…\na")
+    assert not agrees("a 1 b\nx\nend", "a … b\nend")
+    assert not agrees("a\nb", "a") and not agrees("a", "a\nb")
