@@ -67,10 +67,8 @@ Piece = tuple[str, ...]
 class Pair:
     """Two submissions that share unusual code.
 
-    share: what the unusual pieces that they share weigh, as a share of all unusual pieces of the
-        one that has less, 0 to 1.
-    cells: the id of an answer cell, or OWN for the students' own cells → how many of these pieces
-        stand there in the first one's; the most first.
+    share: of the unusual pieces of the one that has less, what both have, by weight, 0 to 1.
+    cells: answer cell, or OWN for the students' own cells → how many of these pieces stand there.
     """
 
     first: str
