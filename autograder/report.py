@@ -81,7 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the pages and say what is in them."""
+    """Write the pages and say what is in them; return 1 if there was none to write.
+
+    Raises CourseError if nobody has handed in anything, or there is no gradebook.
+    """
     course = Course.find()
     stems = [course.check_lesson(args.assignment)] if args.assignment else course.lessons()
     students = {stem: submitted_students(course, stem) for stem in stems}
@@ -114,7 +117,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def write_report(api: NbGraderAPI, course: Course, lesson: Lesson, *, similar: bool) -> Path:
-    """Write the report on everybody who has handed in a lesson, and return where it is."""
+    """Write the report on everybody who has handed in a lesson, and return where it is.
+
+    Raises CourseError if a graded notebook is broken.
+    """
     found = survey(api, course, lesson, submitted_students(course, lesson.stem))
     path = course.reports / f"{lesson.stem}.html"
     pairs = similar_pairs(found) if similar else None

@@ -153,7 +153,10 @@ class Survey:
 
 
 def survey(api: NbGraderAPI, course: Course, lesson: Lesson, students: Iterable[str]) -> Survey:
-    """Return what is known of these students' submissions of a lesson."""
+    """Return what is known of these students' submissions of a lesson.
+
+    Raises CourseError if a graded notebook is broken.
+    """
     results = collect(api, course, lesson, students)
     notebooks = {}
     for result in results:
