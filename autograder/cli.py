@@ -23,6 +23,8 @@ COMMANDS = (
     "grade",
     "feedback",
     "export",
+    "report",
+    "archive",
     "check",
     "demo",
     "env",
@@ -31,7 +33,7 @@ DESCRIPTION = "Build the course's notebooks, grade submissions, and make the boo
 EPILOG = """Each command explains itself: python -m autograder build --help
 
 authors:      new, build, train, render, book, diff
-instructors:  collect, grade, feedback, export, demo
+instructors:  collect, grade, feedback, export, report, archive, demo
 students:     check, env
 """
 

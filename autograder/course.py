@@ -71,6 +71,16 @@ class Course:
         return self.root / "feedback"
 
     @property
+    def reports(self) -> Path:
+        """Reports on a class, for teachers."""
+        return self.root / "reports"
+
+    @property
+    def terms(self) -> Path:
+        """Terms that are over, put away."""
+        return self.root / "terms"
+
+    @property
     def data(self) -> Path:
         """Cache of data sets (not committed)."""
         return self.root / "data"

@@ -20,7 +20,9 @@ from autograder.errors import CourseError
 from autograder.executors import cores
 from autograder.feedback import feedback_page
 from autograder.grade import grade_with_progress, report, say
+from autograder.gradebook import open_api
 from autograder.lesson import Lesson, blocks, fill_blocks
+from autograder.report import write_report
 from autograder.sandbox import find_bwrap
 from autograder.submissions import (
     BROKEN_JSON,
@@ -81,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
     results = grade_with_progress(demo, stem, others, **how)
     results += grade_with_progress(demo, stem, loop, timeout=LOOP_TIMEOUT, **how)
     code = report(demo, results)
-    for line in next_steps(demo, stem):
+    page = write_report(open_api(demo), demo, lesson, similar=True)
+    for line in next_steps(demo, stem, page):
         say(console, line)
     return code
 
@@ -169,11 +172,12 @@ def without_last_block(lesson: Lesson, name: str) -> dict[str, str]:
     return solutions(lesson) | {name: fill_blocks(source, bodies)}
 
 
-def next_steps(demo: Course, stem: str) -> list[str]:
+def next_steps(demo: Course, stem: str, page: Path) -> list[str]:
     """Return the lines that say where to look next."""
     return [
         "",
         "Look next at:",
+        f"  {page}",
         f"  {demo.root / 'grades.csv'}",
         f"  {feedback_page(demo, stem, 'one-mistake')}",
         f"  cd {demo.root} && jupyter lab     then Nbgrader, Formgrader: mark the written answers",

@@ -19,12 +19,11 @@ from nbgrader.api import MissingEntry
 from nbgrader.apps import NbGraderAPI
 from rich.console import Console
 from rich.text import Text
-from sqlalchemy.engine import make_url
 
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.grade import submitted_students
-from autograder.gradebook import check_gradebook, open_api
+from autograder.gradebook import check_gradebook_exists, open_api
 from autograder.lesson import Lesson, plural
 from autograder.platforms import lesson_of
 from autograder.results import Result, collect, maximum, number, write_text
@@ -175,14 +174,7 @@ def lesson_marks(
 
     Raises CourseError if the gradebook cannot be opened.
     """
-    url = api.coursedir.db_url
-    # Looking for marks must not leave an empty gradebook behind.
-    if url.startswith("sqlite") and not Path(make_url(url).database or "").is_file():
-        raise CourseError(
-            f"there is no gradebook {url}: run `python -m autograder grade`, or name another with "
-            "--db"
-        )
-    check_gradebook(api)
+    check_gradebook_exists(api)  # looking for marks must not leave an empty one behind
     with api.gradebook as gradebook:
         known = {entry.student.id for entry in gradebook.assignment_submissions(lesson.stem)}
     students = sorted(known | set(submitted_students(course, lesson.stem)))

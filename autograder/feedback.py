@@ -13,6 +13,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -28,13 +29,14 @@ from autograder.lesson import Lesson
 from autograder.page import graded_page, ungraded_page
 from autograder.records import read_record, read_records
 from autograder.results import collect, write_text
-from autograder.submissions import read_notebook
+from autograder.submissions import read_bytes, read_notebook
 
 EXAMPLES = """examples:
   python -m autograder feedback                       write all pages again
   python -m autograder feedback --zip                 and pack them: feedback/<lesson>.zip
   python -m autograder feedback --zip pages.zip       and pack all of them into one file
 """
+EXCHANGE_FILES = ("timestamp.txt", "submission_secret.txt")
 # What some system takes for a part of a path, or forbids in a name.
 _NO_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 
@@ -143,7 +145,21 @@ def write_feedback(api: NbGraderAPI, course: Course, stem: str, student: str) ->
             rmtree(other)
         elif other != page:
             other.unlink()
+    copy_exchange_files(course.submitted_notebook(student, stem).parent, page.parent)
     return None
+
+
+def copy_exchange_files(submission: Path, folder: Path) -> None:
+    """Copy what `nbgrader release_feedback` needs beside a page, if nbgrader collected it.
+
+    A submission from elsewhere does not have these files.
+    """
+    for name in EXCHANGE_FILES:
+        path = submission / name
+        if path.is_symlink() or not path.is_file():
+            continue
+        with suppress(CourseError, UnicodeDecodeError):
+            write_text(folder / name, read_bytes(path).decode("utf-8"))
 
 
 def pack_pages(course: Course, pages: Iterable[tuple[str, str]], file: str | None) -> list[Path]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import glob
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from autograder.feedback import feedback_page, write_feedback
 from autograder.gradebook import (
     course_limits,
     database_name,
+    keep_settled,
     open_api,
     prepare_assignment,
     read_marks,
@@ -190,6 +192,11 @@ def report(course: Course, results: Sequence[Result], db_url: str | None = None)
     if skipped:
         names = ", ".join(dict.fromkeys(skipped))
         say(console, f"Not graded again, because nothing changed: {names} (--force grades again).")
+    changed = [result for result in results if result.changes]
+    if changed:
+        say(console, "Points from tests that are not what they were when graded before:")
+    for result in changed:
+        say(console, f"    {printable(result.student)}: {', '.join(result.changes)}")
     for folder in sorted(course.submitted.iterdir()):
         if not is_text(folder.name):
             say(console, f"The folder {shown(folder.name)} is left out: rename it, in UTF-8.")
@@ -241,8 +248,9 @@ def grade_lesson(
     limits = course_limits(api)
     how = How(sandbox, forked, str(course.data.resolve()))
     prepare_assignment(api, stem)
-    writer = Writer(api, course, lesson, assignment, seed)
-    known = {} if force else read_records(api, stem)
+    earlier = read_records(api, stem)
+    writer = Writer(api, course, lesson, assignment, seed, earlier)
+    known = {} if force else earlier
     skipped: set[str] = set()
 
     def tasks() -> Iterator[tuple[str, tuple]]:
@@ -268,7 +276,13 @@ def grade_lesson(
                 on_end(student)
     finally:
         write_grades(api, course)
-    return collect(api, course, lesson, students, frozenset(skipped))
+    results = collect(api, course, lesson, students, frozenset(skipped))
+    return [
+        replace(result, earlier=earlier[result.student].verdicts)
+        if result.student in earlier
+        else result
+        for result in results
+    ]
 
 
 class Writer:
@@ -279,8 +293,15 @@ class Writer:
     """
 
     def __init__(
-        self, api: NbGraderAPI, course: Course, lesson: Lesson, assignment: Assignment, seed: int
+        self,
+        api: NbGraderAPI,
+        course: Course,
+        lesson: Lesson,
+        assignment: Assignment,
+        seed: int,
+        earlier: Mapping[str, Record],
     ) -> None:
+        self.earlier = earlier
         self.api, self.course, self.lesson, self.seed = api, course, lesson, seed
         self.stem, self.version = lesson.stem, assignment.version
         self.private = _sum(assignment.private.encode()) if assignment.private is not None else ""
@@ -318,7 +339,12 @@ class Writer:
         self._begin(student)
         write_text(autograded_notebook(self.course, self.stem, student), found.notebook)
         executed = nbformat.reads(found.notebook, as_version=4)
+        record = self.earlier.get(student)
+        unchanged = record is not None and not record.problem and record.submitted == found.checksum
+        before = read_marks(self.api, self.stem, student) if unchanged else {}
         late = save_marks(self.api, self.stem, student, executed, self.timestamp(student))
+        if before:
+            keep_settled(self.api, self.stem, student, before)
         marks = read_marks(self.api, self.stem, student)
         verdicts = {
             exercise.id: marks[exercise.test_cell_id].auto

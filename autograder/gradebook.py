@@ -6,9 +6,18 @@ import glob
 import tempfile
 import warnings
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.api import MissingEntry
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Grade,
+    MissingEntry,
+    Notebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
 from nbgrader.apps import NbGraderAPI
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from nbgrader.utils import parse_utc, temp_attrs
@@ -104,6 +113,17 @@ def check_gradebook(api: NbGraderAPI) -> None:
         ) from error
 
 
+def check_gradebook_exists(api: NbGraderAPI) -> None:
+    """Raise CourseError if there is no gradebook or it cannot be opened; none is created."""
+    url = api.coursedir.db_url
+    if url.startswith("sqlite") and not Path(make_url(url).database or "").is_file():
+        raise CourseError(
+            f"there is no gradebook {url}: run `python -m autograder grade`, or name another with "
+            "--db"
+        )
+    check_gradebook(api)
+
+
 def prepare_assignment(api: NbGraderAPI, stem: str) -> None:
     """Bring the gradebook's picture of an assignment up to date with `source/`.
 
@@ -171,6 +191,29 @@ def read_marks(api: NbGraderAPI, stem: str, student: str) -> dict[str, Mark]:
         }
 
 
+def read_class_marks(api: NbGraderAPI, stem: str) -> dict[str, dict[str, Mark]]:
+    """Return the marks of everybody who has some, as `read_marks` gives them, in one question.
+
+    nbgrader's own objects ask the database once for each mark.
+    """
+    columns = (Grade.auto_score, Grade.score, Grade.needs_manual_grade)
+    found: dict[str, dict[str, Mark]] = {}
+    with api.gradebook as gradebook:
+        rows = (
+            gradebook.db.query(SubmittedAssignment.student_id, BaseCell.name, *columns)
+            .select_from(Grade)
+            .join(BaseCell, Grade.cell_id == BaseCell.id)
+            .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+            .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
+            .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+            .filter(Assignment.name == stem, Notebook.name == stem)
+        )
+        for student, cell, *mark in rows:
+            found.setdefault(student, {})[cell] = Mark(*mark)
+    return found
+
+
 def read_comments(api: NbGraderAPI, stem: str, student: str) -> dict[str, str]:
     """Return what graders wrote about one submission, by the id of the answer cell."""
     with api.gradebook as gradebook:
@@ -183,6 +226,30 @@ def read_comments(api: NbGraderAPI, stem: str, student: str) -> dict[str, str]:
             for comment in notebook.comments
             if comment.manual_comment
         }
+
+
+def read_lateness(api: NbGraderAPI, stem: str) -> dict[str, float]:
+    """Return by how many seconds each of those was late who handed in after the due date."""
+    with api.gradebook as gradebook:
+        submissions = gradebook.assignment_submissions(stem)
+        late = {entry.student.id: entry.total_seconds_late for entry in submissions}
+    return {student: seconds for student, seconds in late.items() if seconds > 0}
+
+
+def keep_settled(api: NbGraderAPI, stem: str, student: str, before: dict[str, Mark]) -> None:
+    """Do not ask a person again for marks of a submission that is graded a second time.
+
+    nbgrader opens each mark that a person has given, since the answer may be another one. `before`
+    holds the marks of the same answers: what was settled stays so, unless the tests find
+    something else now.
+    """
+    with api.gradebook as gradebook:
+        notebook = gradebook.find_submission_notebook(stem, stem, student)
+        for grade in notebook.grades:
+            old = before.get(grade.name)
+            if old is not None and not old.open and old.auto == grade.auto_score:
+                grade.needs_manual_grade = False
+        gradebook.db.commit()
 
 
 def withdraw_marks(api: NbGraderAPI, stem: str, student: str) -> None:

@@ -86,7 +86,7 @@ def graded_page(
         shown.setdefault(cell, part)
         parts.append(part)
     total, most = result.total or 0, maximum(lesson.exercises)
-    return _render(
+    return render(
         "graded.html.j2",
         title=f"Feedback · {lesson.title} · {result.student}",
         student=result.student,
@@ -106,7 +106,7 @@ def graded_page(
 
 def ungraded_page(lesson: Lesson, student: str, problem: str) -> str:
     """Return the page of a submission that could not be graded: why, and what to do."""
-    return _render(
+    return render(
         "ungraded.html.j2",
         title=f"Feedback · {lesson.title} · {student}",
         student=student,
@@ -116,7 +116,8 @@ def ungraded_page(lesson: Lesson, student: str, problem: str) -> str:
     )
 
 
-def _render(template: str, **values: object) -> str:
+def render(template: str, **values: object) -> str:
+    """Return a page made from one of templates/; all values but Markup are escaped."""
     return _environment().get_template(template).render(values) + "\n"
 
 

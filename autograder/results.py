@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbgrader.apps import NbGraderAPI
@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.course import Course
-from autograder.gradebook import Mark, read_marks
+from autograder.gradebook import Mark, read_class_marks, read_marks
 from autograder.lesson import Exercise, Lesson, plural
 from autograder.records import read_records
 from autograder.safe import safe_text
@@ -31,7 +31,10 @@ MOST_REMARKS = 20
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the table: a submission's marks by exercise, and what needs a person."""
+    """One row of the table: a submission's marks by exercise, and what needs a person.
+
+    earlier: exercise → points that the tests gave when it was graded before; {} if it never was.
+    """
 
     student: str
     assignment: str
@@ -41,6 +44,7 @@ class Result:
     problem: str | None
     seed: int | None = None
     skipped: bool = False
+    earlier: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def graded(self) -> bool:
@@ -90,6 +94,17 @@ class Result:
         ]
 
     @property
+    def changes(self) -> list[str]:
+        """What the tests give now and gave before, for each exercise where that differs."""
+        tested = [ex for ex in self.exercises if not ex.manual and ex.id in self.earlier]
+        pairs = [(ex, self.earlier[ex.id], self.points(ex)) for ex in tested]
+        return [
+            f"{ex.label} {number(before)} → {number(now) or 'none'}"
+            for ex, before, now in pairs
+            if before != now
+        ]
+
+    @property
     def unread(self) -> int:
         """How many written answers still have to be marked."""
         marks = [self.mark(exercise) for exercise in self.exercises if exercise.manual]
@@ -118,9 +133,14 @@ def collect(
     """Return the results of the students for one lesson, from the gradebook and the records."""
     results = []
     records = read_records(api, lesson.stem)
+    students = list(students)
+    all_marks = read_class_marks(api, lesson.stem) if len(students) > 1 else {}
     for student in students:
         record = records.get(student)
-        marks = read_marks(api, lesson.stem, student)
+        if len(students) > 1:
+            marks = all_marks.get(student, {})
+        else:
+            marks = read_marks(api, lesson.stem, student)
         problem = (record.problem or None) if record else None
         if problem is None and not is_complete(marks, lesson):
             problem = "not graded yet"

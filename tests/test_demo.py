@@ -29,7 +29,9 @@ def test_demo(
     assert sorted(path for path in outside if path.is_file()) == before
     out = capsys.readouterr().out
     assert "7 of 8 submissions graded" in out
-    for line in ("grades.csv", "feedback", "Formgrader"):
+    report = folder / "reports" / f"{TINY}.html"
+    assert report.is_file()
+    for line in ("grades.csv", "feedback", "Formgrader", str(report)):
         assert line in out
     with (folder / "grades.csv").open(encoding="utf-8", newline="") as file:
         totals = {row["student"]: row["auto_total"] for row in csv.DictReader(file)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zipfile
 from collections import Counter
@@ -526,3 +527,30 @@ def test_the_command_writes_what_graders_gave(
     assert "ada, 00_tiny: its graded notebook is missing or broken: grade the submission" in out
     assert page.read_text(encoding="utf-8") == text, "the page from before is kept"
     assert write_feedback(api, course, TINY, "carol").startswith("it is not graded yet: run")
+
+
+def test_what_release_feedback_needs_lies_beside_the_page(
+    built_course: Course, tmp_path: Path
+) -> None:
+    """nbgrader's exchange finds a student's page by the time and the secret of the submission."""
+    lesson = Lesson.load(built_course.lesson_path(TINY))
+    release = read_notebook(built_course.release_notebook(TINY))
+    for student in ("ada", "ben"):
+        write_submission(built_course, student, TINY, fill_in(release, lesson))
+    folder = built_course.submitted / "ada" / TINY
+    (folder / "timestamp.txt").write_text("2026-10-01 12:00:00.000000 UTC", encoding="utf-8")
+    (folder / "submission_secret.txt").write_text("s3cret", encoding="utf-8")
+    (tmp_path / "private").write_text("private", encoding="utf-8")
+    with contextlib.suppress(OSError):  # Windows may not permit it
+        (built_course.submitted / "ben" / TINY / "submission_secret.txt").symlink_to(
+            tmp_path / "private"
+        )
+    grade_lesson(built_course, TINY)
+    page = feedback_page(built_course, TINY, "ada")
+    assert (page.parent / "submission_secret.txt").read_text(encoding="utf-8") == "s3cret"
+    assert (page.parent / "timestamp.txt").read_text(encoding="utf-8").startswith("2026-10-01")
+    other = feedback_page(built_course, TINY, "ben")
+    assert [path.name for path in other.parent.iterdir()] == [other.name]
+    (pack,) = pack_pages(built_course, [(TINY, "ada")], "")
+    with zipfile.ZipFile(pack) as opened:
+        assert [Path(name).suffix for name in opened.namelist()] == [".html"]

@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from autograder import cli, feedback, grade
+from autograder.build import build
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.gradebook import open_api, read_marks
@@ -383,6 +384,43 @@ def test_a_broken_resubmission_loses_the_old_marks_but_not_the_graders(copied: C
     assert not (copied.autograded / "perfect" / TINY).exists()
     marks = read_marks(api, TINY, "perfect")
     assert marks["double-test"].auto is None and marks["why-answer"].score == 1.5
+
+
+@pytest.mark.slow
+def test_grading_again_keeps_what_a_person_has_settled(
+    small: Course, capsys: pytest.CaptureFixture
+) -> None:
+    api = open_api(small)
+    grade.grade_lesson(small, TINY, students=["ann"])
+    with api.gradebook as gradebook:
+        for name, score in (("why-answer", 1.5), ("double-test", 1.75), ("evens-test", 0.5)):
+            given = gradebook.find_grade(name, TINY, TINY, "ann")
+            given.manual_score, given.needs_manual_grade = score, False
+        gradebook.db.commit()
+    # A test is mended, or made stricter: these marks are for the same answers.
+    path = small.lesson_path(TINY)
+    text = path.read_text(encoding="utf-8")
+    harder = text.replace("float(evens(6) == [0, 2, 4])", "float(evens(6) == [0, 2])")
+    assert harder != text
+    path.write_text(harder, encoding="utf-8")
+    build(small)
+    (result,) = grade.grade_lesson(small, TINY, students=["ann"])
+    marks = read_marks(api, TINY, "ann")
+    assert not result.skipped and result.unread == 0
+    assert (marks["why-answer"].score, marks["why-answer"].open) == (1.5, False)
+    assert (marks["double-test"].score, marks["double-test"].open) == (1.75, False)
+    assert marks["evens-test"].open, "the tests find something else than what was overruled"
+    assert result.changes == ["Exercise 3 1 → 0"]
+    capsys.readouterr()
+    grade.report(small, [result])
+    shown = capsys.readouterr().out
+    assert "Points from tests that are not what they were" in shown
+    assert "ann: Exercise 3 1 → 0" in shown
+    # Another notebook is another answer, although it is marked the same.
+    notebook = read_notebook(small.submitted_notebook("ann", TINY))
+    write_submission(small, "ann", TINY, with_helper_cell(notebook, "numbers"))
+    (result,) = grade.grade_lesson(small, TINY, students=["ann"])
+    assert result.unread == 1 and result.changes == []
 
 
 @pytest.mark.slow

@@ -209,6 +209,8 @@ def test_links_block_of_the_readme_stands_once():
         "submitted/ada/01_x/01_x.ipynb",
         "autograded/ada/01_x/01_x.ipynb",
         "feedback/ada/01_x/01_x.html",
+        "reports/01_x.html",
+        "terms/2026/gradebook.db",
         "gradebook.db",
         "grades.csv",
         "grades-canvas.csv",
