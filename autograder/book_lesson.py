@@ -1,10 +1,12 @@
-"""Show a rendered lesson as a page of the book: solutions and model answers folded, links at the top.
+"""Show a rendered lesson as a page of the book: solutions and model answers are folded in it.
 
 `solutions/<lesson>.ipynb` is a plain executed notebook. What a reader of the book finds in it
 besides is added while the book is built, and stands in no file of the repository.
 """
 
 from __future__ import annotations
+
+import re
 
 import nbformat
 from nbformat import NotebookNode
@@ -14,9 +16,14 @@ from autograder.course import Course
 from autograder.errors import CourseError
 
 BADGE_IMAGE = f"![Open in Colab]({BADGE})"
-SOLUTION_PROMPTS = {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
+SOLUTION_PROMPTS = {
+    "code_prompt_show": "Show the solution",
+    "code_prompt_hide": "Hide the solution",
+}
 START = "**Where you start.** Think first, or try it in the student notebook."
 ANSWER = "<details>\n<summary>Show a model answer</summary>\n\n{}\n\n</details>"
+# An anchor that the lesson's reader wrote above a numbered equation, and what MyST calls one.
+_ANCHOR = re.compile(r'^<a id="(eq-[\w-]+)"></a>$', re.MULTILINE)
 LINKS = """\
 :::{{container}} lesson-links
 [Open in Colab]({colab}) {{download}}`Download the student notebook <{release}>`
@@ -54,6 +61,8 @@ def present_lesson(text: str, stem: str, course: Course) -> str:
         elif marks.get("solution"):
             cells.append(_starting_code(given[cell.id]))
             _fold(cell)
+        if cell.cell_type == "markdown":
+            cell.source = _ANCHOR.sub(r"(\1)=", cell.source)
         _set_width(cell)
         cells.append(cell)
     if cells:

@@ -15,9 +15,10 @@ from autograder.machine import PACKAGES
 from autograder.train import read_rows
 
 HEADS = {
-    "turned": "turned digits, %",
-    "upright": "upright digits, %",
-    "seconds": "time, min",
+    "turned": "turned, %",
+    "upright": "upright, %",
+    "epochs": "training",
+    "seconds": "minutes",
 }
 """Heads of the columns in `data/results/<lesson>.csv`; other columns are called as in the file."""
 
@@ -42,16 +43,16 @@ def lesson_results(stem: str, course: Course) -> str:
 
 def networks_table(rows: Sequence[dict[str, str]]) -> str:
     """Return the trainings as a Markdown table, the seconds as minutes."""
-    names = list(rows[0])
+    names = [name for name in rows[0] if name not in ("images", "precision")]
     lines = [[HEADS.get(name, name) for name in names]]
-    lines += [[_shown(name, row[name]) for name in names] for row in rows]
+    lines += [[_shown(name, row) for name in names] for row in rows]
     return _table(lines)
 
 
 def rendering_table(about: dict) -> str:
     """Return a Markdown table of a rendered notebook's metadata `course`."""
     run = about.get("run", {})
-    lines = [["", ""], ["training", about.get("training", "not recorded")]]
+    lines = [["what", "value"], ["training", about.get("training", "not recorded")]]
     if "seconds" in run:
         lines.append(["time of the whole notebook", f"{run['seconds']} s"])
     if "processor" in run:
@@ -63,10 +64,12 @@ def rendering_table(about: dict) -> str:
     return _table(lines)
 
 
-def _shown(name: str, value: str) -> str:
+def _shown(name: str, row: dict[str, str]) -> str:
     if name == "seconds":
-        return f"{float(value) / 60:.0f}"
-    return f"{int(value):,}" if value.isdecimal() and name not in ("seed", "epochs") else value
+        return f"{float(row[name]) / 60:.0f}"
+    if name == "epochs":
+        return f"{row['epochs']} epochs of {int(row['images']):,} images, {row['precision']}"
+    return f"{int(row[name]):,}" if row[name].isdecimal() and name != "seed" else row[name]
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:

@@ -19,9 +19,11 @@ project = "Regular group convolutions"
 author = "The gcnn-course authors"
 copyright = "2026, the gcnn-course authors · text CC BY 4.0, code MIT"  # noqa: A001
 language = "en"
+smartquotes_action = "qe"  # --force is an option, not a dash
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 nb_execution_mode = "off"
 nb_merge_streams = True
 nb_code_prompt_show = "Show the code"
@@ -50,6 +52,7 @@ napoleon_numpy_docstring = False
 
 html_theme = "sphinx_book_theme"
 html_title = project
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
@@ -57,6 +60,7 @@ html_js_files = ["book.js"]
 html_copy_source = False
 html_use_index = False
 html_domain_indices = False
+html_sidebars = {"**": ["home.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "repository_url": COURSE.repository_url,
