@@ -16,6 +16,8 @@ from autograder.course import Course
 from autograder.errors import CourseError
 
 BADGE_IMAGE = f"![Open in Colab]({BADGE})"
+# MyST-NB makes it the class `tag_solution`: solutions are printed, other folded code is not.
+SOLUTION_TAG = "solution"
 SOLUTION_PROMPTS = {
     "code_prompt_show": "Show the solution",
     "code_prompt_hide": "Hide the solution",
@@ -91,7 +93,7 @@ def _starting_code(given: NotebookNode) -> NotebookNode:
 def _fold(cell: NotebookNode) -> None:
     """Fold a code cell below a prompt that says what is behind it."""
     tags = cell.metadata.get("tags", [])
-    cell.metadata["tags"] = [*tags, *({HIDE_TAG} - set(tags))]
+    cell.metadata["tags"] = list(dict.fromkeys([*tags, HIDE_TAG, SOLUTION_TAG]))
     cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **SOLUTION_PROMPTS}
 
 

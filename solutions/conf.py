@@ -80,8 +80,9 @@ html_theme_options = {
 # speech in many languages, the book takes what TeX input and HTML output need.
 MATHJAX_FILES = ["tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2"]
 mathjax_path = "mathjax/tex-chtml.js"
-# The options of version 3: MyST-Parser fills in which elements hold formulas.
-mathjax3_config = {"options": {"menuOptions": {"settings": {"assistiveMml": True}}}}
+# The options of version 3: MyST-Parser fills in which elements hold formulas. Each formula is there
+# as MathML as well, for screen readers; the menu would make it a stop of the Tab key.
+mathjax3_config = {"options": {"enableMenu": False, "enableAssistiveMml": True}}
 
 
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:

@@ -166,7 +166,7 @@ def test_a_lesson_is_presented(course):
     assert f"<../release/{STEM}/{STEM}.ipynb>" in start.source
     assert "\n(eq-integral)=\n" in start.source
     assert "```python\nresult = ...\n```" in given.source
-    assert code.metadata.tags == ["cover", "hide-input"]
+    assert code.metadata.tags == ["cover", "hide-input", "solution"]
     assert code.metadata.mystnb.code_prompt_show == "Show the solution"
     assert code.metadata.mystnb.image == {"alt": "One grey pixel", "width": "7px"}
     assert code.outputs and why.source.startswith("<details>")
