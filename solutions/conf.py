@@ -47,7 +47,6 @@ autodoc_mock_imports = ["torch"]
 autodoc_typehints_format = "short"
 toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 
 html_theme = "sphinx_book_theme"

@@ -43,6 +43,8 @@ FACTS = """() => ({
     wrong: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map(e => e.textContent),
     links: [...document.querySelectorAll("a[href]")].map(a => a.href),
 })"""
+# Without "preload", with which axe itself looks for style sheets where there are none.
+AXE = {"resultTypes": ["violations"], "preload": False}
 READY = "async () => { if (window.MathJax?.startup) await MathJax.startup.promise; }"
 
 
@@ -113,7 +115,7 @@ def seen(request, browser, site):
         found[scheme] = page.evaluate(FACTS)
         # The order of headings, names of links and the like are not another in the dark.
         rules = {} if scheme == "light" else {"runOnly": ["color-contrast", "link-in-text-block"]}
-        response = axe.run(page, options={"resultTypes": ["violations"], **rules}).response
+        response = axe.run(page, options={**AXE, **rules}).response
         found[scheme]["axe"] = [
             f"{one['id']}: {node['target']} {node['html'][:120]}"
             for one in response["violations"]
