@@ -65,7 +65,6 @@ def present_lesson(text: str, stem: str, course: Course) -> str:
             _fold(cell)
         if cell.cell_type == "markdown":
             cell.source = _ANCHOR.sub(r"(\1)=", cell.source)
-        _set_width(cell)
         cells.append(cell)
     if cells:
         cells[0].source = _with_links(cells[0].source, stem, course)
@@ -95,21 +94,6 @@ def _fold(cell: NotebookNode) -> None:
     tags = cell.metadata.get("tags", [])
     cell.metadata["tags"] = list(dict.fromkeys([*tags, HIDE_TAG, SOLUTION_TAG]))
     cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **SOLUTION_PROMPTS}
-
-
-def _set_width(cell: NotebookNode) -> None:
-    """Give a cell's figures the width that the notebook gives them: half their pixels, or so.
-
-    MyST-NB takes one width for all figures of a cell, and from the cell's metadata only.
-    """
-    widths = {
-        output.metadata.get("image/png", {}).get("width")
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
-    }
-    if len(widths) == 1 and None not in widths:
-        about = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
-        about["width"] = f"{widths.pop()}px"
 
 
 def _with_links(source: str, stem: str, course: Course) -> str:
