@@ -131,7 +131,12 @@ def test_tiny_book(course, tmp_path, capfd):
     lesson = pages[f"{STEM}.html"]
     assert 'alt="One grey pixel"' in lesson
     assert 'width="7"' in lesson
-    for text in ("Where you start", "Show the solution", "Show a model answer", 'href="#eq-integral"'):
+    for text in (
+        "Where you start",
+        "Show the solution",
+        "Show a model answer",
+        'href="#eq-integral"',
+    ):
         assert text in lesson
     assert lesson.index("Where you start") < lesson.index("Show the solution")
     # Links instead of Colab's picture, and a copy of the student notebook.
