@@ -7,6 +7,7 @@ import argparse
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from autograder.errors import CourseError
 
 LINK = re.compile(r"(?<=\]\()(?!\w+:|[#<])([^)\s#]+)(#[^)\s]*)?(?=\))")
 """The target of a Markdown link that is a path: `[text](path#anchor)`."""
+
+_MARKUP = re.compile(r"`[^`]*`|(\||\*(?=\S)|(?<=\w)_(?!\w))")
 
 PAGES = {"CONTRIBUTING.md": "contributing.md", "STYLE_GUIDE.md": "style-guide.md"}
 """Documents of the repository that are pages of the book as well."""
@@ -46,6 +49,8 @@ def build_book(source: Path, output: Path) -> Path:
     for module in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx-mathjax-offline"):
         if importlib.util.find_spec(module) is None:
             raise CourseError(f'{module} is not installed; run: python -m pip install -e ".[book]"')
+    if (output / "objects.inv").is_file():  # pages of an earlier build that are no more
+        shutil.rmtree(output)
     doctrees = output.with_name(output.name + "-doctrees")
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "--fresh-env"]
     command += ["-d", str(doctrees), str(source), str(output)]
@@ -54,25 +59,42 @@ def build_book(source: Path, output: Path) -> Path:
     return output / "index.html"
 
 
+def escape_docstring(lines: list[str]) -> list[str]:
+    """Return a docstring's lines in which reStructuredText finds no markup but `code` and lists.
+
+    Our docstrings are plain text: |H|, *arguments and names_ stand for themselves in them.
+    """
+    return [_MARKUP.sub(_escape, line) for line in lines]
+
+
+def _escape(match: re.Match[str]) -> str:
+    return "\\" + match[1] if match[1] else match[0]
+
+
 def resolve_links(text: str, document: Path, course: Course) -> str:
     """Return Markdown text in which links to files outside the book lead to where they are online.
 
     A link in `document` to CONTRIBUTING.md or STYLE_GUIDE.md becomes one to that page of the book,
     one to another file or folder of the repository becomes an address below the public one. Links
-    to what is in `solutions/` become relative to it, since all pages of the book stand there; web
-    addresses stay as they are.
+    to what is in `solutions/` become relative to the page, which for a document from elsewhere
+    stands right there; web addresses stay as they are.
     """
+    inside = document.is_relative_to(course.solutions)
+    folder = document.parent if inside else course.solutions
+
+    def link(page: Path, anchor: str) -> str:
+        return Path(os.path.relpath(page, folder)).as_posix() + anchor
 
     def resolve(match: re.Match[str]) -> str:
         path, anchor = match[1], match[2] or ""
         target = Path(os.path.normpath(document.parent / path))
         if target.is_relative_to(course.solutions):
-            return target.relative_to(course.solutions).as_posix() + anchor
+            return link(target, anchor)
         if not target.is_relative_to(course.root):
             return match[0]
         name = target.relative_to(course.root).as_posix()
         if name in PAGES:
-            return PAGES[name] + anchor
+            return link(course.solutions / PAGES[name], anchor)
         kind = "tree" if target.is_dir() else "blob"
         return f"{course.repository_url}/{kind}/main/{name}{anchor}"
 

@@ -49,6 +49,11 @@ _PLAIN_KEYS = {"code": {"id", "tags"}, "markdown": {"id", "tags", "exercise", "t
 _HEADER = re.compile(r"# %%(?=\s|$)(?P<markdown>\s+\[markdown\])?(?P<keys>.*)$")
 _KEY = re.compile(r'\s+(?P<key>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"\[]+)')
 _TEMPLATE = re.compile(r"(?<!\{)\{\{\s*(\w+)(?:\s+([\w-]+))?\s*\}\}(?!\})")
+# A displayed formula that ends with its name.
+_EQUATION = re.compile(
+    r"^\$\$(?P<tex>(?:(?!\$\$).)*?)\s*\{\{\s*equation\s+(?P<name>[\w-]+)\s*\}\}\s*\$\$$",
+    re.DOTALL | re.MULTILINE,
+)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -295,6 +300,7 @@ class _Parser:
         self.check_ids(cells)
         exercises = self.collect_exercises(cells)
         lesson = Lesson(self.path.stem, self.path, tuple(cells), tuple(exercises))
+        self.equations = self.number_equations(cells)
         filled = [self.fill_in(cell, lesson) for cell in cells]
         for chapter in reversed(chapters(filled, exercises)):
             if chapter.exercises:
@@ -499,6 +505,24 @@ class _Parser:
             )
         return exercises
 
+    def number_equations(self, cells: list[Cell]) -> dict[str, int]:
+        """Return the numbers of the named equations, counted through the lesson."""
+        numbers: dict[str, int] = {}
+        for cell in cells:
+            for match in _EQUATION.finditer(cell.source) if cell.kind == "markdown" else ():
+                if match["name"] in numbers:
+                    raise self.error(cell.line, f"two equations are called {match['name']!r}")
+                numbers[match["name"]] = len(numbers) + 1
+        return numbers
+
+    def numbered(self, match: re.Match) -> str:
+        """Return an equation with its number, below an anchor for links to it.
+
+        Both are written out, since notebooks number nothing themselves and know no labels.
+        """
+        tag = f"\\tag{{{self.equations[match['name']]}}}"
+        return f'<a id="eq-{match["name"]}"></a>\n\n$${match["tex"]} {tag} $$'
+
     def fill_in(self, cell: Cell, lesson: Lesson) -> Cell:
         """Return the cell with its heading and its templates filled in."""
 
@@ -511,7 +535,10 @@ class _Parser:
                 )
             return text
 
-        source = _TEMPLATE.sub(value, cell.source)
+        source = cell.source
+        if cell.kind == "markdown":
+            source = _EQUATION.sub(self.numbered, source)
+        source = _TEMPLATE.sub(value, source)
         if cell.exercise is not None and not cell.grade:
             exercise = lesson.exercise(cell.exercise)
             points, minutes = plural(exercise.points, "point"), plural(exercise.minutes, "minute")
@@ -536,6 +563,8 @@ class _Parser:
             return self.quoted(self.course.results_table(argument)).decode().strip()
         if argument is not None and name == "sha256":
             return hashlib.sha256(self.quoted(self.course.network(argument))).hexdigest()
+        if argument in self.equations and name == "eq":
+            return f"[({self.equations[argument]})](#eq-{argument})"
         if argument is not None:
             if argument not in exercises:
                 return None

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from autograder.build import cell_ids, new_notebook, write_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Cell, Lesson, strip_hidden, strip_scheme, strip_stubs
+from autograder.machine import describe_machine
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # The kernel's own warnings, about its transport for example, are nothing a reader can act on.
@@ -110,7 +112,7 @@ def update_text(course: Course, lesson: Lesson, training: str) -> bool:
         cell.outputs, cell.execution_count = run.outputs, run.execution_count
         if "mystnb" in run.metadata:
             cell.metadata["mystnb"] = run.metadata["mystnb"]
-    _write(course, lesson, notebook, training)
+    _write(course, lesson, notebook, training, known.get("run", {}))
     return True
 
 
@@ -131,11 +133,13 @@ def render(
         )
     environment = {"COURSE_DATA": str(data), "COURSE_FAST_RUN": str(int(training == "fast"))}
     environment["COURSE_TRAINING"] = "short" if training == "fast" else training
+    started = time.perf_counter()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work = Path(folder).resolve()
         execute(notebook, lesson, work, environment, on_cell)
         _forget_paths(notebook, {work: ".", data: "data", course.root: "."})
-    return _write(course, lesson, notebook, training)
+    run = {"seconds": round(time.perf_counter() - started), **describe_machine()}
+    return _write(course, lesson, notebook, training, run)
 
 
 def solution_notebook(lesson: Lesson) -> NotebookNode:
@@ -211,8 +215,11 @@ def find_stale_solutions(course: Course) -> list[str]:
     return stale
 
 
-def _write(course: Course, lesson: Lesson, notebook: NotebookNode, training: str) -> Path:
-    about = {"lesson_sha256": _digest(notebook), "training": training}
+def _write(
+    course: Course, lesson: Lesson, notebook: NotebookNode, training: str, run: dict
+) -> Path:
+    """Write the notebook and its cover; `run` says how long it took and on what, for the book."""
+    about = {"lesson_sha256": _digest(notebook), "training": training, "run": run}
     notebook.metadata["course"] = {**notebook.metadata.get("course", {}), **about}
     path = course.solutions_notebook(lesson.stem)
     write_notebook(notebook, path)

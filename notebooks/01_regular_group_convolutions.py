@@ -65,7 +65,7 @@
 # the integral becomes a sum, and with $C_\text{in}$ input channels the sum runs over them too:
 #
 # $$(k \star f)_o(x) = \sum_{c=1}^{C_\text{in}} \sum_{\tilde x}
-#   k_{o,c}(\tilde x - x)\, f_c(\tilde x) .$$
+#   k_{o,c}(\tilde x - x)\, f_c(\tilde x) . {{equation correlation}} $$
 #
 # This is exactly what `torch.nn.functional.conv2d` computes. It is heavily optimised, so we shall
 # let it do the integral over $\mathbb{R}^2$ in everything that follows.
@@ -92,17 +92,18 @@
 # position *and* pose:
 #
 # $$ (k \star_\text{lift} f)(x, h) = \int_{\mathbb{R}^2} k_h(\tilde x - x)\, f(\tilde x)\,
-#    \mathrm{d}\tilde x , $$
+#    \mathrm{d}\tilde x , {{equation lifting}} $$
 #
-# $$ k_h = \frac{1}{|h|}\, \mathcal{L}_h[k], \qquad \mathcal{L}_h[k](x) = k(h^{-1} x) . $$
+# $$ k_h = \frac{1}{|h|}\, \mathcal{L}_h[k], \qquad \mathcal{L}_h[k](x) = k(h^{-1} x) .
+#    {{equation lifting-kernel}} $$
 #
 # **Group convolution.** From then on features live on $G$, and so do the kernels; the integral
 # runs over positions and poses:
 #
 # $$ (k \star_\text{group} f)(x, h) = \int_{\mathbb{R}^2}\!\int_H k_h(\tilde x - x, \tilde h)\,
-#    f(\tilde x, \tilde h)\, \mathrm{d}\tilde h\, \mathrm{d}\tilde x , $$
+#    f(\tilde x, \tilde h)\, \mathrm{d}\tilde h\, \mathrm{d}\tilde x , {{equation group}} $$
 #
-# $$ k_h(x, \tilde h) = \frac{1}{|h|}\, k(h^{-1} x,\, h^{-1}\tilde h) . $$
+# $$ k_h(x, \tilde h) = \frac{1}{|h|}\, k(h^{-1} x,\, h^{-1}\tilde h) . {{equation group-kernel}} $$
 #
 # **Projection.** At the end, average (or take the maximum) over $H$. What remains does not
 # depend on the pose.
@@ -595,7 +596,7 @@ show(
 # $f$ of the points? It moves every grey value along: the value that was at $g^{-1} \cdot x$ is now at $x$.
 # This is the **regular representation**,
 #
-# $$ (\mathcal{L}_g f)(x) = f(g^{-1} \cdot x) . $$
+# $$ (\mathcal{L}_g f)(x) = f(g^{-1} \cdot x) . {{equation representation}} $$
 #
 # The inverse in it is the most common source of mistakes in this lesson. To know the new value at $x$
 # you have to look *back* to where it came from.
@@ -1070,7 +1071,7 @@ def trilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
 
 
 # %% [markdown]
-# A grid of pixel positions, and the regular representation $(\mathcal{L}_h f)(x) = f(h^{-1}x)$ in two
+# A grid of pixel positions, and the regular representation {{eq representation}} in two
 # lines:
 
 
@@ -1297,8 +1298,9 @@ show(
 )
 
 # %% [markdown]
-# To build the layer we need two things: the kernels $k_h = \tfrac{1}{|h|}\mathcal{L}_h[k]$, all made
-# from *one* set of weights (section 2.1.2), and the convolution with all of them (section 2.1.3).
+# To build the layer we need two things: the kernels $k_h$ of {{eq lifting-kernel}}, all made
+# from *one* set of weights (section 2.1.2), and the convolution {{eq lifting}} with all of
+# them (section 2.1.3).
 
 # %% [markdown]
 # ### 2.1.2 The lifting kernel
@@ -1777,10 +1779,10 @@ class LiftingConvolution(nn.Module):
 # $g$, at a position turned by $g$:
 #
 # $$ \big(k \star_\text{lift} \mathcal{L}_g[f]\big)(x, h)
-#    = \big(k \star_\text{lift} f\big)(g^{-1}x,\, g^{-1}h) . $$
+#    = \big(k \star_\text{lift} f\big)(g^{-1}x,\, g^{-1}h) . {{equation equivariance}} $$
 #
 # On a lifted feature map the group acts by turning each slice *and* shifting the slices along the group
-# axis. For quarter turns in $C_4$ that is `rot90` and `roll`, so we can test it exactly.
+# axis. For quarter turns in $C_4$ that is `rot90` and `roll`, so we can test {{eq equivariance}} exactly.
 
 
 # %% id="act-on-lifted" grade="readonly"
@@ -1871,14 +1873,14 @@ judge.score()
 
 # %% [markdown] exercise="q-folding" title="Why may we fold?" minutes=5
 # The lifting layer folds the group axis into the output channels and does one ordinary convolution.
-# Why is the result the lifting convolution of section 0.2? What does `conv2d` compute for each output
+# Why is the result the lifting convolution {{eq lifting}}? What does `conv2d` compute for each output
 # channel, and which of the axes does it sum over?
 
 # %% [markdown] id="q-folding" grade="answer" points=2 exercise="q-folding"
-# In the formula the integral runs over positions $\tilde x$ only; $h$ appears as a *parameter* of the
+# In {{eq lifting}} the integral runs over positions $\tilde x$ only; $h$ appears as a *parameter* of the
 # kernel, just as the index of the output channel does. For every pair (output channel, $h$) there is
 # one kernel $k_{o,h}$ with $C_\text{in}$ channels, and its result is the sum over positions and input
-# channels. `conv2d` does exactly this for every one of its output channels, independently of the others: it
+# channels. `conv2d` does exactly this for every one of its output channels, see {{eq correlation}}, independently of the others: it
 # never sums over output channels. So it does not matter whether its output channels are
 # numbered by $o$ or by the pair $(o, h)$. Folding only renumbers them, and unfolding undoes that, as
 # long as both use the same order.
@@ -1945,7 +1947,7 @@ show(
 
 # %% [markdown]
 # A group convolution matches such stacks with kernels that are stacks themselves. To look for a pattern
-# in pose $h$, its kernel is twisted and shifted in the same way:
+# in pose $h$, its kernel is twisted and shifted in the same way. That was {{eq group-kernel}}:
 #
 # $$ k_h(x, \tilde h) = \frac{1}{|h|}\, k(h^{-1}x,\; h^{-1}\tilde h) . $$
 #
@@ -2328,7 +2330,7 @@ judge.score()
 # %% [markdown]
 # ### 2.2.3 The group layer
 #
-# The integral now runs over positions *and* input poses $\tilde h$. `conv2d` already sums over positions and
+# The integral {{eq group}} runs over positions *and* input poses $\tilde h$. `conv2d` already sums over positions and
 # input channels. So we fold the input's group axis into the input channels, and the sum over
 # $\tilde h$ is done along with them.
 
@@ -2794,11 +2796,11 @@ with checking("Invariance to quarter turns") as check:
 # more work than needed. Interpolation is **linear in the weights**: every sampled value is a weighted mean of
 # a few of them, and which ones depends on the grid alone. So there is a matrix $S$ with
 #
-# $$\text{sampled kernels} = \text{weights} \cdot S,$$
+# $$\text{sampled kernels} = \text{weights} \cdot S, {{equation sampling}} $$
 #
 # and it need be computed only once. How do we find it? As with any linear map: feed it unit vectors. We sample
 # kernels in which one weight is 1 and all others are 0, with the very `sample` that you have written. What comes
-# out are the rows of $S$.
+# out are the rows of $S$ in {{eq sampling}}.
 #
 # | symbol | name | shape |
 # |---|---|---|

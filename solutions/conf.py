@@ -5,9 +5,13 @@ import shutil
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
-from autograder.book import resolve_links
+from autograder.book import escape_docstring, resolve_links
+from autograder.book_lesson import present_lesson, without_badges
+from autograder.book_results import results
 from autograder.course import Course
+from autograder.errors import CourseError
 
 COURSE = Course.find(Path(__file__).parent)
 
@@ -15,21 +19,57 @@ project = "Regular group convolutions"
 author = "The gcnn-course authors"
 copyright = "2026, the gcnn-course authors · text CC BY 4.0, code MIT"  # noqa: A001
 language = "en"
+smartquotes_action = "qe"  # --force is an option, not a dash
 
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 nb_execution_mode = "off"
 nb_merge_streams = True
-myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath", "html_image"]
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
+myst_enable_extensions = [
+    "amsmath",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+    "html_image",
+    "substitution",
+]
+myst_substitutions = {"results": results(COURSE)}
 myst_heading_anchors = 3
+
+# The reference is made from docstrings, in which `name` is code.
+default_role = "code"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_mock_imports = ["torch"]
+autodoc_typehints_format = "short"
+toc_object_entries_show_parents = "hide"
+python_use_unqualified_type_names = True
+napoleon_numpy_docstring = False
 
 html_theme = "sphinx_book_theme"
 html_title = project
+html_favicon = "_static/favicon.svg"
+html_static_path = ["_static"]
+html_css_files = ["book.css"]
+html_js_files = ["book.js"]
+# Readers get the student notebook; the rendered one, with all its pictures, is the page itself.
+html_copy_source = False
+html_use_index = False
+html_domain_indices = False
+html_sidebars = {"**": ["home.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "repository_url": COURSE.repository_url,
     "use_repository_button": True,
     "use_issues_button": True,
+    "use_download_button": False,
     "show_toc_level": 2,
+    "home_page_in_toc": True,
+    # The search field of the sidebar is enough; this one would need a bar of its own.
+    "navbar_persistent": [],
 }
 
 # MathJax comes with the book, so that formulas show without a connection and no other server hears
@@ -39,8 +79,9 @@ html_theme_options = {
 # speech in many languages, the book takes what TeX input and HTML output need.
 MATHJAX_FILES = ["tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2"]
 mathjax_path = "mathjax/tex-chtml.js"
-# The options of version 3: MyST-Parser fills in which elements hold formulas.
-mathjax3_config = {"options": {"menuOptions": {"settings": {"assistiveMml": True}}}}
+# The options of version 3: MyST-Parser fills in which elements hold formulas. Each formula is there
+# as MathML as well, for screen readers; the menu would make it a stop of the Tab key.
+mathjax3_config = {"options": {"enableMenu": False, "enableAssistiveMml": True}}
 
 
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
@@ -58,20 +99,33 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
             shutil.copyfile(source / name, target / name)
 
 
-def resolve_page_links(app: Sphinx, page: str, source: list[str]) -> None:
-    """Point a page's links to files of the repository to where they are online."""
+def prepare_page(app: Sphinx, page: str, source: list[str]) -> None:
+    """Show a notebook as a lesson; point a page's links to files to where they are online."""
     document = Path(app.env.doc2path(page))
-    if document.suffix == ".md":
-        source[0] = resolve_links(source[0], document, COURSE)
+    try:
+        if document.suffix == ".ipynb":
+            source[0] = present_lesson(source[0], document.stem, COURSE)
+        elif document.suffix == ".md":
+            source[0] = resolve_links(without_badges(source[0]), document, COURSE)
+    except CourseError as error:
+        raise ExtensionError(str(error)) from error
 
 
-def resolve_included_links(app: Sphinx, path: Path, page: str, source: list[str]) -> None:
+def prepare_included(app: Sphinx, path: Path, page: str, source: list[str]) -> None:
     """The same for a document of the repository that a page includes."""
-    source[0] = resolve_links(source[0], Path(app.srcdir, path).resolve(), COURSE)
+    document = Path(app.srcdir, path).resolve()
+    source[0] = resolve_links(without_badges(source[0]), document, COURSE)
+
+
+def prepare_docstring(app: Sphinx, what: str, name: str, obj, options, lines: list[str]) -> None:
+    """Let a docstring mean what it says: |H| is a group's order, not a substitution."""
+    lines[:] = escape_docstring(lines)
 
 
 def setup(app: Sphinx) -> None:
     """Connect the functions above to Sphinx's events."""
-    app.connect("source-read", resolve_page_links)
-    app.connect("include-read", resolve_included_links)
+    # Before napoleon, whose sections are markup.
+    app.connect("autodoc-process-docstring", prepare_docstring, priority=400)
+    app.connect("source-read", prepare_page)
+    app.connect("include-read", prepare_included)
     app.connect("build-finished", copy_mathjax)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import mimetypes
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,16 +46,20 @@ class Visit:
     dialogs: list[str] = field(default_factory=list)
 
 
+# No name of another machine is found, so that whatever a page asks for there fails.
+OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+
 @contextmanager
-def launch() -> Iterator:
-    """Yield a browser; skip the test where there is none."""
+def launch(*arguments: str) -> Iterator:
+    """Yield a browser, started with these arguments; skip the test where there is none."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip(f"needs a browser, one of {', '.join(NAMES)}")
     sync_api = pytest.importorskip("playwright.sync_api")
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if root else []
+        arguments = [*arguments, *(["--no-sandbox"] if root else [])]
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         try:
             yield browser
@@ -93,3 +100,22 @@ def visit(browser, html: str, static: str | None = None, **options) -> Visit:
     finally:
         page.close()
     return seen
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Serve a folder on this machine only; yield its address, with a slash at its end."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -9,14 +9,30 @@ import nbformat
 import pytest
 
 from autograder import book
+from autograder.book_lesson import BADGE_IMAGE, present_lesson, without_badges
+from autograder.book_results import networks_table, rendering_table, results
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.machine import PACKAGES, describe_machine, processor
+from autograder.train import read_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 # The smallest PNG: one grey pixel.
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 )
+STEM = "01_regular_group_convolutions"
+TEXT = f"""# Tiny lesson
+
+[{BADGE_IMAGE}]({Course(ROOT).colab_url(STEM)})
+
+Here $a^2$ and
+
+<a id="eq-integral"></a>
+
+$$\\int f \\tag{{1}}$$
+
+See [(1)](#eq-integral)."""
 
 
 @pytest.fixture
@@ -27,6 +43,10 @@ def course(tmp_path):
     )
     for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md", "STYLE_GUIDE.md"):
         shutil.copyfile(ROOT / name, tmp_path / name)
+    for folder in ("benchmarks", "data/results"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for page in (tmp_path / "solutions" / "reference").glob("*.md"):
+        page.write_text(f"# {page.stem}\n", encoding="utf-8")  # importing all of it takes a while
     (tmp_path / "solutions" / "images").mkdir(exist_ok=True)
     picture = tmp_path / "solutions" / "images" / "01_regular_group_convolutions.png"
     picture.write_bytes(b64decode(PIXEL))
@@ -35,17 +55,40 @@ def course(tmp_path):
     notebook = nbformat.v4.new_notebook(
         metadata={"language_info": {"name": "python", "pygments_lexer": "ipython3"}},
         cells=[
-            nbformat.v4.new_markdown_cell("# Tiny lesson\n\nHere $a^2$ and\n\n$$\\int f$$"),
+            nbformat.v4.new_markdown_cell(TEXT, id="start"),
             nbformat.v4.new_code_cell(
                 "raise SystemExit('the book must not execute anything')",
                 execution_count=1,
-                metadata={"mystnb": {"image": {"alt": "One grey pixel"}}},
-                outputs=[nbformat.v4.new_output("display_data", {"image/png": PIXEL})],
+                id="code",
+                metadata={"mystnb": {"image": {"alt": "One grey pixel"}}, "tags": ["cover"]},
+                outputs=[
+                    nbformat.v4.new_output(
+                        "display_data",
+                        {"image/png": PIXEL},
+                        metadata={"image/png": {"alt": "One grey pixel", "width": 7}},
+                    )
+                ],
             ),
+            nbformat.v4.new_markdown_cell("Because $a$ is even.", id="why"),
         ],
     )
-    nbformat.write(notebook, tmp_path / "solutions" / "01_regular_group_convolutions.ipynb")
-    return Course(tmp_path)
+    course = Course(tmp_path)
+    nbformat.write(notebook, course.solutions_notebook(STEM))
+    write_release(course, notebook)
+    return course
+
+
+def write_release(course, notebook):
+    """Write the student notebook that belongs to a rendered one."""
+    given = nbformat.from_dict(notebook)
+    _, code, why = given.cells
+    code.source, code.outputs = "result = ...", []
+    code.metadata = nbformat.from_dict({"nbgrader": {"solution": True, "grade": False}})
+    why.source = "*Your answer.*"
+    why.metadata = nbformat.from_dict({"nbgrader": {"solution": True, "grade": True}})
+    path = course.release_notebook(STEM)
+    path.parent.mkdir(parents=True)
+    nbformat.write(given, path)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +127,24 @@ def test_tiny_book(course, tmp_path, capfd):
     output = tmp_path / "out" / "book"
     first = book.build_book(course.solutions, output)
     assert first == output / "index.html"
-    lesson = (output / "01_regular_group_convolutions.html").read_text(encoding="utf-8")
-    assert 'alt="One grey pixel"' in lesson
     pages = {path.name: path.read_text(encoding="utf-8") for path in output.glob("*.html")}
+    lesson = pages[f"{STEM}.html"]
+    assert 'alt="One grey pixel"' in lesson
+    assert 'width="7"' in lesson
+    for text in (
+        "Where you start",
+        "Show the solution",
+        "Show a model answer",
+        'href="#eq-integral"',
+    ):
+        assert text in lesson
+    assert lesson.index("Where you start") < lesson.index("Show the solution")
+    # Links instead of Colab's picture, and a copy of the student notebook.
+    assert f'href="{course.colab_url(STEM)}"' in lesson
+    (download,) = output.glob(f"_downloads/*/{STEM}.ipynb")
+    assert download.read_bytes() == course.release_notebook(STEM).read_bytes()
+    assert "colab-badge" not in "".join(pages.values())
+    assert "interpolated in every step" in pages["results.html"]
     assert {"contributing.html", "style-guide.html", "instructors.html"} <= set(pages)
     assert 'href="01_regular_group_convolutions.html"' in pages["index.html"]
     assert 'href="style-guide.html"' in pages["contributing.html"]
@@ -102,6 +160,103 @@ def test_tiny_book(course, tmp_path, capfd):
     assert (mathjax / "input/tex/extensions/boldsymbol.js").is_file()
     # What only serves the next build is not published.
     assert not list(output.rglob("*.doctree"))
+
+
+def test_a_lesson_is_presented(course):
+    text = course.solutions_notebook(STEM).read_text(encoding="utf-8")
+    made = nbformat.reads(present_lesson(text, STEM, course), as_version=4)
+    nbformat.validate(made)
+    start, given, code, why = made.cells
+    assert BADGE_IMAGE not in start.source and course.colab_url(STEM) in start.source
+    assert f"<../release/{STEM}/{STEM}.ipynb>" in start.source
+    assert "\n(eq-integral)=\n" in start.source
+    assert "```python\nresult = ...\n```" in given.source
+    assert code.metadata.tags == ["cover", "hide-input", "solution"]
+    assert code.metadata.mystnb.code_prompt_show == "Show the solution"
+    assert code.metadata.mystnb.image == {"alt": "One grey pixel"}
+    assert code.outputs and why.source.startswith("<details>")
+    assert "Because $a$ is even." in why.source
+    # The notebook itself stays as it is.
+    assert course.solutions_notebook(STEM).read_text(encoding="utf-8") == text
+
+
+def test_links_stand_below_the_title_where_there_is_no_badge(course):
+    notebook = nbformat.read(course.solutions_notebook(STEM), as_version=4)
+    notebook.cells[0].source = "# Title\n\nText."
+    made = nbformat.reads(present_lesson(nbformat.writes(notebook), STEM, course), as_version=4)
+    assert made.cells[0].source.startswith(
+        "# Title\n\n:::{container} lesson-links\n[Open in Colab]"
+    )
+    assert made.cells[0].source.endswith(":::\n\nText.")
+
+
+def test_a_lesson_needs_its_student_notebook(course):
+    text = course.solutions_notebook(STEM).read_text(encoding="utf-8")
+    release = nbformat.read(course.release_notebook(STEM), as_version=4)
+    del release.cells[1]
+    nbformat.write(release, course.release_notebook(STEM))
+    with pytest.raises(CourseError, match="a cell 'code' that the student notebook has not"):
+        present_lesson(text, STEM, course)
+    course.release_notebook(STEM).unlink()
+    with pytest.raises(CourseError, match="run: python -m autograder build"):
+        present_lesson(text, STEM, course)
+
+
+def test_badges_become_links():
+    assert without_badges(f"| [{BADGE_IMAGE}](https://a.b) |") == "| [Open in Colab](https://a.b) |"
+
+
+def test_docstrings_are_plain_text():
+    lines = ["Shape [B, |H|], `|H|` and *args; name_ and a_b; 2 * 3.", "- item"]
+    expected = [r"Shape [B, \|H\|], `|H|` and \*args; name\_ and a_b; 2 * 3.", "- item"]
+    assert book.escape_docstring(lines) == expected
+
+
+def test_results_are_those_of_the_files():
+    course = Course(ROOT)
+    text = results(course)
+    rows = read_rows(ROOT / "data" / "results" / f"{STEM}.csv")
+    assert rows
+    for row in rows:
+        for part in (row["network"], row["turned"], row["upright"], row["torch"]):
+            assert f"| {part} |" in text
+        assert f"| {int(row['seconds']) / 60:.0f} |" in text
+    run = nbformat.read(course.solutions_notebook(STEM), as_version=4).metadata.course.run
+    assert f"| {run.seconds} s |" in text
+    assert run.processor in text and f"torch {run.torch}" in text
+
+
+def test_tables_of_results():
+    row = {"network": "A", "seed": "1200", "parameters": "1200", "epochs": "2", "images": "3000"}
+    row |= {"precision": "32-true", "seconds": "90"}
+    assert networks_table([row]) == (
+        "| network | seed | parameters | training | minutes |\n|---|---|---|---|---|\n"
+        "| A | 1200 | 1,200 | 2 epochs of 3,000 images, 32-true | 2 |"
+    )
+    assert rendering_table({}) == "| what | value |\n|---|---|\n| training | not recorded |"
+
+
+def test_the_machine_is_described():
+    about = describe_machine()
+    assert about["cores"] >= 1 and about["processor"] and about["accelerator"]
+    assert set(PACKAGES) <= set(about)
+    assert str(Path.home()) not in str(about)
+
+
+def test_the_processor_has_a_name(tmp_path):
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Some CPU\n", encoding="utf-8")
+    assert processor(tmp_path / "cpuinfo") == "Some CPU"
+    assert processor(tmp_path / "missing")
+
+
+def test_every_module_is_in_the_reference_once():
+    pages = (ROOT / "solutions" / "reference").glob("*.md")
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    listed = re.findall(r"^\.\. automodule:: (\S+)$", text, re.MULTILINE)
+    files = [*ROOT.glob("autograder/*.py"), *ROOT.glob("autograder/checks/*.py")]
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files}
+    wanted = {name.removesuffix(".__init__") for name in names if not name.endswith("__main__")}
+    assert sorted(listed) == sorted(wanted - {"autograder"}), "list it in solutions/reference/"
 
 
 @pytest.mark.slow

@@ -90,6 +90,20 @@ def test_templates_are_filled_in(parse):
     assert 'See Exercise 1, "Twice", for 2 points and\n1 minute.' in text
 
 
+def test_named_equations_are_numbered_and_linked(parse):
+    text = TEXT.replace(
+        "# That was all.",
+        "# As {{eq sum}} and {{eq two}} say, this is all.\n#\n"
+        "# $$ a + b\n#   = c . {{equation sum}} $$\n#\n# $$ d $$\n#\n# $$e{{ equation two }}$$",
+    )
+    (source,) = [cell.source for cell in parse(text).cells if "this is all" in cell.source]
+    assert source.startswith("As [(1)](#eq-sum) and [(2)](#eq-two) say")
+    assert source.endswith(
+        '\n<a id="eq-sum"></a>\n\n$$ a + b\n  = c . \\tag{1} $$\n\n$$ d $$\n\n'
+        '<a id="eq-two"></a>\n\n$$e \\tag{2} $$'
+    )
+
+
 def test_doubled_braces_of_code_are_left_alone(parse):
     text = TEXT.replace("math.sqrt(4)", 'f"{{{math.pi}}}", {"a": {"b": 1}}')
     assert any('f"{{{math.pi}}}"' in cell.source for cell in parse(text).cells)
@@ -354,6 +368,19 @@ MISTAKES = {
         "{{points treble}}",
         'title="The inverse"',
         "unknown template {{points treble}}",
+    ),
+    "unknown equation": ("# That was all.", "# See {{eq none}}.", NEARBY, "unknown template {{eq"),
+    "equation outside a formula": (
+        "# That was all.",
+        "# $a$ {{equation a}}",
+        NEARBY,
+        "unknown template {{equation a}}",
+    ),
+    "two equations of one name": (
+        "# That was all.",
+        "# $$a {{equation x}}$$\n#\n# $$b {{equation x}}$$",
+        NEARBY,
+        "two equations are called 'x'",
     ),
     "text before the first cell": ("# ---\n\n# %%", "# ---\nx = 1\n# %%", "x = 1", "text before"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import platform
 from dataclasses import replace
 
 import nbformat
@@ -57,6 +58,8 @@ def test_the_command_writes_executed_solutions(course, monkeypatch, capsys):
     nbformat.validate(notebook)
     assert cell(notebook, "evens-2").outputs[0].data["text/plain"] == "2.0"
     assert notebook.metadata.course.training == "short"
+    assert notebook.metadata.course.run.python == platform.python_version()
+    assert notebook.metadata.course.run.seconds >= 0
     assert "execution" not in nbformat.writes(notebook).replace("execution_count", "")
 
 
@@ -125,6 +128,7 @@ def test_new_text_is_taken_over_without_running_the_code_again(course, monkeypat
     assert "New words." in after.cells[0].source
     outputs = [[cell.get("outputs") for cell in one.cells] for one in (before, after)]
     assert outputs[0] == outputs[1]
+    assert after.metadata.course.run == before.metadata.course.run
     assert find_stale_solutions(course) == []
     assert not render_module.update_text(course, Lesson.load(path), "short")
     assert not render_module.update_text(course, change(course, "math.sqrt(9)"), "full")

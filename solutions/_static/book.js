@@ -1,0 +1,24 @@
+// On paper nothing can be unfolded: hints, solutions and model answers are printed open, and the code
+// of pictures, which is long and explains nothing, stays folded.
+const folds = () =>
+  [...document.querySelectorAll("article details")].filter(
+    (fold) => !fold.matches(".cell:not(.tag_solution) > details"),
+  );
+let opened = [];
+
+window.addEventListener("beforeprint", () => {
+  opened = folds().filter((fold) => !fold.open);
+  opened.forEach((fold) => (fold.open = true));
+});
+
+window.addEventListener("afterprint", () => {
+  opened.forEach((fold) => (fold.open = false));
+});
+
+// A formula that is wider than the screen scrolls in its own box, which the keyboard has to reach.
+window.addEventListener("load", async () => {
+  await window.MathJax?.startup?.promise;
+  for (const formula of document.querySelectorAll("mjx-container[display]")) {
+    if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+  }
+});
