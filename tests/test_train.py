@@ -140,8 +140,10 @@ def test_a_lesson_loads_what_was_trained_and_says_so(trained, lesson, capsys):
 
 
 def test_loaded_networks_are_as_accurate_as_the_table_says(trained, lesson, monkeypatch):
-    monkeypatch.setitem(lesson.train_model.__globals__, "FAST_RUN", False)
-    _, result = lesson.load_model("Tiny CNN", lesson.RotatedMNIST())
+    space = lesson.train_model.__globals__
+    monkeypatch.setitem(space, "TRAINING", "none")
+    monkeypatch.setitem(space, "FAST_RUN", False)
+    _, result = lesson.get_model("Tiny CNN", lesson.RotatedMNIST())
     row = rows(trained)[0]
     assert f"{100 * result['test accuracy']:.2f}" == row["turned"]
     assert f"{100 * result['upright accuracy']:.2f}" == row["upright"]
@@ -154,7 +156,7 @@ def test_without_the_file_a_network_is_trained_shortly_or_not_at_all(lesson, mon
     monkeypatch.setitem(space, "SHORT", (64, 2))
     monkeypatch.setitem(space, "FAST_RUN", False)
     lesson.TRAINED["Tiny CNN"] = "0" * 64
-    assert lesson.load_model("Tiny CNN", lesson.RotatedMNIST()) is None
+    assert lesson.load_model("Tiny CNN") is None
     _, result = lesson.get_model("Tiny CNN", lesson.RotatedMNIST())
     assert result["how"].startswith("2 epochs on 64 images")
     assert "trained here, but shortly" in capsys.readouterr().out
