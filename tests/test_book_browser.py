@@ -41,6 +41,8 @@ FACTS = """() => ({
     plain: [...document.querySelectorAll(".math")]
         .filter(e => !e.querySelector("mjx-container")).map(e => e.textContent),
     wrong: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map(e => e.textContent),
+    cut: [...document.querySelectorAll("mjx-container")]
+        .filter(e => e.getBoundingClientRect().left < 0).map(e => e.textContent),
     links: [...document.querySelectorAll("a[href]")].map(a => a.href),
 })"""
 # Without "preload", with which axe itself looks for style sheets where there are none.
@@ -158,6 +160,7 @@ def test_pictures_are_there_and_described(seen):
 def test_formulas_are_set(seen):
     assert seen["light"]["plain"] == []
     assert seen["light"]["wrong"] == []
+    assert seen["light"]["cut"] == [], "wider than the screen, and nobody can scroll to its start"
     if seen["name"] == LESSON:
         assert seen["light"]["spoken"] == seen["light"]["formulas"] > 100
 
