@@ -89,8 +89,8 @@ def _parts(
 ) -> list[StudentCell]:
     """Return what a merged cell is made of, what belongs to no other cell staying in the cell.
 
-    What stands between two places may be a written answer that is missing there, or belong to the
-    answer above it.
+    What stands between two places may be a given cell or a written answer that is missing there, or
+    belong to the answer above it.
     """
     order = list(templates)
     lines = cell.text.split("\n")
@@ -100,6 +100,11 @@ def _parts(
         one = missing.get(order[index]) if 0 <= index < len(order) else None
         return one.id if one and one.is_answer and one.kind == "markdown" else None
 
+    def given(first: int, last: int, above: str, below: str) -> str | None:
+        text = "\n".join(lines[first:last]).strip()
+        between = order[order.index(above) + 1 : order.index(below)]
+        return next((id for id in between if id in missing and missing[id].text.strip() == text), None)
+
     def add(name: str | None, first: int, last: int) -> None:
         if any(line.strip() for line in lines[first:last]):
             texts.setdefault(name, []).extend(lines[first:last])
@@ -107,12 +112,13 @@ def _parts(
     keeper, done = cell.name, 0
     if cell.name in (None, places[0][2]):
         keeper = written(order.index(places[0][2]) - 1) or cell.name
+    above = None
     for first, last, name in places:
-        add(keeper, done, first)
+        add((above and given(done, first, above, name)) or keeper, done, first)
         add(name, first, last)
         own = name if templates[name].is_answer else cell.name
         keeper = written(order.index(name) + 1) or own
-        done = last
+        above, done = name, last
     add(keeper, done, len(lines))
     if cell.name is not None:
         texts.setdefault(cell.name, [])

@@ -270,7 +270,7 @@ def test_the_learning_rate_rises_and_falls(in_full, monkeypatch):
 
 
 TWO_PROCESSES = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 from autograder.course import Course
 from autograder.lesson import Lesson
@@ -283,7 +283,8 @@ space["load_digits"] = lambda train: tuple(x[:256] for x in lesson.load_small_di
 settings = json.loads(sys.argv[3])
 data = lesson.RotatedMNIST()
 _, result = lesson.train_model("CNN", data, devices=int(sys.argv[2]), epochs=3, **settings)
-print("RESULT", json.dumps(result))
+name = f"result-{sys.argv[2]}-{os.environ.get('LOCAL_RANK', 0)}.json"
+Path(name).write_text(json.dumps(result), encoding="utf-8")
 """
 
 
@@ -307,9 +308,9 @@ def test_two_processes_train_as_one_does(names, tmp_path):
             timeout=300,
             check=False,
         )
-        lines = [line for line in run.stdout.splitlines() if line.startswith("RESULT")]
-        assert len(lines) == devices, run.stdout + run.stderr
-        found = [json.loads(line.removeprefix("RESULT ")) for line in lines]
+        files = sorted(tmp_path.glob(f"result-{devices}-*.json"))
+        assert len(files) == devices, run.stdout + run.stderr
+        found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
         assert all(one == found[0] for one in found), "the processes have the same network"
         results.append(found[0])
     one, two = results
