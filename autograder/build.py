@@ -27,7 +27,7 @@ NOTEBOOK_METADATA = {
     "language_info": {"name": "python"},
 }
 EXAMPLES = """examples:
-  python -m autograder build            write source/, release/ and the links in README.md
+  python -m autograder build            write source/, release/ and the tables in README.md
   python -m autograder build --check    change nothing; exit 1 if a generated file is out of date
   python -m autograder build --watch    build now and whenever a lesson is saved, until Ctrl-C
 """
@@ -257,7 +257,7 @@ def update_links(readme: Path, course: Course, lessons: Sequence[Lesson]) -> str
 
 
 def links(course: Course, lessons: Sequence[Lesson]) -> str:
-    """Return the README's block of links, all made from the repository's one address."""
+    """Return the README's links, all from the repository's one address, and each lesson's table."""
     rows = [
         f"| {lesson.title} | [![Open in Colab]({BADGE})]({course.colab_url(lesson.stem)}) "
         f"| [solutions](solutions/{lesson.stem}.ipynb) |\n"
@@ -269,4 +269,16 @@ def links(course: Course, lessons: Sequence[Lesson]) -> str:
         "| Lesson | Student notebook | Worked out |\n"
         "|---|---|---|\n"
         f"{''.join(rows)}"
+        f"\n{''.join(map(contents, lessons))}"
     )
+
+
+def contents(lesson: Lesson) -> str:
+    """Return a table of a lesson's chapters: what there is to do, how long it takes, its points."""
+    name = lesson.title.partition(" · ")[0].lower()
+    rows = [f"| What is in {name} | To do | Points |\n|---|---|---|\n"]
+    for chapter in lesson.chapters:
+        points = sum(exercise.points for exercise in chapter.exercises)
+        to_do = chapter.summary if chapter.exercises else "to read"
+        rows.append(f"| {chapter.title} | {to_do} | {points:g} |\n")
+    return "".join(rows)

@@ -103,7 +103,9 @@ def _parts(
     def given(first: int, last: int, above: str, below: str) -> str | None:
         text = "\n".join(lines[first:last]).strip()
         between = order[order.index(above) + 1 : order.index(below)]
-        return next((id for id in between if id in missing and missing[id].text.strip() == text), None)
+        return next(
+            (id for id in between if id in missing and missing[id].text.strip() == text), None
+        )
 
     def add(name: str | None, first: int, last: int) -> None:
         if any(line.strip() for line in lines[first:last]):

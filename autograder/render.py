@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import functools
 import hashlib
-import io
 import json
 import os
 import re
@@ -19,12 +17,12 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autograder.build import cell_ids, new_notebook, write_notebook
 from autograder.course import Course
+from autograder.cover import save_covers
 from autograder.errors import CourseError
 from autograder.lesson import Cell, Lesson, strip_hidden, strip_scheme, strip_stubs
 from autograder.machine import describe_machine
@@ -32,7 +30,6 @@ from autograder.machine import describe_machine
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # The kernel's own warnings, about its transport for example, are nothing a reader can act on.
 QUIET_KERNEL = ["--log-level=ERROR"]
-COVER_TAG, COVER_WIDTH = "cover", 1400  # the picture in the README, in pixels
 TRAININGS = ("none", "full", "short", "fast")
 COMMITTED = ("none", "full")
 EXAMPLES = """examples:
@@ -218,35 +215,13 @@ def find_stale_solutions(course: Course) -> list[str]:
 def _write(
     course: Course, lesson: Lesson, notebook: NotebookNode, training: str, run: dict
 ) -> Path:
-    """Write the notebook and its cover; `run` says how long it took and on what, for the book."""
+    """Write the notebook and its pictures; `run` says, for the book, how long it took on what."""
     about = {"lesson_sha256": _digest(notebook), "training": training, "run": run}
     notebook.metadata["course"] = {**notebook.metadata.get("course", {}), **about}
     path = course.solutions_notebook(lesson.stem)
     write_notebook(notebook, path)
-    save_cover(notebook, path.parent / "images" / f"{lesson.stem}.png")
+    save_covers(notebook, path.parent / "images" / lesson.stem)
     return path
-
-
-def save_cover(notebook: NotebookNode, path: Path) -> None:
-    """Stack the figures of the cells with the tag `cover` to the lesson's picture, if there are."""
-    figures = [
-        Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).convert("RGB")
-        for cell in notebook.cells
-        if COVER_TAG in cell.metadata.get("tags", [])
-        for output in cell.outputs
-        if "image/png" in output.get("data", {})
-    ]
-    if not figures:
-        return
-    width, height = max(one.width for one in figures), sum(one.height for one in figures)
-    cover = Image.new("RGB", (width, height), "white")
-    top = 0
-    for figure in figures:
-        cover.paste(figure, ((width - figure.width) // 2, top))
-        top += figure.height
-    cover.thumbnail((COVER_WIDTH, cover.height))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cover.save(path, optimize=True)
 
 
 def _public_solution(cell: Cell) -> Cell:

@@ -3621,7 +3621,7 @@ def animate(frames: Tensor, labels: list[str], alt: str, zoom: int = 4) -> HTML:
     return HTML(ANIMATION.format(**values, labels=heads, alt=alt, width=rows.shape[-1]))
 
 
-# %%
+# %% tags=["cover"]
 def unit_range(maps: Tensor) -> Tensor:
     """Scale feature maps to [0, 1], all by the same two numbers."""
     return (maps - maps.min()) / (maps.max() - maps.min())

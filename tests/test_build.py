@@ -181,6 +181,8 @@ def test_links_in_the_readme_are_made_from_the_address(built_course):
     assert built_course.colab_url(TINY) in text
     assert f"[solutions](solutions/{TINY}.ipynb)" in text
     assert "| A tiny lesson |" in text
+    assert "| Numbers | 2 exercises · about 3.5 minutes | 5 |\n" in text
+    assert "| Lists | 1 exercise, 1 question · about 3 minutes | 3 |\n" in text
     readme.write_text("no markers\n", encoding="utf-8")
     with pytest.raises(CourseError, match="README.md needs one line"):
         build(built_course)

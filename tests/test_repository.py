@@ -180,7 +180,7 @@ def test_address_stands_in_one_place():
     owner_and_name = address.partition("/")[2]
     places = []
     for path in repository_files():
-        if is_generated(path) or path.suffix in (".png", ".gz", ".pt"):
+        if is_generated(path) or path.suffix in (".png", ".gif", ".gz", ".pt"):
             continue
         text = path.read_text(encoding="utf-8")
         if path == ROOT / "README.md":
@@ -234,6 +234,7 @@ def test_git_ignores_what_is_not_for_committing(path):
         "release/01_x/01_x.ipynb",
         "solutions/01_x.ipynb",
         "solutions/images/01_regular_group_convolutions.png",
+        "solutions/images/01_regular_group_convolutions.gif",
         "autograder/feedback.py",
         "autograder/build.py",
         "data/checksums.txt",
