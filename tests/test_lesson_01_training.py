@@ -353,6 +353,45 @@ def test_smooth_kernels_are_the_formula(in_full, order, size):
                 assert got[h, other, row, column].item() == pytest.approx(expected, abs=1e-5)
 
 
+def test_turned_poses_are_those_of_a_finer_group(in_full):
+    """Half-way between the elements of C_4 stand the odd ones of C_8; a whole step is one on."""
+    names = in_full
+    coarse = names.SmoothLiftingKernel(names.CyclicGroup(4), 5, 2, 3)
+    fine = names.SmoothLiftingKernel(names.CyclicGroup(8), 5, 2, 3)
+    fine.weight.data = coarse.weight.data
+    before = coarse.sample()
+    coarse.turn(0.5)
+    assert torch.allclose(coarse.sample(), fine.sample()[:, 1::2], atol=1e-6)
+    coarse.turn(1.0)
+    assert torch.allclose(coarse.sample(), before.roll(-1, dims=1), atol=1e-6)
+    coarse.turn(0.0)
+    assert torch.equal(coarse.sample(), before)
+
+
+def test_a_network_turns_as_a_whole_and_only_in_training(in_full):
+    names = in_full
+    torch.manual_seed(0)
+    group = names.CyclicGroup(4)
+    network = names.BetterGCNN(group, 1, 10, 5, 2, 3, strongest=True, parts=8)
+    images = torch.randn(3, 1, 28, 28)
+    drawn = set()
+    for _ in range(40):
+        network(images)
+        (part,) = {layer.kernel.part for layer in network.layers}
+        drawn.add(part)
+    assert drawn == {part / 8 for part in range(8)}
+    network.eval()
+    with torch.no_grad():
+        network(images)
+        assert {layer.kernel.part for layer in network.layers} == {0.0}
+        for layer in network.layers:
+            layer.kernel.turn(0.5)
+            sampled = layer.kernel.sample()
+            layer.kernel.turn(0.0)
+            assert not torch.allclose(layer.kernel.sample(), sampled)  # nothing old is kept
+    assert network.double()(images.double()).dtype == torch.float64
+
+
 def test_better_networks_are_invariant_and_no_larger(in_full):
     names = in_full
     plain = names.RECIPES["GCNN"]
@@ -374,10 +413,10 @@ def test_better_networks_are_invariant_and_no_larger(in_full):
 
 def test_every_step_changes_what_it_says_and_only_upright_digits_are_seen(in_full):
     names = in_full
-    assert list(names.STEPS)[6] == "all steps, C8"
+    assert list(names.STEPS)[8] == "all steps, C8"
     for step in names.STEPS.values():
         assert step["epochs"] == 3 and step["data"]["train_images"] == 20_000
-    first = list(names.STEPS.values())[:7]
+    first = list(names.STEPS.values())[:9]
     for before, after in itertools.pairwise(first):
         assert {key for key in after if before.get(key) != after[key]} - {"group"}
     for kind in ("GCNN, C8", "CNN"):
