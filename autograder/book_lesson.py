@@ -23,7 +23,7 @@ SOLUTION_PROMPTS = {
     "code_prompt_hide": "Hide the solution",
 }
 START = "**Where you start.** Think first, or try it in the student notebook."
-ANSWER = "<details>\n<summary>Show a model answer</summary>\n\n{}\n\n</details>"
+ANSWER = "<details>\n<summary>A model answer</summary>\n\n{}\n\n</details>"
 # An anchor that the lesson's reader wrote above a numbered equation, and what MyST calls one.
 _ANCHOR = re.compile(r'^<a id="(eq-[\w-]+)"></a>$', re.MULTILINE)
 LINKS = """\

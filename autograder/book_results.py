@@ -17,7 +17,6 @@ from autograder.train import read_rows
 HEADS = {
     "turned": "turned, %",
     "upright": "upright, %",
-    "epochs": "training",
     "seconds": "minutes",
 }
 """Heads of the columns in `data/results/<lesson>.csv`; other columns are called as in the file."""
@@ -43,7 +42,7 @@ def lesson_results(stem: str, course: Course) -> str:
 
 def networks_table(rows: Sequence[dict[str, str]]) -> str:
     """Return the trainings as a Markdown table, the seconds as minutes."""
-    names = [name for name in rows[0] if name not in ("images", "precision")]
+    names = list(rows[0])
     lines = [[HEADS.get(name, name) for name in names]]
     lines += [[_shown(name, row) for name in names] for row in rows]
     return _table(lines)
@@ -67,8 +66,6 @@ def rendering_table(about: dict) -> str:
 def _shown(name: str, row: dict[str, str]) -> str:
     if name == "seconds":
         return f"{float(row[name]) / 60:.0f}"
-    if name == "epochs":
-        return f"{row['epochs']} epochs of {int(row['images']):,} images, {row['precision']}"
     return f"{int(row[name]):,}" if row[name].isdecimal() and name != "seed" else row[name]
 
 

@@ -269,7 +269,7 @@ def links(course: Course, lessons: Sequence[Lesson]) -> str:
         "| Lesson | Student notebook | Worked out |\n"
         "|---|---|---|\n"
         f"{''.join(rows)}"
-        f"\n{''.join(map(contents, lessons))}"
+        "\n" + "\n".join(map(contents, lessons))
     )
 
 

@@ -31,6 +31,8 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache
 SYSTEM += ("/etc/fonts", "/etc/localtime", "/etc/alternatives", "/etc/mime.types")
 # What is taken over from the grader's environment; everything else is cleared.
 KEPT = ("LANG", "LC_ALL", "TZ")
+# Where something else lies in the sandbox than on the machine.
+COVERED = ("/tmp", "/dev/shm", "/proc", HOME, ASSIGNMENT, SHARED, OWN, DATA)
 INSTALL = (
     "install the package bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf "
     "install bubblewrap); on macOS and Windows grade in a container (see README.md), or grade with "
@@ -63,10 +65,19 @@ class Limits:
 
 
 def find_bwrap() -> str:
-    """Return the path of bubblewrap; raise CourseError if it is missing or may not work."""
+    """Return the path of bubblewrap.
+
+    Raises CourseError if it is missing or may not work, or if this Python would not be seen in it.
+    """
     found = shutil.which("bwrap") if sys.platform == "linux" else None
     if found is None:
         raise CourseError(f"the sandbox for students' code is missing: {INSTALL}")
+    for folder, place in itertools.product(python_folders(), COVERED):
+        if folder.is_relative_to(place):
+            raise CourseError(
+                f"this Python lies in {folder}, and the sandbox has a {place} of its own: move the "
+                "course to another folder, make its environment there anew, and grade there"
+            )
     command = [found, *namespaces(found), "--ro-bind", "/", "/", "/bin/true"]
     try:
         tried = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)

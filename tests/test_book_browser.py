@@ -208,7 +208,7 @@ def folds(page, prompt: str):
 
 def test_solutions_and_model_answers_are_folded_and_open(lesson):
     wanted = student_answers()
-    for prompt, kind in (("Show the solution", "code"), ("Show a model answer", "markdown")):
+    for prompt, kind in (("Show the solution", "code"), ("A model answer", "markdown")):
         found = folds(lesson, prompt)
         assert found.count() == wanted[kind] > 0
         assert all(fold.get_attribute("open") is None for fold in found.all())
@@ -358,7 +358,7 @@ def test_the_lesson_prints(lesson):
     pdf = lesson.pdf(format="A4", print_background=True)
     assert pdf.startswith(b"%PDF") and time.monotonic() - started < 120
     printed = "\n".join(lesson.evaluate("() => window.printed"))
-    for prompt in ("Show the solution", "Show a model answer", "Hint"):
+    for prompt in ("Show the solution", "A model answer", "Hint"):
         assert prompt in printed
     assert "Show the code" not in printed
     # Afterwards all is as it was.
@@ -380,3 +380,15 @@ def test_the_lesson_prints(lesson):
         A4,
     )
     assert too_large == []
+
+
+def test_paper_is_white_for_who_reads_in_the_dark(browser, site):
+    page, wrong = open_page(browser, site + "take-the-course.html", color_scheme="dark")
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "dark"
+    page.evaluate(f"window.addEventListener('beforeprint', () => {{ window.printed = {theme}; }})")
+    page.pdf(format="A4", print_background=True)
+    assert page.evaluate("window.printed") == "light"
+    assert page.evaluate(theme) == "dark"
+    assert wrong == []
+    page.context.close()

@@ -11,7 +11,15 @@ from conftest import TINY
 from nbgrader.nbgraderformat import MetadataValidator
 
 from autograder import build as build_module
-from autograder.build import build, cell_ids, find_stale, generate, slug, source_notebook
+from autograder.build import (
+    build,
+    cell_ids,
+    find_stale,
+    generate,
+    links,
+    slug,
+    source_notebook,
+)
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
 from autograder.render import render
@@ -186,6 +194,12 @@ def test_links_in_the_readme_are_made_from_the_address(built_course):
     readme.write_text("no markers\n", encoding="utf-8")
     with pytest.raises(CourseError, match="README.md needs one line"):
         build(built_course)
+
+
+def test_each_lesson_s_contents_are_a_table_of_their_own(built_course):
+    lesson = Lesson.load(built_course.lesson_path(TINY))
+    text = links(built_course, [lesson, lesson])
+    assert text.count("\n\n| What is in ") == 2
 
 
 def test_a_strange_file_in_source_stops_the_build(built_course):

@@ -247,6 +247,15 @@ def test_a_forbidden_sandbox_is_one_clear_error(
         sandbox.find_bwrap()
 
 
+@pytest.mark.parametrize("place", ["/tmp", sandbox.HOME, sandbox.DATA])
+def test_a_python_that_the_sandbox_would_hide_is_one_clear_error(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", f"{place}/gcnn-course/.venv")
+    with pytest.raises(CourseError, match=rf"lies in {place}/gcnn.*move the course to another"):
+        sandbox.find_bwrap()
+
+
 @pytest.mark.slow
 def test_nothing_of_one_kernel_s_is_there_for_the_next(start: Callable[..., Kernel]) -> None:
     kernel = start()
