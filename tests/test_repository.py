@@ -130,7 +130,8 @@ def anchors(path: Path) -> set[str]:
 def test_pictures_have_alternative_text(document):
     text = document.read_text(encoding="utf-8")
     assert not re.search(r"!\[\s*\]\(", text)
-    assert len(re.findall(r"```\{image\}", text)) == len(re.findall(r"^:alt: \S", text, re.M))
+    pictures = re.findall(r"```\{(?:image|figure)\}", text)
+    assert len(pictures) == len(re.findall(r"^:alt: \S", text, re.M))
 
 
 def test_documented_jobs_exist():
