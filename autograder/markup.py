@@ -164,13 +164,13 @@ def _flush_items(items: list[tuple[str, str, list[str]]]) -> Iterator[Markup]:
 
 def _item(item: tuple[str, str, list[str]]) -> Markup:
     sign, text, lines = item
-    why = Markup("<p>{}</p>").format(_sentence(" ".join(lines))) if lines else ""
+    why = Markup("<p>{}</p>").format(sentence(" ".join(lines))) if lines else ""
     return Markup('<li class="{}"><span class="sign">{} </span>{}{}</li>').format(
-        SIGNS[sign], sign, _sentence(text), why
+        SIGNS[sign], sign, sentence(text), why
     )
 
 
-def _sentence(text: str) -> Markup:
+def sentence(text: str) -> Markup:
     """Return a sentence of a report, in which names of code stand between `…`."""
     return Markup(_NAME.sub(r"<code>\1</code>", str(escape(text))))
 

@@ -123,13 +123,15 @@ def render(template: str, **values: object) -> str:
 
 @functools.cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    environment.filters["sentence"] = markup.sentence
+    return environment
 
 
 def _exercise(

@@ -124,6 +124,13 @@ def test_the_last_report_counts_whatever_a_submission_prints() -> None:
     assert found[1].message == "expected -8, got 8"
 
 
+def test_names_of_code_look_like_code() -> None:
+    one = notebook({"negative numbers": "`shift` <b>is</b> not defined"})
+    html = page(made([result("ada")], {"ada": one}))
+    assert "<code>shift</code> &lt;b&gt;is&lt;/b&gt; not defined" in html
+    assert "`shift`" not in html
+
+
 def test_properties_are_counted_and_the_same_mistake_is_one() -> None:
     wrong = [
         {"negative numbers": "expected -8, got 8"},
