@@ -284,8 +284,10 @@ def _(lesson, given):
 def _(lesson, given):
     for shape in ((2, 6), (2, 3, 4, 5)):
         grid = given.noise(*shape).double()
+        before, expected = grid.clone(), _disk(grid, 6)
         got = lesson.disk_mask(grid, 6)
-        given.close(f"the mask of {list(shape)} positions", got, _disk(grid, 6))
+        given.close(f"the mask of {list(shape)} positions", got, expected)
+        given.close("the grid, after the call", grid, before)
 
 
 judge.score()
@@ -932,14 +934,16 @@ judge = Judge("{{lesson}}", "dihedral-product", globals())
 def _(lesson, given):
     for n in (3, 4, 6):
         a, b = (given.pairs(n, 20, flip=0.0) for _ in range(2))
+        expected = given.dihedral.product(a, b)
         got = lesson.DihedralGroup(n).product(a, b)
-        given.same_pairs(f"h · h' in D_{n}", got, given.dihedral.product(a, b))
+        given.same_pairs(f"h · h' in D_{n}", got, expected)
 
 
 @judge.property("rotations and reflections, in either order", points=1)
 def _(lesson, given):
     for n, flip in ((4, 0.0), (5, 1.0), (3, 1.0), (8, 0.0)):
         a, b = given.pairs(n, 30, flip=flip), given.pairs(n, 30)
+        expected = given.dihedral.product(a, b)
         angle = torch.where(b[:, 1] == 1, -a[:, 0], a[:, 0]) + b[:, 0]
         other = torch.stack([angle, (a[:, 1] + b[:, 1]) % 2], dim=1)
         mistakes = {
@@ -948,17 +952,17 @@ def _(lesson, given):
             "the flip of h', not of h, turns an angle round": other,
         }
         got = lesson.DihedralGroup(n).product(a, b)
-        given.same_pairs(
-            f"h · h' in D_{n}, flip {flip:g} first", got, given.dihedral.product(a, b), mistakes
-        )
+        given.same_pairs(f"h · h' in D_{n}, h with flip {flip:g}", got, expected, mistakes)
 
 
 @judge.property("broadcasts; angles in [0, 2π], flips 0 or 1", points=0.5)
 def _(lesson, given):
     a, b = given.pairs(6, 5, 1), given.pairs(6, 1, 7)
+    before, expected = a.clone(), given.dihedral.product(a, b)
     got = lesson.DihedralGroup(6).product(a, b)
-    given.same_pairs("h · h' of [5, 1, 2] and [1, 7, 2]", got, given.dihedral.product(a, b))
+    given.same_pairs("h · h' of [5, 1, 2] and [1, 7, 2]", got, expected)
     given.in_circle("the angle of h · h'", given.tensor("h · h'", got)[..., 0])
+    given.close("h, after the call", a, before)
 
 
 judge.score()
@@ -1019,9 +1023,11 @@ def _(lesson, given):
 def _(lesson, given):
     h = given.pairs(6, 3, 4)
     expected = given.dihedral.inverse(h)
-    got = lesson.DihedralGroup(6).inverse(h.clone())
+    before = h.clone()
+    got = lesson.DihedralGroup(6).inverse(h)
     given.same_pairs("h⁻¹ of [3, 4] elements", got, expected)
     given.in_circle("the angle of h⁻¹", given.tensor("h⁻¹", got)[..., 0])
+    given.close("h, after the call", h, before)
 
 
 judge.score()
