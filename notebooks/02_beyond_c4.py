@@ -957,10 +957,10 @@ def _(lesson, given):
 
 @judge.property("broadcasts; angles in [0, 2π], flips 0 or 1", points=0.5)
 def _(lesson, given):
-    a, b = given.pairs(6, 5, 1), given.pairs(6, 1, 7)
+    a, b = given.all_pairs(6)[:, None], given.all_pairs(6)[None, :]
     before, expected = a.clone(), given.dihedral.product(a, b)
     got = lesson.DihedralGroup(6).product(a, b)
-    given.same_pairs("h · h' of [5, 1, 2] and [1, 7, 2]", got, expected)
+    given.same_pairs("h · h' of [12, 1, 2] and [1, 12, 2]", got, expected)
     given.in_circle("the angle of h · h'", given.tensor("h · h'", got)[..., 0])
     given.close("h, after the call", a, before)
 
@@ -1021,7 +1021,7 @@ def _(lesson, given):
     "rotations and reflections in one tensor of any shape; angles in [0, 2π]", points=0.5
 )
 def _(lesson, given):
-    h = given.pairs(6, 3, 4)
+    h = given.all_pairs(6).view(3, 4, 2)
     expected = given.dihedral.inverse(h)
     before = h.clone()
     got = lesson.DihedralGroup(6).inverse(h)
@@ -1107,10 +1107,10 @@ def _(lesson, given):
 
 @judge.property("for pairs of any shape, also in float64", points=0.5)
 def _(lesson, given):
-    for shape in ((), (2, 3)):
-        h = given.pairs(6, *shape).double()
-        got = lesson.DihedralGroup(6).double().matrix_representation(h)
-        what = f"the matrices of {list(shape)} elements"
+    for h in (given.pairs(5, flip=1.0).double(), given.all_pairs(6).view(3, 4, 2).double()):
+        n = 5 if h.dim() == 1 else 6
+        got = lesson.DihedralGroup(n).double().matrix_representation(h)
+        what = f"the matrices of elements in a tensor of shape {list(h.shape)}"
         given.close(what, got, given.dihedral.matrices(h), _mistaken(given, h))
 
 

@@ -49,6 +49,11 @@ class Given:
         flips = torch.randint(2, (count,), generator=self.generator).float().reshape(shape)
         return torch.stack([angles, flips if flip is None else torch.full(shape, flip)], dim=-1)
 
+    def all_pairs(self, n: int) -> Tensor:
+        """Return all elements of the dihedral group D_n in a random order, [2n, 2]."""
+        place = torch.randperm(2 * n, generator=self.generator)
+        return torch.stack([place % n * (2 * math.pi / n), (place // n).float()], dim=-1)
+
     def rotations(self, angles: Tensor, sense: int = 1) -> Tensor:
         """Return the matrices [..., 2, 2] that turn counter-clockwise by sense · angle [...]."""
         rows = []

@@ -194,9 +194,9 @@ mask = ((kernel_size - 1) / 2 - grid.norm(dim=0) / pixel).clamp(0, 1)
         ),
         (
             "radius k // 2",
-            "the same for odd sizes",
+            "the same for odd sizes, and right for even ones",
             "mask = (kernel_size // 2 - grid.norm(dim=0) * (kernel_size - 1) / 2).clamp(0, 1)",
-            0,
+            0.5,
         ),
         (
             "pixel 2 / k",
@@ -1482,7 +1482,10 @@ for a in range(n):
         (
             "row by row",
             "one element times all",
-            "table = torch.stack([group_index(group, group.product(a, elements)) for a in elements])",
+            """
+rows = [group_index(group, group.product(a, elements)) for a in elements]
+table = torch.stack(rows)
+""",
         ),
         (
             "column by column",
@@ -1798,7 +1801,8 @@ n = self.group.order
 permutation = torch.zeros(n, n, dtype=torch.long)
 for i, h in enumerate(elements):
     for j, other in enumerate(elements):
-        permutation[i, j] = group_index(self.group, self.group.product(self.group.inverse(h), other))
+        product = self.group.product(self.group.inverse(h), other)
+        permutation[i, j] = group_index(self.group, product)
 """,
         ),
         (
@@ -1879,12 +1883,12 @@ permutation = self.group.product(self.group.inverse(elements)[:, None], elements
         ),
         (
             "normalised numbers",
-            "from −1 to 1, cut to whole numbers",
+            "cut to whole numbers: a layer that is equivariant, with most weights unused",
             """
 products = self.group.product(self.group.inverse(elements)[:, None], elements[None, :])
 permutation = self.group.normalize_group_elements(products).long()
 """,
-            0,
+            1,
         ),
         (
             "one row",
@@ -2036,9 +2040,9 @@ signal = permuted.reshape(self.group.order, -1, self.kernel_size, self.kernel_si
         ),
         (
             "h̃ in front",
-            "each slice gets another one's grid",
+            "the same as h̃⁻¹ · h",
             "signal = permuted.movedim(3, 0).flatten(1, 3)",
-            0.5,
+            1.5,
         ),
         (
             "the identity for all",
@@ -2071,7 +2075,9 @@ PERMUTATIONS += [
         "permuted-kernel: h in front at once",
         "work moved to the neighbouring block",
         {
-            PERMUTED: "permuted = torch.stack([self.weight[:, :, row] for row in self.permutation])",
+            PERMUTED: """
+permuted = torch.stack([self.weight[:, :, row] for row in self.permutation])
+""",
             SIGNAL: "signal = permuted.flatten(1, 3)",
         },
     ),
