@@ -15,13 +15,12 @@ from nbformat import NotebookNode
 from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
 from autograder.leaks import check_release
-from autograder.lesson import Cell, Lesson
+from autograder.lesson import HIDE_TAG, Cell, Lesson
 from autograder.watch import watch
 
 LINKS_START = "<!-- links:start -->"
 LINKS_END = "<!-- links:end -->"
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
-HIDE_TAG = "hide-input"
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

@@ -107,7 +107,7 @@ def first_lesson(course: Course) -> str:
 
 
 def copy_course(course: Course, stem: str, folder: Path, *, keep: bool = False) -> Course:
-    """Return a course in `folder` with one lesson of `course` and its configuration.
+    """Return a course in `folder` with a lesson of `course`, those before it, and the settings.
 
     An earlier demo there is removed unless `keep`. Raises CourseError if the folder holds something
     that no demo has made.
@@ -119,7 +119,9 @@ def copy_course(course: Course, stem: str, folder: Path, *, keep: bool = False) 
     demo = Course(folder.resolve())
     demo.notebooks.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).touch()
-    shutil.copyfile(course.lesson_path(stem), demo.lesson_path(stem))
+    for one in course.lessons():
+        if one <= stem:  # a lesson may give code of earlier ones
+            shutil.copyfile(course.lesson_path(one), demo.lesson_path(one))
     for name in (CONFIG_NAME, "pyproject.toml"):
         shutil.copyfile(course.root / name, folder / name)
     for part in ("results", "networks"):  # the lesson's text quotes them

@@ -35,6 +35,7 @@ BEGIN_HIDDEN = "### BEGIN HIDDEN TESTS"
 END_HIDDEN = "### END HIDDEN TESTS"
 BEGIN_SCHEME = "=== BEGIN MARK SCHEME ==="
 END_SCHEME = "=== END MARK SCHEME ==="
+HIDE_TAG = "hide-input"
 TEXT_STUB = "*Replace this line with your answer.*"
 
 # Per kind of cell: the type it must have and the keys its header may carry.
@@ -44,6 +45,7 @@ _KEYS = {
     "tests": ("code", {"id", "grade", "tags", "points", "exercise", "answer"}),
     "answer": ("markdown", {"id", "grade", "tags", "points", "exercise"}),
 }
+_BORROWED_KEYS = {"id", "from", "cells", "tags"}
 _PLAIN_KEYS = {"code": {"id", "tags"}, "markdown": {"id", "tags", "exercise", "title", "minutes"}}
 
 _HEADER = re.compile(r"# %%(?=\s|$)(?P<markdown>\s+\[markdown\])?(?P<keys>.*)$")
@@ -55,6 +57,10 @@ _EQUATION = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# `filled_in` around a block's result, which is never missing in a solution.
+_FILLED_IN = re.compile(
+    r'(?P<indent>\s*)(?P<back>return )?filled_in\("[^"]*", \w+=(?P<result>.*)\)'
+)
 
 
 class RegionError(CourseError):
@@ -200,6 +206,18 @@ def strip_stubs(source: str) -> str:
     return "\n".join(line for line in lines if not line.lstrip().startswith(STUB_PREFIX))
 
 
+def as_given(source: str) -> str:
+    """Return a solution as plain code: no markers, no stubs, and nothing that asks for a block."""
+    lines = []
+    for line in strip_stubs(source).split("\n"):
+        match = _FILLED_IN.fullmatch(line)
+        if match and match["back"]:
+            lines.append(f"{match['indent']}return {match['result']}")
+        elif not match and line.strip() not in (START_MARKER, END_MARKER):
+            lines.append(line)
+    return "\n".join(lines)
+
+
 def _released(cell: Cell) -> str:
     """Return a graded, locked or answer cell as the student gets it."""
     if cell.grade == "answer":
@@ -289,6 +307,18 @@ class _Parser:
 
     def parse(self, text: str) -> Lesson:
         """Parse, check, number and fill in."""
+        cells = self.read(text)
+        exercises = self.collect_exercises(cells)
+        lesson = Lesson(self.path.stem, self.path, tuple(cells), tuple(exercises))
+        self.equations = self.number_equations(cells)
+        filled = [self.fill_in(cell, lesson) for cell in cells]
+        for chapter in reversed(chapters(filled, exercises)):
+            if chapter.exercises:
+                filled[chapter.cell] = summed_up(filled[chapter.cell], chapter)
+        return replace(lesson, cells=tuple(filled))
+
+    def read(self, text: str) -> list[Cell]:
+        """Return the cells, checked, with their templates as they are written."""
         cells = []
         # jupytext turns the text into cells; the headers are read here too, since it forgives what
         # should be an error, and knows no line numbers.
@@ -298,14 +328,7 @@ class _Parser:
             self.check_source(cell, part[2])
             cells.append(cell)
         self.check_ids(cells)
-        exercises = self.collect_exercises(cells)
-        lesson = Lesson(self.path.stem, self.path, tuple(cells), tuple(exercises))
-        self.equations = self.number_equations(cells)
-        filled = [self.fill_in(cell, lesson) for cell in cells]
-        for chapter in reversed(chapters(filled, exercises)):
-            if chapter.exercises:
-                filled[chapter.cell] = summed_up(filled[chapter.cell], chapter)
-        return replace(lesson, cells=tuple(filled))
+        return cells
 
     def split(self, text: str) -> Iterator[tuple[int, str, int, list[str]]]:
         """Yield header line, header, first line of the body, and body of each cell."""
@@ -331,6 +354,8 @@ class _Parser:
         match = _HEADER.match(header)
         kind = "markdown" if match["markdown"] else "code"
         keys = self.read_keys(line, match["keys"])
+        if "from" in keys:
+            return self.borrow(line, kind, keys, source)
         grade = keys.get("grade")
         if grade is not None and grade not in _KEYS:
             raise self.error(line, f"unknown grade {grade!r}; it is one of {', '.join(_KEYS)}")
@@ -362,6 +387,37 @@ class _Parser:
                         body_line + offset, "each line of a markdown cell must begin with `# `"
                     )
         return Cell(kind, source, line, **{**keys, "tags": tuple(keys.get("tags", ()))})
+
+    def borrow(self, line: int, kind: str, keys: dict, source: str) -> Cell:
+        """Return a locked and folded cell with code of an earlier lesson's solution."""
+        for key in keys:
+            if key not in _BORROWED_KEYS:
+                may = ", ".join(sorted(_BORROWED_KEYS))
+                raise self.error(line, f"{key}= means nothing beside from=; there may be: {may}")
+        if kind != "code" or source.strip():
+            raise self.error(line, "a cell with from= is an empty code cell; the build fills it")
+        if not _ID.fullmatch(str(keys.get("id", ""))):
+            raise self.error(line, 'a cell with from= needs an id="…" of letters, digits, - and _')
+        wanted = str(keys.get("cells", "")).split()
+        if not wanted:
+            raise self.error(line, 'a cell with from= needs cells="…", ids of that lesson\'s cells')
+        stem = keys["from"]
+        earlier = [one for one in self.course.lessons() if one < self.path.stem]
+        if stem not in earlier:
+            known = ", ".join(earlier) or "none"
+            raise self.error(line, f"no earlier lesson is called {stem!r}; there are: {known}")
+        path = self.course.lesson_path(stem)
+        cells = _Parser(path, self.course).read(path.read_text(encoding="utf-8"))
+        code = {cell.id: cell for cell in cells if cell.kind == "code" and cell.grade != "tests"}
+        for id in wanted:
+            if id not in code:
+                raise self.error(line, f"{stem} has no code cell with the id {id!r} to be given")
+        title = Lesson(stem, path, tuple(cells), ()).title
+        parts = [f"# Given, from {title}. There is nothing to fill in: run the cell."]
+        parts += [as_given(code[id].source) for id in wanted]
+        tags = tuple(dict.fromkeys([*keys.get("tags", ()), HIDE_TAG]))
+        text = "\n\n\n".join(parts)
+        return Cell("code", text, line, id=keys["id"], grade="readonly", tags=tags)
 
     def read_keys(self, line: int, text: str) -> dict:
         """Return the keys of a header; raise CourseError if they cannot be read."""

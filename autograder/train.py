@@ -1,9 +1,11 @@
 """Train the networks that come with the course, and keep their weights and accuracies.
 
 A lesson names what is to be trained in `RECIPES` and trains with its own `train_model`; both are
-used as they stand there. Every training adds a row to `data/results/<lesson>.csv`, from which the
-table `data/results/training.md` is made, and `steps.md` for those that the lesson also names in
-`STEPS`. The first seed's weights go to `data/networks/` if the lesson has them in `TRAINED`.
+used as they stand there. Every training adds a row to `data/results/<lesson>.csv`, from which
+tables are made: those that the lesson names in `TABLES`, or else `data/results/training.md`, and
+`steps.md` for the recipes that the lesson also names in `STEPS`. Accuracies on other digits than
+turned and upright ones have columns of their own. The first seed's weights go to `data/networks/`
+if the lesson has them in `TRAINED`.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ COLUMNS = (
     "seconds",
     "torch",
 )
+ACCURACY = " accuracy"  # so ends the name of an accuracy in what `train_model` returns
+KNOWN = ("test", "upright")
 FIRST_SEED = 12
 EXAMPLES = """examples:
   python -m autograder train 01_regular_group_convolutions
@@ -72,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         names = lesson_names(lesson)
         recipes, steps = getattr(names, "RECIPES", {}), getattr(names, "STEPS", {})
         tables = {"training": [name for name in recipes if name not in steps], "steps": steps}
+        tables = getattr(names, "TABLES", tables)
         unknown = sorted(set(args.only or ()) - set(recipes))
         if unknown or not recipes:
             known = ", ".join(recipes) or "none"
@@ -137,6 +142,8 @@ def train_one(
         "seconds": round(time.perf_counter() - started),
         "torch": names.torch.__version__.partition("+")[0],
     }
+    kinds = (key.removesuffix(ACCURACY) for key in result if key.endswith(ACCURACY))
+    row |= {kind: f"{100 * result[kind + ACCURACY]:.2f}" for kind in kinds if kind not in KNOWN}
     with names.torch.no_grad():
         outputs = classifier.model(names.noise(2, 1, 28, 28))
     weights = {key: value.float() for key, value in classifier.model.state_dict().items()}
@@ -155,28 +162,32 @@ def read_rows(path: Path) -> list[dict]:
 
 def write_row(path: Path, row: dict) -> None:
     """Add a row to the table, at once or not at all."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    text, rows = io.StringIO(), [*read_rows(path), row]
+    columns = dict.fromkeys([*COLUMNS, *(name for one in rows for name in one)])
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows([*read_rows(path), row])
+    writer.writerows(rows)
     write_text(path, text.getvalue())
 
 
 def make_table(rows: list[dict], recipes: Iterable[str]) -> str:
     """Return the accuracies by recipe as a Markdown table, mean ± deviation of several seeds."""
     found = {name: [row for row in rows if row["network"] == name] for name in recipes}
-    lines = [
-        "| network | parameters | on turned digits | on upright digits | trainings |",
-        "|---|---|---|---|---|",
+    found = {
+        name: group for name, group in found.items() if group
+    }  # the others are not trained yet
+    kinds = ["turned", "upright"]
+    kinds += [
+        name
+        for name in (rows[0] if rows else ())
+        if name not in COLUMNS and all(row[name] for group in found.values() for row in group)
     ]
+    heads = ["network", "parameters", *(f"on {kind} digits" for kind in kinds), "trainings"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, group in found.items():
-        if not group:  # not trained yet
-            continue
-        numbers = [spread([float(row[kind]) for row in group]) for kind in ("turned", "upright")]
-        lines.append(
-            f"| {name} | {int(group[0]['parameters']):,} | {numbers[0]} | {numbers[1]} "
-            f"| {len(group)} |"
-        )
+        numbers = [spread([float(row[kind]) for row in group]) for kind in kinds]
+        entries = [name, f"{int(group[0]['parameters']):,}", *numbers, str(len(group))]
+        lines.append(f"| {' | '.join(entries)} |")
     return "\n".join(lines) + "\n"
 
 

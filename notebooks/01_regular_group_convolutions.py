@@ -408,7 +408,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-# %% tags=["hide-input"]
+# %% id="drawing" tags=["hide-input"]
 def canvas(width, top, title, bottom=0.0):
     """Return a figure and one invisible pair of axes whose unit is the inch."""
     fig = plt.figure(figsize=(width, top - bottom))
@@ -433,7 +433,7 @@ def arrow(ax, start, end, colour="ink", bend=0.0, **style):
     )
 
 
-# %% tags=["hide-input"]
+# %% id="tiles" tags=["hide-input"]
 def tiles(ax, images, x, y, size, frame="muted", line=1.8, cmap="magma", low=0.0, high=1.0):
     """Draw images [rows, columns, h, w] as touching squares in one frame with top left (x, y)."""
     rows, columns = images.shape[:2]
@@ -454,7 +454,7 @@ def tiles(ax, images, x, y, size, frame="muted", line=1.8, cmap="magma", low=0.0
 # of the image with the kernel shifted to that place.
 
 
-# %% tags=["hide-input"]
+# %% id="motif" tags=["hide-input"]
 # The feature in the pictures: a letter F, which no rotation and no reflection maps to itself.
 MOTIF = torch.tensor(
     [
@@ -968,7 +968,7 @@ with checking("The group axioms") as check:
 # The picture is a vegetable without any symmetry, drawn by the next function.
 
 
-# %% tags=["hide-input"]
+# %% id="vegetable" tags=["hide-input"]
 def draw_vegetable(size=128):
     """Return a picture [3, size, size] of a ripening chilli, with values in [0, 1].
 
@@ -1190,7 +1190,7 @@ judge.score()
 # convolution turns the kernel by every $h \in H$ and convolves with each copy. It gives a stack of
 # feature maps: it says where the feature is *and in which pose*.
 
-# %% tags=["hide-input"]
+# %% id="motif-maps" tags=["hide-input"]
 KERNEL_LOOK = {"cmap": "PuOr_r", "low": -0.15, "high": 0.15}
 
 
@@ -2889,7 +2889,7 @@ with checking("The fast kernels") as check:
     check.close("the network's output is the same", fast(images), plain(images))
 
 
-# %%
+# %% id="seconds-per-step"
 def seconds_per_step(network: nn.Module, images: Tensor, repeats: int = 5) -> float:
     """Return the median time (s) of a forward and a backward pass for images [B, C, X, Y]."""
     times = []
@@ -2933,7 +2933,7 @@ for name, network in (("interpolated in every step", plain), ("by matrix", fast)
 # has trained. `PRECISION = "bf16-mixed"` computes the convolutions with 16-bit numbers; recent processors and
 # GPUs then need about half the time.
 
-# %%
+# %% id="how-much-training"
 FULL, SHORT = (54_000, 10), (12_000, 3)  # training images, epochs
 TRAINING = os.environ.get("COURSE_TRAINING", "full" if torch.cuda.is_available() else "short")
 
@@ -2949,7 +2949,7 @@ print(f'TRAINING = "{TRAINING}": {EPOCHS} epochs on {TRAIN_IMAGES:,} images, {PR
 # small digits that scikit-learn carries.
 
 
-# %%
+# %% id="load-digits"
 def load_digits(train: bool) -> tuple[Tensor, Tensor]:
     """Return MNIST's digits, uint8 [N, 28, 28], and their labels [N]; offline, smaller ones."""
     try:
@@ -2963,7 +2963,7 @@ def load_digits(train: bool) -> tuple[Tensor, Tensor]:
         return load_small_digits(train)
 
 
-# %%
+# %% id="load-small-digits"
 def load_small_digits(train: bool) -> tuple[Tensor, Tensor]:
     """Return scikit-learn's digits, enlarged to uint8 [N, 28, 28], and their labels [N]."""
     from sklearn.datasets import load_digits as load_sklearn_digits
@@ -2981,7 +2981,7 @@ def load_small_digits(train: bool) -> tuple[Tensor, Tensor]:
 # this happens on the GPU. The pictures are those of torchvision's `rotate`, which turns one at a time.
 
 
-# %%
+# %% id="rotate-each"
 def rotate_each(images: Tensor, angles: Tensor, moves: Tensor | None = None) -> Tensor:
     """Turn every uint8 image [N, X, X] counter-clockwise by its angle [N] in degrees.
 
@@ -2999,7 +2999,7 @@ def rotate_each(images: Tensor, angles: Tensor, moves: Tensor | None = None) -> 
     return turned.round().to(torch.uint8)
 
 
-# %%
+# %% id="normalize"
 def normalize(images: Tensor) -> Tensor:
     """Turn uint8 images [N, X, Y] into floats [N, 1, X, Y] with MNIST's mean and deviation."""
     return (images[:, None] / 255 - 0.1307) / 0.3081
@@ -3011,7 +3011,7 @@ def normalize(images: Tensor) -> Tensor:
 # in every run, for all networks.
 
 
-# %%
+# %% id="digits"
 class Digits(torch.utils.data.TensorDataset):
     """Images and their labels, handed out a batch at a time."""
 
@@ -3019,7 +3019,7 @@ class Digits(torch.utils.data.TensorDataset):
         return self[indices]
 
 
-# %%
+# %% id="rotated-mnist"
 class RotatedMNIST(pl.LightningDataModule):
     """Upright digits for training and validation, digits turned by fixed random angles for the test.
 
@@ -3108,7 +3108,7 @@ show(fig, "Two rows of eight handwritten digits: upright training images, and tu
 # the second tells how much turning costs.
 
 
-# %%
+# %% id="image-classifier"
 class ImageClassifier(pl.LightningModule):
     """A network trained with cross-entropy and AdamW; logs loss and accuracy.
 
@@ -3168,7 +3168,7 @@ class ImageClassifier(pl.LightningModule):
         self.step(batch, ("turned", "upright")[dataloader_idx])
 
 
-# %%
+# %% id="models"
 MODELS = {"CNN": CNN, "GCNN": GroupEquivariantCNN}
 
 
@@ -3189,7 +3189,7 @@ def create_model(model_name: str, model_hparams: dict) -> nn.Module:
 # has its whole curve.
 
 
-# %%
+# %% id="curves"
 class Curves(pl.Callback):
     """Keeps what was logged in each epoch: {quantity: [one number per epoch]}."""
 
@@ -3215,7 +3215,7 @@ class Curves(pl.Callback):
 # `resume=True`; `devices=2` spreads each batch over two GPUs.
 
 
-# %%
+# %% id="make-trainer"
 def make_trainer(name: str, epochs: int, devices: int) -> pl.Trainer:
     """Return Lightning's trainer; logs and checkpoints of the run go to runs/<name>."""
     keep = pl.callbacks.ModelCheckpoint(
@@ -3239,7 +3239,7 @@ def make_trainer(name: str, epochs: int, devices: int) -> pl.Trainer:
     )
 
 
-# %%
+# %% id="test-model"
 def test_model(classifier: ImageClassifier, data: RotatedMNIST, trainer: pl.Trainer) -> dict:
     """Test a network on turned and on upright digits, once; count its parameters."""
     turned, upright = trainer.test(classifier, datamodule=data, verbose=False)
@@ -3250,7 +3250,7 @@ def test_model(classifier: ImageClassifier, data: RotatedMNIST, trainer: pl.Trai
     }
 
 
-# %%
+# %% id="train-model"
 def train_model(
     model_name: str,
     data: RotatedMNIST,
@@ -3313,7 +3313,7 @@ RECIPES = {
 # outputs for two test pictures. If your network computes other ones from the same weights, your layers arrange
 # their weights in another way, which may be just as right, and the file is of no use to you.
 
-# %%
+# %% id="trained"
 TRAINED = {
     "CNN": "{{sha256 cnn}}",
     "GCNN": "{{sha256 gcnn}}",
@@ -3347,7 +3347,7 @@ def find_trained(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-# %%
+# %% id="load-trained"
 def load_trained(name: str, model: nn.Module) -> dict | None:
     """Load the course's weights into a network, if that is possible, and say so.
 
@@ -3373,7 +3373,7 @@ def load_trained(name: str, model: nn.Module) -> dict | None:
 # Now train both, or load them.
 
 
-# %%
+# %% id="load-model"
 def load_model(name: str) -> tuple[ImageClassifier, dict] | None:
     """Load the network of a recipe and what is known of it; None if that cannot be done."""
     recipe = {key: RECIPES[name][key] for key in RECIPES[name] if key not in ("data", "epochs")}
@@ -3433,7 +3433,7 @@ show(
 # gives 10 %.
 
 
-# %%
+# %% id="show-table"
 def show_table(heads: list[str], rows: list[list[str]]) -> None:
     """Display a table."""
     cells = ["".join(f"<td>{entry}</td>" for entry in row) for row in rows]
@@ -3923,7 +3923,7 @@ class SmoothGroupKernel(SmoothSampling, InterpolativeGroupKernel):
 # turned digits would teach. That is why the table below shows the step before it as well.
 
 
-# %%
+# %% id="better-gcnn"
 class BetterGCNN(Better):
     """The better recipe's group-equivariant network: [B, C_in, X, Y] → [B, out].
 
@@ -3963,7 +3963,7 @@ class BetterGCNN(Better):
         return super().forward(x)
 
 
-# %%
+# %% id="better-cnn"
 class BetterCNN(Better):
     """The same with ordinary convolutions."""
 

@@ -30,8 +30,9 @@ CATALOGUE = [
     for variant in load(stem)
 ]
 
-# Names whose statements draw or train; what they make is not there for later statements either.
-SLOW = {"display", "draw_vegetable", "plt", "show", "train_model"}
+# Names whose statements draw, train or measure; what they make is not there for later statements
+# either.
+SLOW = {"display", "draw_vegetable", "plt", "show", "smooth_images", "train_model"}
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from autograder.checks import oracle, remote
+from autograder.checks import dihedral, oracle, remote
 from autograder.checks.failure import PropertyFailed
 
 MOST_WEIGHTS = 1000  # of a layer whose weights are tried one by one
@@ -23,6 +23,7 @@ class Given:
     """
 
     oracle = oracle
+    dihedral = dihedral
 
     def __init__(self, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
@@ -37,6 +38,21 @@ class Given:
         """Return `count` elements of the cyclic group of this order, angles in radians."""
         index = torch.randint(order, (count,), generator=self.generator)
         return index * (2 * math.pi / order)
+
+    def pairs(self, n: int, *shape: int, flip: float | None = None) -> Tensor:
+        """Return elements of the dihedral group D_n, pairs (angle, flip): [*shape, 2].
+
+        All of them are reflections (`flip` 1), rotations (0), or, without it, some are.
+        """
+        count = math.prod(shape)
+        angles = self.elements(n, count).reshape(shape)
+        flips = torch.randint(2, (count,), generator=self.generator).float().reshape(shape)
+        return torch.stack([angles, flips if flip is None else torch.full(shape, flip)], dim=-1)
+
+    def all_pairs(self, n: int) -> Tensor:
+        """Return all elements of the dihedral group D_n in a random order, [2n, 2]."""
+        place = torch.randperm(2 * n, generator=self.generator)
+        return torch.stack([place % n * (2 * math.pi / n), (place // n).float()], dim=-1)
 
     def rotations(self, angles: Tensor, sense: int = 1) -> Tensor:
         """Return the matrices [..., 2, 2] that turn counter-clockwise by sense · angle [...]."""
@@ -211,6 +227,19 @@ class Given:
             text = "{}: expected {:.1f}°, got {:.1f}°.".format(what, *pair)
             distance = lambda a, b: _apart(a, b).abs().max().item()  # noqa: E731
             raise PropertyFailed(text + _likely(_recognized(got, mistakes, distance)))
+
+    def same_pairs(
+        self, what: str, got: object, expected: Tensor, mistakes: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Fail unless pairs (angle, flip) agree, their angles modulo 2π."""
+        self.shape(what, got, expected.shape)
+        got = self.tensor(what, got)
+        angles, flips = (
+            {cause: wrong[..., part] for cause, wrong in (mistakes or {}).items()}
+            for part in (0, 1)
+        )
+        self.close(f"the flip of {what}", got[..., 1], expected[..., 1], flips)
+        self.angles(f"the angle of {what}", got[..., 0], expected[..., 0], angles)
 
     def in_circle(self, what: str, got: object) -> None:
         """Fail unless all angles lie in [0, 2π], up to rounding."""

@@ -1,0 +1,1831 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Lesson 2 · Beyond C₄
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{colab}})
+#
+# Quarter turns are the easy case: they map the pixel grid to itself. In this lesson you leave it. You
+# measure what turns by other angles cost and make them cheaper, add mirror images to the group, and
+# end with kernels that are written for any finite group at all.
+
+# %% [markdown]
+# ## 0 Introduction
+#
+# In lesson 1 you built lifting and group convolutions for the rotations $C_n$ and trained a network that
+# reads turned digits. Three questions were left open at its end, and this lesson takes them up:
+#
+# 1. **rotations of any order**: how equivariant is $C_8$ or $C_{16}$ on a square grid, and how do you measure that?
+# 2. **reflections**: a group whose elements are described by two numbers, an angle and a flip.
+#
+# **Your part.** The lesson has {{n_exercises}} exercises with {{n_blocks}} blocks between the marker lines
+# that you know, and {{n_questions}} written questions. The exercises give {{exercise_points}} points
+# automatically, the questions {{question_points}} points by a person's reading.
+#
+# **What you need from lesson 1** is here already, worked out, in folded cells that begin with *Given*.
+# So a mistake there does not follow you, and you need no file of it. You need not have them in mind word for word:
+# the table in 0.2 says what each is for.
+#
+# **Time.** About {{total_minutes}} minutes for the exercises and questions ({{minutes_by_chapter}}),
+# and another hour for reading, looking and training.
+
+# %% [markdown]
+# ### 0.1 Setup
+#
+# As in lesson 1: what is missing gets installed, versions of torch and numpy are never changed, the seed
+# comes first. Run the cells of this section one after the other.
+
+# %% id="given-setup" from="01_regular_group_convolutions" cells="install imports libraries seed folders"
+
+# %% id="given-helpers" from="01_regular_group_convolutions" cells="palette show check-errors filled-in planned checking progress noise"
+
+# %% id="given-drawing" from="01_regular_group_convolutions" cells="drawing tiles motif show-table"
+
+# %%
+progress()
+
+# %% [markdown]
+# ### 0.2 What you bring from lesson 1
+#
+# | name | what it does | shape |
+# |---|---|---|
+# | `GroupBase` | lists what a layer may ask a group $H$ for | |
+# | `CyclicGroup(order)` | $C_n$; elements are angles | `elements()`: `[\|H\|]` |
+# | `create_grid_R2(size)` | positions $(r_0, r_1)$ between −1 and 1 | `[2, size, size]` |
+# | `bilinear_interpolation(signal, grid)` | samples a signal at a grid, zero outside | `[N, C, X, Y]` at `[2, N, X, Y]` |
+# | `InterpolativeLiftingKernel`, `InterpolativeGroupKernel` | the kernels $k_h$ by interpolation | `[C_out, \|H\|, C_in, …, k, k]` |
+# | `LiftingConvolution`, `GroupConvolution` | the layers | `[B, C, \|H\|, X, Y]` |
+#
+# The formula behind all of them is worth having in sight. The kernel for a group element $h$ is
+#
+# $$ k_h(x, \tilde h) = \frac{1}{|h|}\, k(h^{-1} x,\, h^{-1}\tilde h) , {{equation group-kernel}} $$
+#
+# and a lifting kernel is the same without $\tilde h$.
+
+# %% id="given-groups" from="01_regular_group_convolutions" cells="group-base cyclic-group interpolate bilinear trilinear grid act-on-image"
+
+# %% id="given-lifting" from="01_regular_group_convolutions" cells="lifting-kernel-base lifting-kernel lifting-convolution"
+
+# %% id="given-group-layers" from="01_regular_group_convolutions" cells="group-kernel-base group-kernel group-convolution"
+
+# %% [markdown]
+# ## 1 Rotations of any order
+#
+# ### 1.1 Where the square grid stops being a symmetry
+#
+# For quarter turns the sampled kernels are the weights themselves, moved from pixel to pixel. What about $C_8$?
+# The kernel for 45° needs the weights at the positions $h^{-1}x$, and these lie between the pixels, or
+# *outside* the grid: the corners of the turned square stick out. There is no weight there, so the sampled kernel is
+# zero.
+
+# %%
+kernel = LiftingKernelBase(CyclicGroup(8), kernel_size=5, in_channels=1, out_channels=1)
+fig, axes = plt.subplots(1, 4, figsize=(10, 2.9))
+for axis, index in zip(axes, (0, 1, 2, 3), strict=True):
+    r0, r1 = kernel.transformed_grid_R2[:, index].flatten(1)
+    outside = torch.maximum(r0.abs(), r1.abs()) > 1 + 1e-4
+    axis.add_patch(Rectangle((-1, -1), 2, 2, fill=False, ec=PALETTE["muted"], lw=1.5))
+    axis.scatter(r1[~outside], r0[~outside], s=18, color=PALETTE["blue"], label="inside")
+    axis.scatter(
+        r1[outside], r0[outside], s=30, marker="x", color=PALETTE["orange"], label="outside"
+    )
+    axis.set(title=f"$h$ = {45 * index}°", xlabel="$r_1$", xlim=(-1.6, 1.6), ylim=(1.6, -1.6))
+    axis.set_aspect("equal")
+axes[0].set_ylabel("$r_0$ (down)")
+axes[1].legend(fontsize=8, loc="upper left")
+fig.suptitle("Where a 5 × 5 kernel looks its weights up, for elements of $C_8$")
+fig.tight_layout()
+show(
+    fig,
+    "Four 5 by 5 grids of points with the square of the weights. At 0° and 90° all points lie in "
+    "the square; at 45° and 135° the points near the four corners lie outside and are marked by crosses.",
+)
+
+# %% [markdown]
+# So the eight poses are not on an equal footing. How unequal they are shows in the **energy** of the
+# sampled kernels, the sum of their squares, relative to that of the first:
+#
+# $$ E(h) = \frac{\sum_x k_h(x)^2}{\sum_x k_e(x)^2} . {{equation energy}} $$
+#
+# For a network that is to treat all poses alike, $E$ should be 1 for each.
+
+
+# %%
+def energies(kernel: LiftingKernelBase) -> Tensor:
+    """Return the energy E(h) of a lifting kernel's poses, [|H|], summed over all channels."""
+    sampled = kernel.sample().detach()  # [C_out, |H|, C_in, k, k]
+    squares = sampled.square().sum(dim=(0, 2, 3, 4))
+    return squares / squares[0]
+
+
+pl.seed_everything(SEED, verbose=False)
+for order in (4, 8, 16):
+    kernel = InterpolativeLiftingKernel(CyclicGroup(order), 5, in_channels=8, out_channels=8)
+    shown = ", ".join(f"{value:.2f}" for value in energies(kernel)[: order // 4 + 1])
+    print(f"C_{order:<2}: E(h) from 0° to 90°: {shown}")
+
+# %% [markdown]
+# Two things cost energy. The corners are lost; and interpolating between random weights means averaging them,
+# which makes them smaller. Smooth weights suffer less from the second. The first has a cure.
+#
+# ### 1.2 A kernel on a disk
+#
+# A disk *is* mapped to itself by every rotation. So we let the kernel live on the disk that fits into the square, and set it
+# to zero outside, in **all** poses. A hard edge would make pixels jump in and out of the disk as it turns, so the edge is soft:
+# $d$ falls from 1 to 0 over one pixel,
+#
+# $$ d(x) = \min\!\big(1, \max\!\big(0,\; \tfrac{k}{2} - |x|_\text{pixels}\big)\big) , {{equation disk}} $$
+#
+# where $|x|_\text{pixels}$ is the distance from the centre *in pixels*, and $k$ the kernel size.
+#
+# | in the formula | in the code | shape |
+# |---|---|---|
+# | positions $x$ | `grid`, coordinates between −1 and 1 | `[2, …]` |
+# | $k$ | `kernel_size`, at least 2 | |
+# | $d$ | `mask` | `[…]` |
+
+# %% [markdown] exercise="disk" title="The disk" minutes=8
+# Complete `disk_mask`, which computes {{eq disk}}.
+#
+# - **Given:** `grid`, positions $(r_0, r_1)$ of shape `[2, …]`, in the coordinates of `create_grid_R2`: from −1 to 1
+#   over the `kernel_size` pixels of the kernel. The positions may be those of any grid, also of a turned one.
+# - **Wanted:** `mask` of shape `[…]`: 1 well inside the disk, 0 outside, falling linearly over one pixel.
+#
+# <details><summary>Hint: how far apart are two pixels?</summary>
+#
+# From −1 to 1 there are `kernel_size` pixels and so `kernel_size - 1` steps between neighbours: one pixel is
+# `2 / (kernel_size - 1)`.
+# </details>
+#
+# <details><summary>Hint: from 1 to 0, and no further</summary>
+#
+# `clamp(0, 1)` cuts a tensor off at both ends. The distance from the centre is `grid.norm(dim=0)`.
+# </details>
+#
+# <details><summary>I get an error: “Boolean value of Tensor with more than one value is ambiguous”</summary>
+#
+# Python's own `min`, `max` and `if` compare single numbers. Use `clamp`, `torch.minimum` or `torch.where`.
+# </details>
+
+
+# %% id="disk-mask" grade="solution"
+def disk_mask(grid: Tensor, kernel_size: int) -> Tensor:
+    """Return the soft disk d at the positions of a grid [2, ...] between -1 and 1: [...]."""
+    ## YOUR CODE STARTS HERE ##
+    # STUB: mask = ...
+    pixel = 2 / (kernel_size - 1)
+    mask = (kernel_size / 2 - grid.norm(dim=0) / pixel).clamp(0, 1)
+    ## AND ENDS HERE ##
+    return filled_in("{{number disk}}", mask=mask)
+
+
+# %% [markdown]
+# **Try it.** Your disk for four kernel sizes. What should the corner pixels be? And the ones in the middle of each side?
+
+# %%
+fig, axes = plt.subplots(1, 4, figsize=(10, 2.7))
+for axis, size in zip(axes, (3, 5, 7, 15), strict=True):
+    axis.imshow(disk_mask(create_grid_R2(size), size), cmap="viridis", vmin=0, vmax=1)
+    axis.set(title=f"$k$ = {size}", xticks=[], yticks=[], xlabel="$r_1$", ylabel="$r_0$")
+fig.suptitle("The disk mask $d$ for several kernel sizes")
+fig.tight_layout()
+show(
+    fig,
+    "Four masks, of 3, 5, 7 and 15 pixels. Each is bright in a disk that touches the middle of every side "
+    "and dark in the corners; on the rim of the disk the values lie in between.",
+)
+
+# %% id="disk-test" grade="tests" points=2 exercise="disk" answer="disk-mask"
+with checking("{{number disk}}") as check:
+    mask = disk_mask(create_grid_R2(5), 5)
+    check.shape(
+        "one number for every position", mask, (5, 5), "take the length over the first axis."
+    )
+    check.close("the centre is inside, d = 1", mask[2, 2], 1.0)
+    check.close(
+        "the middle of a side is inside, d = 0.5",
+        mask[2, 4],
+        0.5,
+        "it is 2 pixels from the centre, and k / 2 is 2.5: measure |x| in pixels.",
+    )
+    check.close("a corner is outside, d = 0", mask[0, 0], 0.0, "negative values are cut off at 0.")
+    check.close(
+        "next to a corner, d = 2.5 − √5",
+        mask[0, 1],
+        2.5 - math.sqrt(5),
+        "the distance is the square root of r0² + r1², in pixels.",
+    )
+    turned = CyclicGroup(8).left_action_on_R2(CyclicGroup(8).elements(), create_grid_R2(7))
+    check.close(
+        "the disk of a turned grid is the disk",
+        disk_mask(turned, 7),
+        disk_mask(create_grid_R2(7), 7).expand(8, 7, 7),
+        "a rotation keeps distances from the centre: use them, and nothing else.",
+    )
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "disk", globals())
+
+
+def _disk(positions, size):
+    """The formula, position by position."""
+    rows = positions.reshape(2, -1).tolist()
+    pixels = [[x * (size - 1) / 2 for x in row] for row in rows]
+    values = [min(1.0, max(0.0, size / 2 - math.hypot(a, b))) for a, b in zip(*pixels, strict=True)]
+    return torch.tensor(values, dtype=positions.dtype).reshape(positions.shape[1:])
+
+
+def _line(size):
+    """Positions from the centre to the right, and down to a corner: [2, 40]."""
+    t = torch.linspace(0, 1, 20)
+    return torch.cat([torch.stack([0 * t, t]), torch.stack([t, t])], dim=1)
+
+
+@judge.property("1 inside, 0 outside, for several kernel sizes", points=0.5)
+def _(lesson, given):
+    for size in (3, 5, 9):
+        grid = _line(size)
+        expected = _disk(grid, size)
+        sure = (expected == 0) | (expected == 1)
+        got = given.tensor("the mask", lesson.disk_mask(grid, size))
+        given.shape(f"the mask of [2, 40] positions, k = {size}", got, (40,))
+        given.close(f"the mask well inside and outside, k = {size}", got[sure], expected[sure])
+
+
+@judge.property("the edge falls over one pixel, as in the formula", points=1)
+def _(lesson, given):
+    for size in (3, 4, 5, 8):
+        grid = _line(size)
+        expected = _disk(grid, size)
+        distance = grid.norm(dim=0)
+        mistakes = {
+            "|x| is measured from −1 to 1, not in pixels": (size / 2 - distance).clamp(0, 1),
+            "the edge is hard": (expected > 0).float(),
+            "the disk ends at the last pixel's centre": (
+                (size - 1) / 2 - distance * (size - 1) / 2
+            ).clamp(0, 1),
+            "one pixel is 2 / (k − 1), not 2 / k": (size / 2 - distance * size / 2).clamp(0, 1),
+        }
+        given.close(f"the mask, k = {size}", lesson.disk_mask(grid, size), expected, mistakes)
+
+
+@judge.property("for grids of any shape, turned ones and float64 too", points=0.5)
+def _(lesson, given):
+    for shape in ((2, 6), (2, 3, 4, 5)):
+        grid = given.noise(*shape).double()
+        before, expected = grid.clone(), _disk(grid, 6)
+        got = lesson.disk_mask(grid, 6)
+        given.close(f"the mask of {list(shape)} positions", got, expected)
+        given.close("the grid, after the call", grid, before)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# From here on there are kernels with and without a disk. The mask is put on the *sampled* kernels, the same mask for every $h$:
+# that is right because the disk does not turn.
+
+
+# %% id="disk-kernels" grade="readonly"
+class DiskLiftingKernel(InterpolativeLiftingKernel):
+    """A lifting kernel on a disk."""
+
+    def sample(self) -> Tensor:
+        """Return the kernels d · k_h for all h, shape [C_out, |H|, C_in, k, k]."""
+        return super().sample() * disk_mask(self.grid_R2, self.kernel_size)
+
+
+class DiskGroupKernel(InterpolativeGroupKernel):
+    """A group kernel on a disk."""
+
+    def sample(self) -> Tensor:
+        """Return the kernels d · k_h for all h, shape [C_out, |H|, C_in, |H|, k, k]."""
+        return super().sample() * disk_mask(self.grid_R2, self.kernel_size)
+
+
+# %% [markdown]
+# What does the disk do to the energies {{eq energy}}? Once for random weights, and once for smooth ones, a wide bump near
+# a corner.
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
+bump = torch.exp(-(create_grid_R2(7) - 0.7).square().sum(dim=0) / 0.8)
+for axis, name in zip(axes, ("random weights", "a smooth bump"), strict=True):
+    for kind, colour, style in (
+        (InterpolativeLiftingKernel, "blue", "--"),
+        (DiskLiftingKernel, "orange", "-"),
+    ):
+        kernel = kind(CyclicGroup(16), 7, in_channels=8, out_channels=8)
+        weight = noise(8, 8, 7, 7) if name == "random weights" else bump.expand(8, 8, 7, 7)
+        kernel.weight.data.copy_(weight)
+        text = "disk" if kind is DiskLiftingKernel else "square"
+        line = {"marker": "o", "color": PALETTE[colour], "label": text}
+        axis.plot([22.5 * h for h in range(16)], energies(kernel), style, **line)
+    axis.set(title=name, xlabel="angle of $h$", xticks=range(0, 361, 90), ylim=(0, 1.25))
+    axis.grid(color=PALETTE["line"], linewidth=0.5)
+axes[0].set_ylabel("energy $E(h)$")
+axes[1].legend()
+fig.suptitle("Energy of the poses of 7 × 7 kernels, for $C_{16}$")
+fig.tight_layout()
+show(
+    fig,
+    "Energy over the angle, for kernels on a square and on a disk. For random weights both fall "
+    "steeply between the quarter turns. For a smooth bump near a corner the disk's energy stays close to 1, "
+    "and the square's falls clearly at 45°.",
+)
+
+# %% [markdown]
+# ### 1.3 Measuring the equivariance error
+#
+# Energies say that the poses differ, not what that does to a layer. What we want to know is how far a layer $\Phi$ is from
+# equivariance: for an element $g$, and with $\mathcal{L}_g$ acting on images and on lifted features,
+#
+# $$ \varepsilon(g) = \frac{\big\lVert d \cdot \big(\Phi(\mathcal{L}_g f) - \mathcal{L}_g\Phi(f)\big)\big\rVert}
+#    {\big\lVert d \cdot \mathcal{L}_g\Phi(f)\big\rVert} . {{equation error}} $$
+#
+# Three things in it are easily forgotten:
+#
+# - it is **relative**: an error of 0.1 means nothing if the features are of size 0.01;
+# - it looks **inside a disk** only, the mask $d$ of {{eq disk}} for the whole feature map: the corners of a turned image come from
+#   outside the image, and no layer can know what was there;
+# - $\mathcal{L}_g$ itself has to **interpolate** unless $g$ is a quarter turn. That costs something even for a perfect layer, so
+#   we need to know how much.
+
+# %% [markdown]
+# $\mathcal{L}_g$ for whole batches. On lifted features it turns every slice and moves the slices on: the new slice $h$ is
+# the old slice $g^{-1}h$, turned. `group_index` says where in `elements()` an element stands. Both work for any group.
+
+
+# %% id="act" grade="readonly"
+def group_index(group: GroupBase, h: Tensor) -> Tensor:
+    """Return the places of elements h in `group.elements()`, whole numbers from 0."""
+    place = (group.normalize_group_elements(h) + 1) / 2 * (group.order - 1)
+    return place.round().long() % group.order
+
+
+def act_on_images(group: GroupBase, g: Tensor, x: Tensor) -> Tensor:
+    """Return L_g[x] for one element g and a batch of images or feature maps [B, C, X, X]."""
+    grid = create_grid_R2(x.shape[-1], like=x)
+    back = group.left_action_on_R2(group.inverse(g), grid)  # [2, X, X]
+    return bilinear_interpolation(x, back[:, None].expand(-1, len(x), -1, -1))
+
+
+def act_on_features(group: GroupBase, g: Tensor, x: Tensor) -> Tensor:
+    """Return L_g[x] for one element g and lifted features [B, C, |H|, X, X]."""
+    turned = act_on_images(group, g, x.flatten(1, 2)).view_as(x)
+    source = group_index(group, group.product(group.inverse(g), group.elements()))  # of g⁻¹h
+    return turned[:, :, source]
+
+
+# %% [markdown] exercise="error" title="The equivariance error" minutes=12
+# Complete `equivariance_error`, which computes {{eq error}}.
+#
+# - **Given:** `layer`, a function from images `[B, C, X, X]` to lifted features `[B, C', |H|, X', X']`; the `group`, one of its
+#   elements `g`, and `images`.
+# - **Wanted, first block:** `of_turned`, the layer applied to the turned images.
+# - **Wanted, second block:** `turned`, the turned features: what `of_turned` would be if the layer were equivariant.
+# - **Wanted, third block:** `error`, one number, shape `[]`. The norms are taken over all axes together, images and channels
+#   included; `inside` is $d$, `[X', X']`.
+#
+# <details><summary>Hint: which action where?</summary>
+#
+# `act_on_images` takes what goes into the layer, `act_on_features` what comes out.
+# </details>
+#
+# <details><summary>Hint: the norm</summary>
+#
+# `t.norm()` of a tensor is the square root of the sum of all its squares. Multiply by `inside` first: it broadcasts
+# over the other axes.
+# </details>
+#
+# <details><summary>I get an error: “shape '[…]' is invalid for input of size …”</summary>
+#
+# Images have four axes, lifted features five. One of the two actions was given the other's tensor.
+# </details>
+
+
+# %% id="equivariance-error" grade="solution"
+def equivariance_error(layer, group: GroupBase, g: Tensor, images: Tensor) -> Tensor:
+    """Return the relative equivariance error of a layer for one group element, shape [].
+
+    layer: from images [B, C, X, X] to lifted features [B, C', |H|, X', X'].
+    """
+    ## YOUR CODE STARTS HERE ##
+    # STUB: of_turned = ...
+    of_turned = layer(act_on_images(group, g, images))
+    ## AND ENDS HERE ##
+    filled_in("{{number error}}", of_turned=of_turned)
+    ## YOUR CODE STARTS HERE ##
+    # STUB: turned = ...
+    turned = act_on_features(group, g, layer(images))
+    ## AND ENDS HERE ##
+    filled_in("{{number error}}", turned=turned)
+    size = turned.shape[-1]
+    inside = disk_mask(create_grid_R2(size, like=turned), size)
+    ## YOUR CODE STARTS HERE ##
+    # STUB: error = ...
+    error = ((of_turned - turned) * inside).norm() / (turned * inside).norm()
+    ## AND ENDS HERE ##
+    return filled_in("{{number error}}", error=error)
+
+
+# %% id="error-test" grade="tests" points=3 exercise="error" answer="equivariance-error"
+with checking("{{number error}}") as check:
+    c4, images = CyclicGroup(4), noise(2, 3, 9, 9)
+    layer = LiftingConvolution(c4, 3, 2, kernel_size=3)
+    error = equivariance_error(layer, c4, c4.elements()[1], images)
+    check.shape("one number", error, (), "the norms run over all axes: `.norm()` without `dim`.")
+    check.close("a lifting convolution is equivariant to 90°", error, 0.0, "both sides must turn.")
+
+    def reversed_layer(x):
+        return layer(x).flip(2)
+
+    error = equivariance_error(reversed_layer, c4, c4.elements()[1], images)
+    check.true(
+        "slices in the wrong order are noticed",
+        error > 0.5,
+        "the second block has to turn the features of the images as they are.",
+        f"Expected a large error, got {error.item():.3f}.",
+    )
+    check.close(
+        "the error is relative: features ten times as large do not change it",
+        equivariance_error(lambda x: 10 * reversed_layer(x), c4, c4.elements()[1], images),
+        error,
+        "divide by the norm of the turned features.",
+    )
+    corners = 1 - disk_mask(create_grid_R2(7), 7).ceil()
+
+    def spoilt_corners(x):
+        features = layer(x)
+        features[:, :, 0] += corners
+        return features
+
+    error = equivariance_error(spoilt_corners, c4, c4.elements()[1], images)
+    check.close("what happens in the corners does not count", error, 0.0, "multiply by `inside`.")
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "error", globals())
+
+
+def _scaled(order):
+    """A layer that gives every slice a factor, and by how much that is wrong for a step of 1."""
+    factors = torch.tensor([1.0 + 0.5 * h * h for h in range(order)])
+
+    def layer(x):
+        return torch.stack([factor * x for factor in factors], dim=2)
+
+    return layer, ((factors - factors.roll(1)).norm() / factors.norm())
+
+
+def _mixed(x):
+    """A layer that is not equivariant at all: [B, C, X, X] → [B, C, 4, X, X]."""
+    parts = [x, x.roll(1, dims=-1) + 0.5, 2 * x.flip(-1), x.roll(2, dims=-2).abs()]
+    return torch.stack(parts, dim=2)
+
+
+def _exactly(x, turns):
+    """Both sides for a quarter turn of C₄, and the disk."""
+    left = _mixed(torch.rot90(x, turns, (-2, -1)))
+    right = torch.rot90(_mixed(x), turns, (-2, -1)).roll(turns, dims=2)
+    axis = torch.arange(x.shape[-1]) - (x.shape[-1] - 1) / 2
+    disk = (x.shape[-1] / 2 - (axis[:, None] ** 2 + axis**2).sqrt()).clamp(0, 1)
+    return left, right, disk
+
+
+@judge.property("0 for a layer that is equivariant, for quarter turns", points=0.5)
+def _(lesson, given):
+    for order, inputs in ((4, 2), (8, 1)):
+        group = lesson.CyclicGroup(order)
+        layer = lesson.LiftingConvolution(group, inputs, 2, 3)
+        x = given.noise(2, inputs, 8, 8)
+        for step in (order // 4, order // 2):
+            error = lesson.equivariance_error(layer, group, group.elements()[step], x)
+            given.close(
+                f"the error for {360 * step // order}° in C_{order}", error, torch.tensor(0.0)
+            )
+
+
+@judge.property("the right number for a layer that is not, in groups of several orders", points=1)
+def _(lesson, given):
+    for order in (3, 4, 8):
+        layer, expected = _scaled(order)
+        group, x = lesson.CyclicGroup(order), given.noise(2, 2, 9, 9)
+        error = lesson.equivariance_error(layer, group, group.elements()[1], x)
+        mistakes = {"the error is squared": expected**2, "the layer is not used": torch.tensor(0.0)}
+        given.close(f"the error for {360 // order}° in C_{order}", error, expected, mistakes)
+
+
+@judge.property("both sides are turned by g, and norms run over all axes", points=1)
+def _(lesson, given):
+    for turns in (1, 3):
+        x = given.noise(3, 2, 9, 9) * torch.tensor([1.0, 4.0, 0.2]).view(3, 1, 1, 1)
+        left, right, disk = _exactly(x, turns)
+        expected = ((left - right) * disk).norm() / (right * disk).norm()
+        each = ((left - right) * disk).flatten(1).norm(dim=1) / (right * disk).flatten(1).norm(
+            dim=1
+        )
+        mistakes = {
+            "the norms are taken for each image on its own": each.mean(),
+            "the corners count as well": (left - right).norm() / right.norm(),
+            "it is not relative": ((left - right) * disk).norm(),
+            "it is divided by the size of the wrong side": (
+                ((left - right) * disk).norm() / (left * disk).norm()
+            ),
+        }
+        group = lesson.CyclicGroup(4)
+        error = lesson.equivariance_error(_mixed, group, group.elements()[turns], x)
+        given.close(f"the error for {90 * turns}° in C₄", error, expected, mistakes)
+
+
+@judge.property("the corners do not count", points=0.5)
+def _(lesson, given):
+    group, x = lesson.CyclicGroup(4), given.noise(2, 1, 11, 11)
+    disk = _exactly(x, 1)[2]
+
+    def spoilt(x):
+        features = torch.stack([x] * 4, dim=2)
+        features[:, :, 2] += 3 * (disk == 0)
+        return features
+
+    error = lesson.equivariance_error(spoilt, group, group.elements()[1], x)
+    given.close("the error of a layer that is wrong in the corners only", error, torch.tensor(0.0))
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### 1.4 What interpolation costs, and what is wrong
+#
+# Now use your measure on a lifting and a group convolution with random weights, for each of the 16 elements of $C_{16}$.
+# To tell the causes of an error apart we need something to compare with:
+#
+# - a **floor**: ordinary convolutions with a kernel that is a round bump. In the plane such a layer commutes with *every* rotation. What
+#   error is measured for it all the same comes from $\mathcal{L}_g$, which interpolates images;
+# - a **mistake**: the right layers, but with the slices in reverse order, as if an inverse had been forgotten.
+#
+# The images are noise that has been smoothed a little.
+
+
+# %%
+def smooth_images(count: int, size: int, width: float) -> Tensor:
+    """Return noise smoothed by a Gaussian of some pixels' width, with deviation 1: [N, 1, X, X]."""
+    reach = int(4 * width)
+    bell = torch.exp(-(torch.arange(-reach, reach + 1) ** 2) / (2 * width**2))
+    images = noise(count, 1, size, size)
+    images = F.conv2d(images, (bell / bell.sum()).view(1, 1, 1, -1), padding="same")
+    images = F.conv2d(images, (bell / bell.sum()).view(1, 1, -1, 1), padding="same")
+    return images / images.std()
+
+
+def two_layers(order: int, kernel_size: int, on_disk: bool, seed: int = SEED):
+    """Return a lifting and a group convolution with a ReLU between, and the group."""
+    pl.seed_everything(seed, verbose=False)
+    group = CyclicGroup(order)
+    lifting = LiftingConvolution(group, 1, 4, kernel_size)
+    conv = GroupConvolution(group, 4, 4, kernel_size)
+    if on_disk:
+        weights = lifting.kernel.weight, conv.kernel.weight
+        lifting.kernel = DiskLiftingKernel(group, kernel_size, 1, 4)
+        conv.kernel = DiskGroupKernel(group, kernel_size, 4, 4)
+        lifting.kernel.weight, conv.kernel.weight = weights
+    return (lambda x: conv(F.relu(lifting(x)))), group
+
+
+def round_layers(order: int, kernel_size: int):
+    """Return two convolutions with a round bump, the result repeated for every group element."""
+    grid = create_grid_R2(kernel_size)
+    bump = torch.exp(-4 * grid.square().sum(dim=0)) * disk_mask(grid, kernel_size)
+
+    def layer(x):
+        x = F.conv2d(F.relu(F.conv2d(x, bump[None, None])), bump[None, None])
+        return x[:, :, None].expand(-1, -1, order, -1, -1)
+
+    return layer, CyclicGroup(order)
+
+
+# %% [markdown] exercise="q-predict" title="Predict, then explain" minutes=10
+# **Before** you run the next cell, write down what you expect of the four curves: (a) Where are they zero, and which of them?
+# (b) In which order do they lie between the quarter turns? (c) How does the curve of the mistake differ from one that comes from
+# interpolation?
+#
+# Then run it, and say what you got right, what you did not, and why it is so. How would you tell in practice whether a layer that is
+# off by 0.3 at 45° is wrong or only interpolates?
+
+# %% [markdown] id="q-predict" grade="answer" points=3 exercise="q-predict"
+# (a) At 0° nothing happens, so every error is zero. At 90°, 180° and 270° all right layers have an error of zero as well, up to
+# rounding: quarter turns map the grid of the image and that of the kernel to themselves. The mistake is visible there:
+# its error is large at 90° and 270°.
+#
+# (b) The floor lies lowest: it only contains the interpolation of images. The layers with sampled kernels lie
+# above it, because their kernels are interpolated too, and random weights are anything but smooth. The square kernel lies
+# above the disk, because it loses its corners on top of that.
+#
+# (c) Interpolation errors vanish at the quarter turns, and become smaller for smoother images and smoother weights, or for larger kernels
+# on a disk. A mistake does neither. So in practice: test quarter turns, where nothing may be off; compare with the floor; repeat the
+# measurement with smoother images and a larger disk. (The error of the reversed slices is small at 180°: reversing maps
+# a half turn to itself. One angle is not enough for a test.)
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: zero at the quarter turns for the right layers (the grid is mapped to itself), but not for the mistake.
+# - 1 point: the order floor < disk < square with reasons: images interpolated / kernels interpolated / corners lost.
+# - 1 point: a way to tell: quarter turns must be exact; interpolation errors fall with smoother images or weights, or larger disks.
+# A wrong prediction costs nothing if the explanation afterwards is right.
+# === END MARK SCHEME ===
+
+# %%
+images = smooth_images(4, 33, width=2.0)
+if FAST_RUN:
+    images = images[:1, :, :17, :17].contiguous()
+right, group = two_layers(16, 5, on_disk=False)
+layers = {
+    "reversed slices": lambda x: right(x)[:, :, [-h % 16 for h in range(16)]],
+    "square kernels": right,
+    "disk kernels": two_layers(16, 5, on_disk=True)[0],
+    "floor: round bumps": round_layers(16, 5)[0],
+}
+with torch.no_grad():
+    curves = {
+        name: [equivariance_error(layer, group, g, images).item() for g in group.elements()]
+        for name, layer in layers.items()
+    }
+
+fig, axis = plt.subplots(figsize=(9, 3.6))
+styles = (("plum", ":", "x"), ("blue", "--", "s"), ("orange", "-", "o"), ("green", "-", "^"))
+for (name, errors), (colour, style, marker) in zip(curves.items(), styles, strict=True):
+    line = {"color": PALETTE[colour], "ls": style, "marker": marker, "label": name}
+    axis.plot([22.5 * h for h in range(16)], errors, **line)
+axis.set(xlabel="angle of $g$", ylabel="equivariance error", xticks=range(0, 361, 45))
+axis.set_title("Equivariance error of two layers for the elements of $C_{16}$, kernels 5 × 5")
+axis.grid(color=PALETTE["line"], linewidth=0.5)
+axis.legend(fontsize=9)
+fig.tight_layout()
+largest = ", ".join(f"{name} {max(errors):.2f}" for name, errors in curves.items())
+show(
+    fig,
+    "Equivariance error over the 16 angles. The three right layers are at zero at the quarter turns and have "
+    f"arches between; the reversed slices are far off also at 90° and 270°. Largest errors: {largest}.",
+)
+
+# %% [markdown]
+# **Orders and sizes.** The largest error over the group's elements, for several orders and kernel sizes. Random weights differ, so each
+# point is a mean over several seeds, and a bar shows their standard deviation. What do you expect to come of a larger kernel, on a square
+# and on a disk?
+
+# %%
+orders, sizes, seeds = (4, 8, 16), (3, 5, 7, 9), range(SEED, SEED + 5)
+if FAST_RUN:
+    sizes, seeds = (3, 5), range(SEED, SEED + 2)
+largest = {}
+with torch.no_grad():
+    for order, size, on_disk in itertools.product(orders, sizes, (False, True)):
+        errors = []
+        for seed in seeds:
+            layer, group = two_layers(order, size, on_disk, seed)
+            # Up to 45°; the other elements mirror or repeat these. For C₄ that leaves 90°.
+            some = group.elements()[1 : max(order // 8, 1) + 1]
+            errors.append(max(equivariance_error(layer, group, g, images) for g in some))
+        largest[order, size, on_disk] = torch.stack(errors)
+    for size in sizes:
+        layer, group = round_layers(8, size)
+        largest["floor", size] = equivariance_error(layer, group, group.elements()[1], images)
+
+# %%
+fig, axis = plt.subplots(figsize=(9, 3.8))
+colours = {4: "slate", 8: "blue", 16: "orange"}
+for (order, colour), on_disk in itertools.product(colours.items(), (False, True)):
+    values = torch.stack([largest[order, size, on_disk] for size in sizes])  # [sizes, seeds]
+    style = {"ls": "-" if on_disk else "--", "marker": "o" if on_disk else "s", "capsize": 3}
+    text = f"$C_{{{order}}}$, {'disk' if on_disk else 'square'}"
+    places = [size + 0.05 * (order // 8) for size in sizes]
+    bars = values.std(dim=1)
+    axis.errorbar(places, values.mean(dim=1), bars, color=PALETTE[colour], label=text, **style)
+floor = [largest["floor", size] for size in sizes]
+axis.plot(sizes, floor, color=PALETTE["green"], ls=":", marker="^", label="floor")
+axis.set(
+    xlabel="kernel size $k$", ylabel="largest equivariance error", xticks=sizes, ylim=(-0.03, 1.2)
+)
+axis.set_title("Largest equivariance error over the group, by order and kernel size")
+axis.grid(color=PALETTE["line"], linewidth=0.5)
+axis.legend(fontsize=9, ncols=4, loc="upper right")
+fig.tight_layout()
+numbers = ", ".join(
+    f"C{order} with k = {size}: {largest[order, size, False].mean():.2f} on a square, "
+    f"{largest[order, size, True].mean():.2f} on a disk"
+    for order, size in itertools.product((8, 16), (sizes[0], sizes[-1]))
+)
+show(
+    fig,
+    "Largest error over the kernel size, for three orders, with and without a disk. C4 stays at zero. From "
+    f"5 pixels on disks lie clearly below squares; the floor lies far below both. {numbers}.",
+)
+
+# %% [markdown]
+# From 5 × 5 on the disk lowers the error clearly, for $C_8$ by about half. A larger square does not help much, for its corners grow along
+# with it. A 3 × 3 kernel is too small for a disk to be of use: hardly more than its centre is left.
+#
+# What remains on a disk is still far above the floor. It is the interpolation of *weights* that costs most. Lesson 1's better
+# recipe avoided it with kernels that are sums of smooth bumps; kernels that are functions on the whole plane go one step further.
+
+# %% [markdown]
+# ## 2 Reflections, and groups whose elements are pairs
+#
+# ### 2.1 The dihedral group
+#
+# A cell under a microscope or a house in a picture from the air may lie there in any orientation, and mirrored as well. The rotations $C_n$ together
+# with the reflections form the **dihedral group** $D_n$ of $2n$ elements, the symmetries of a regular polygon. (Papers write *p4m* for
+# translations together with $D_4$, and *p4* for translations with $C_4$.)
+#
+# One number no longer describes an element. We use a pair $h = (\theta, f)$: an angle and a **flip**, 0 or 1. It acts in two steps: *first* mirror, if
+# $f = 1$, *then* turn by $\theta$,
+#
+# $$ (\theta, f)\, x = R(\theta)\, F^f x, \qquad F = \begin{pmatrix} 1 & 0 \\ 0 & -1 \end{pmatrix} . {{equation dihedral-action}} $$
+#
+# $F$ changes the sign of $r_1$, the coordinate along the columns: it exchanges left and right, as `flip(-1)` does with an image.
+
+# %% [markdown]
+# What is the product? Do $h'$ first, then $h$: $R(\theta) F^f R(\theta') F^{f'}$. To bring this into the form of {{eq dihedral-action}} the $F^f$ in
+# the middle has to get past $R(\theta')$. A mirror turns the sense of a rotation round, $F R(\theta') = R(-\theta') F$, and so
+#
+# $$ (\theta, f) \cdot (\theta', f') = \begin{cases} (\theta + \theta',\; f') & f = 0 \\
+#    (\theta - \theta',\; f' + 1) & f = 1 \end{cases} {{equation dihedral-product}} $$
+#
+# with angles modulo $2\pi$ and flips modulo 2. It matters which of the two comes first: $D_n$ is not commutative for $n \ge 3$.
+#
+# | in the formula | in the code | shape |
+# |---|---|---|
+# | elements $h = (\theta, f)$ | `h`, `h_prime`, numbers as floats | `[…, 2]` |
+# | all $2n$ of them, rotations first | `group.elements()` | `[\|H\|, 2]` |
+# | $R(\theta) F^f$ | `group.matrix_representation(h)` | `[…, 2, 2]` |
+# | the place of $h$ in `elements()` | `group_index(group, h)` | `[…]` |
+#
+# The class has three blocks for the next three exercises.
+
+# %% [markdown] exercise="dihedral-product" title="The product of pairs" minutes=8
+# Compute the two numbers of $h \cdot h'$, {{eq dihedral-product}}, in `DihedralGroup.product`.
+#
+# - **Given:** `angle`, `flip` of $h$ and `angle_prime`, `flip_prime` of $h'$: tensors of floats whose shapes broadcast.
+# - **Wanted:** `product_angle` in $[0, 2\pi)$ and `product_flip`, 0 or 1. They are put together for you.
+#
+# <details><summary>Hint: without `if`</summary>
+#
+# `1 - 2 * flip` is +1 for a rotation and −1 for a reflection, for many elements at once.
+# </details>
+#
+# <details><summary>Hint: which angle changes its sign?</summary>
+#
+# That of the element that acts *first*, $h'$, and what changes it is the flip of the element that acts *after* it, $h$.
+# </details>
+
+# %% [markdown] exercise="dihedral-inverse" title="The inverse of a pair" minutes=6
+# Which pair undoes $(\theta, f)$? Work it out from {{eq dihedral-product}}, for $f = 0$ and for $f = 1$.
+#
+# - **Given:** `angle` and `flip` of $h$.
+# - **Wanted:** `inverse_angle` in $[0, 2\pi)$ and `inverse_flip`, 0 or 1, same shapes.
+#
+# <details><summary>Hint: a reflection</summary>
+#
+# What happens if you look into the same mirror twice? Multiply $(\theta, 1)$ by itself.
+# </details>
+
+# %% [markdown] exercise="dihedral-matrix" title="The matrix of a pair" minutes=6
+# The matrix of $(\theta, f)$ is $R(\theta) F^f$, {{eq dihedral-action}}.
+#
+# - **Given:** `angle` and `flip`, shape `[…]`.
+# - **Wanted:** `representation` of shape `[…, 2, 2]`.
+#
+# <details><summary>Hint</summary>
+#
+# Multiplying by $F$ from the right changes the sign of the second *column*.
+# </details>
+#
+# <details><summary>Hint: what is the determinant of a reflection?</summary>
+#
+# −1. The determinant in our formula {{eq group-kernel}} is a factor by which areas change, and so its absolute value: a mirror keeps areas.
+# With the sign, mirrored kernels would come out negative.
+# </details>
+
+
+# %% id="dihedral-group" grade="solution"
+class DihedralGroup(GroupBase):
+    """The group D_n of n rotations and n reflections; elements are pairs (angle, flip).
+
+    Args:
+        n: the number of rotations, at least 1. The order is 2n.
+    """
+
+    def __init__(self, n: int):
+        super().__init__(dimension=2, identity=[0.0, 0.0])
+        if n < 1:
+            raise ValueError(f"a dihedral group has at least 1 rotation, got {n}")
+        self.n, self.order = n, 2 * n
+
+    def elements(self) -> Tensor:
+        """Return all elements, rotations first, shape [|H|, 2]."""
+        index = torch.arange(self.order, dtype=self.identity.dtype, device=self.identity.device)
+        angles, flips = index % self.n * (2 * math.pi / self.n), index // self.n
+        return torch.stack([angles, flips], dim=-1)
+
+    def product(self, h: Tensor, h_prime: Tensor) -> Tensor:
+        """Return h · h' for pairs [..., 2]; the shapes are broadcast."""
+        (angle, flip), (angle_prime, flip_prime) = h.unbind(-1), h_prime.unbind(-1)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: product_angle = ...
+        # STUB: product_flip = ...
+        product_angle = torch.remainder(angle + (1 - 2 * flip) * angle_prime, 2 * math.pi)
+        product_flip = torch.remainder(flip + flip_prime, 2)
+        ## AND ENDS HERE ##
+        filled_in("{{number dihedral-product}}", angle=product_angle, flip=product_flip)
+        return torch.stack([product_angle, product_flip], dim=-1)
+
+    def inverse(self, h: Tensor) -> Tensor:
+        """Return h⁻¹ for pairs [..., 2], same shape."""
+        angle, flip = h.unbind(-1)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: inverse_angle = ...
+        # STUB: inverse_flip = ...
+        inverse_angle = torch.where(flip == 0, torch.remainder(-angle, 2 * math.pi), angle)
+        inverse_flip = flip
+        ## AND ENDS HERE ##
+        filled_in("{{number dihedral-inverse}}", angle=inverse_angle, flip=inverse_flip)
+        return torch.stack([inverse_angle, inverse_flip], dim=-1)
+
+    def matrix_representation(self, h: Tensor) -> Tensor:
+        """Return the matrices of pairs [..., 2] that act on the plane, shape [..., 2, 2]."""
+        angle, flip = h.unbind(-1)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: representation = ...
+        cos, sin, sign = torch.cos(angle), torch.sin(angle), 1 - 2 * flip
+        first_row = torch.stack([cos, -sin * sign], dim=-1)
+        second_row = torch.stack([sin, cos * sign], dim=-1)
+        representation = torch.stack([first_row, second_row], dim=-2)
+        ## AND ENDS HERE ##
+        return filled_in("{{number dihedral-matrix}}", representation=representation)
+
+    def left_action_on_R2(self, h: Tensor, x: Tensor) -> Tensor:
+        """Return h · x for points [2, ...]: [2, ...] for one pair, [2, N, ...] for N pairs."""
+        matrix = self.matrix_representation(h).to(x)
+        moved = torch.einsum("...ij,jp->i...p", matrix, x.flatten(1))
+        return moved.reshape(2, *h.shape[:-1], *x.shape[1:])
+
+    def determinant(self, h: Tensor) -> Tensor:
+        """Return |h|, the factor by which areas change, for pairs [..., 2]: [...]."""
+        return torch.ones_like(h[..., 0])  # rotations and mirrors keep areas as they are
+
+    def normalize_group_elements(self, h: Tensor) -> Tensor:
+        """Return the place in `elements()` as a number from -1 to 1, for pairs [..., 2]: [...]."""
+        turn = torch.remainder(torch.round(h[..., 0] * self.n / (2 * math.pi)), self.n)
+        return 2 * (turn + self.n * h[..., 1].round()) / (self.order - 1) - 1
+
+
+# %% [markdown]
+# Run the cell above after every change, then the check of the exercise you are working on.
+
+# %% id="dihedral-product-test" grade="tests" points=2 exercise="dihedral-product" answer="dihedral-group"
+with checking("{{number dihedral-product}}") as check:
+    d4, quarter = DihedralGroup(4), math.pi / 2
+    turn, mirror = torch.tensor([quarter, 0.0]), torch.tensor([0.0, 1.0])
+    check.close(
+        "90° · 180° = 270° for rotations",
+        d4.product(turn, torch.tensor([2 * quarter, 0.0])),
+        torch.tensor([3 * quarter, 0.0]),
+        "rotations in D_n are multiplied as in C_n: the angles are added.",
+    )
+    check.close(
+        "first mirror, then turn by 90°: the pair (90°, 1)",
+        d4.product(turn, mirror),
+        torch.tensor([quarter, 1.0]),
+        "for f = 0 the angles are added and the flip is that of h'.",
+    )
+    check.close(
+        "first turn by 90°, then mirror: the pair (270°, 1)",
+        d4.product(mirror, turn),
+        torch.tensor([3 * quarter, 1.0]),
+        "the flip of h turns the angle of h' round: θ − θ', modulo 2π.",
+    )
+    check.close(
+        "the same mirror twice is the identity",
+        d4.product(mirror, mirror),
+        torch.zeros(2),
+        "flips are added modulo 2.",
+    )
+    everything = d4.product(d4.elements()[:, None], d4.elements()[None, :])
+    check.shape("[8, 1, 2] times [1, 8, 2] pairs are [8, 8, 2] pairs", everything, (8, 8, 2))
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "dihedral-product", globals())
+
+
+@judge.property("rotations: angles are added", points=0.5)
+def _(lesson, given):
+    for n in (3, 4, 6):
+        a, b = (given.pairs(n, 20, flip=0.0) for _ in range(2))
+        expected = given.dihedral.product(a, b)
+        got = lesson.DihedralGroup(n).product(a, b)
+        given.same_pairs(f"h · h' in D_{n}", got, expected)
+
+
+@judge.property("rotations and reflections, in either order", points=1)
+def _(lesson, given):
+    for n, flip in ((4, 0.0), (5, 1.0), (3, 1.0), (8, 0.0)):
+        a, b = given.pairs(n, 30, flip=flip), given.pairs(n, 30)
+        expected = given.dihedral.product(a, b)
+        angle = torch.where(b[:, 1] == 1, -a[:, 0], a[:, 0]) + b[:, 0]
+        other = torch.stack([angle, (a[:, 1] + b[:, 1]) % 2], dim=1)
+        mistakes = {
+            "the angles are always added": torch.stack([a[:, 0] + b[:, 0], other[:, 1]], dim=1),
+            "the two are multiplied in the other order": given.dihedral.product(b, a),
+            "the flip of h', not of h, turns an angle round": other,
+        }
+        got = lesson.DihedralGroup(n).product(a, b)
+        given.same_pairs(f"h · h' in D_{n}, h with flip {flip:g}", got, expected, mistakes)
+
+
+@judge.property("broadcasts; angles in [0, 2π], flips 0 or 1", points=0.5)
+def _(lesson, given):
+    a, b = given.all_pairs(6)[:, None], given.all_pairs(6)[None, :]
+    before, expected = a.clone(), given.dihedral.product(a, b)
+    got = lesson.DihedralGroup(6).product(a, b)
+    given.same_pairs("h · h' of [12, 1, 2] and [1, 12, 2]", got, expected)
+    given.in_circle("the angle of h · h'", given.tensor("h · h'", got)[..., 0])
+    given.close("h, after the call", a, before)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% id="dihedral-inverse-test" grade="tests" points=2 exercise="dihedral-inverse" answer="dihedral-group"
+with checking("{{number dihedral-inverse}}") as check:
+    d4, quarter = DihedralGroup(4), math.pi / 2
+    check.close(
+        "a turn by 90° is undone by one by 270°",
+        d4.inverse(torch.tensor([quarter, 0.0])),
+        torch.tensor([3 * quarter, 0.0]),
+        "for a rotation it is −θ modulo 2π, as in C_n.",
+    )
+    check.close(
+        "a mirror is its own inverse",
+        d4.inverse(torch.tensor([0.0, 1.0])),
+        torch.tensor([0.0, 1.0]),
+        "a reflection stays one: the flip of the inverse is 1.",
+    )
+    check.close(
+        "so is every reflection, also (90°, 1)",
+        d4.inverse(torch.tensor([quarter, 1.0])),
+        torch.tensor([quarter, 1.0]),
+        "from the product: (θ, 1) · (θ, 1) = (θ − θ, 0).",
+    )
+    check.shape("one inverse for every element", d4.inverse(d4.elements()), (8, 2))
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "dihedral-inverse", globals())
+
+
+@judge.property("rotations are undone", points=0.5)
+def _(lesson, given):
+    for n in (3, 4, 8):
+        h = given.pairs(n, 20, flip=0.0)
+        expected, mistakes = h * torch.tensor([-1.0, 1.0]), {"h is returned as it is": h}
+        got = lesson.DihedralGroup(n).inverse(h.clone())
+        given.same_pairs(f"h⁻¹ of rotations in D_{n}", got, expected, mistakes)
+
+
+@judge.property("reflections are their own inverses", points=1)
+def _(lesson, given):
+    for n in (3, 4, 5):
+        h = given.pairs(n, 20, flip=1.0)
+        mistakes = {
+            "the angle of a reflection is turned round as well": h * torch.tensor([-1.0, 1.0]),
+            "the inverse of a reflection is a reflection": h * torch.tensor([1.0, 0.0]),
+        }
+        got = lesson.DihedralGroup(n).inverse(h.clone())
+        given.same_pairs(f"h⁻¹ of reflections in D_{n}", got, h, mistakes)
+
+
+@judge.property(
+    "rotations and reflections in one tensor of any shape; angles in [0, 2π]", points=0.5
+)
+def _(lesson, given):
+    h = given.all_pairs(6).view(3, 4, 2)
+    expected = given.dihedral.inverse(h)
+    before = h.clone()
+    got = lesson.DihedralGroup(6).inverse(h)
+    given.same_pairs("h⁻¹ of [3, 4] elements", got, expected)
+    given.in_circle("the angle of h⁻¹", given.tensor("h⁻¹", got)[..., 0])
+    given.close("h, after the call", h, before)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% id="dihedral-matrix-test" grade="tests" points=2 exercise="dihedral-matrix" answer="dihedral-group"
+with checking("{{number dihedral-matrix}}") as check:
+    d4, quarter = DihedralGroup(4), math.pi / 2
+    check.close(
+        "the matrix of (90°, 0)",
+        d4.matrix_representation(torch.tensor([quarter, 0.0])),
+        torch.tensor([[0.0, -1.0], [1.0, 0.0]]),
+        "without a flip it is the rotation matrix: rows (cos, −sin) and (sin, cos).",
+    )
+    check.close(
+        "the matrix of (0°, 1)",
+        d4.matrix_representation(torch.tensor([0.0, 1.0])),
+        torch.tensor([[1.0, 0.0], [0.0, -1.0]]),
+        "it is F: the sign of r1 changes.",
+    )
+    check.close(
+        "the matrix of (90°, 1)",
+        d4.matrix_representation(torch.tensor([quarter, 1.0])),
+        torch.tensor([[0.0, 1.0], [1.0, 0.0]]),
+        "first F, then R: multiply F from the right, which changes the second column.",
+    )
+    matrices = d4.matrix_representation(d4.elements())
+    check.shape("eight elements give eight matrices", matrices, (8, 2, 2))
+    check.close(
+        "rotations have determinant 1, reflections −1",
+        torch.linalg.det(matrices),
+        1 - 2 * d4.elements()[:, 1],
+    )
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "dihedral-matrix", globals())
+
+
+def _mistaken(given, h):
+    return {
+        "it turns first and mirrors then": given.dihedral.matrices(h, turned_first=True),
+        "F changes the sign of r1, not of r0": given.dihedral.matrices(h, other_axis=True),
+        "the flip is not used": given.rotations(h[..., 0]),
+        "it turns clockwise": given.dihedral.matrices(h * torch.tensor([-1.0, 1.0]).to(h)),
+    }
+
+
+@judge.property("rotations have their rotation matrix", points=0.5)
+def _(lesson, given):
+    for n in (4, 12):
+        h = given.pairs(n, 8, flip=0.0)
+        got = lesson.DihedralGroup(n).matrix_representation(h)
+        given.close(f"the matrices of rotations in D_{n}", got, given.dihedral.matrices(h))
+
+
+@judge.property("reflections: determinant −1, and lengths stay", points=0.5)
+def _(lesson, given):
+    for n in (4, 5):
+        h = given.pairs(n, 8, flip=1.0)
+        got = lesson.DihedralGroup(n).matrix_representation(h)
+        given.shape(f"the matrices of reflections in D_{n}", got, (8, 2, 2))
+        got = given.tensor("the matrices", got)
+        what = f"the determinants of reflections in D_{n}"
+        given.close(what, torch.linalg.det(got), torch.full((8,), -1.0))
+        given.close("M · Mᵀ of reflections", got @ got.mT, torch.eye(2).expand(8, 2, 2))
+
+
+@judge.property("reflections are first mirrored, then turned", points=0.5)
+def _(lesson, given):
+    for n in (4, 5):
+        h = given.pairs(n, 8, flip=1.0)
+        got = lesson.DihedralGroup(n).matrix_representation(h)
+        what = f"the matrices of reflections in D_{n}"
+        given.close(what, got, given.dihedral.matrices(h), _mistaken(given, h))
+
+
+@judge.property("for pairs of any shape, also in float64", points=0.5)
+def _(lesson, given):
+    for h in (given.pairs(5, flip=1.0).double(), given.all_pairs(6).view(3, 4, 2).double()):
+        n = 5 if h.dim() == 1 else 6
+        got = lesson.DihedralGroup(n).double().matrix_representation(h)
+        what = f"the matrices of elements in a tensor of shape {list(h.shape)}"
+        given.close(what, got, given.dihedral.matrices(h), _mistaken(given, h))
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### 2.2 Seeing it act, and all products
+#
+# With all three in place, $D_4$ can act on an image. `act_on_image` is lesson 1's: it asks the group for the inverse and the action, and does not mind that
+# an element is a pair.
+
+# %%
+d4, image = (
+    DihedralGroup(4),
+    F.pad(MOTIF[:, 1:].repeat_interleave(6, 0).repeat_interleave(6, 1), (6, 6, 3, 3))[None],
+)
+fig, axes = plt.subplots(2, 4, figsize=(8, 4.4))
+for axis, h in zip(axes.flat, d4.elements(), strict=True):
+    axis.imshow(act_on_image(d4, h, image)[0], cmap="gray")
+    axis.set(title=f"({math.degrees(h[0]):.0f}°, {h[1]:.0f})", xticks=[], yticks=[])
+    axis.set(xlabel="$r_1$", ylabel="$r_0$")
+fig.suptitle("The eight elements of $D_4$ act on a letter F")
+fig.tight_layout()
+show(
+    fig,
+    "Two rows of four letters F. Above, the rotations: upright, turned counter-clockwise by 90°, 180° and 270°. "
+    "Below, the reflections: mirrored left to right, then turned by the same angles.",
+)
+
+# %% [markdown] exercise="cayley" title="The Cayley table" minutes=6
+# All products of a group in one square: the **Cayley table** holds, in row $a$ and column $b$, the place of $h_a \cdot h_b$ in `elements()`. Complete
+# `cayley_table`, for any group.
+#
+# - **Given:** `elements`, all of them: `[|H|]` for $C_n$, `[|H|, 2]` for $D_n$. `group_index(group, h)` gives places.
+# - **Wanted:** `table`, whole numbers, shape `[|H|, |H|]`.
+#
+# <details><summary>Hint: all pairs at once</summary>
+#
+# `elements[:, None]` and `elements[None, :]` put a new axis in, whatever axes come after. The product broadcasts.
+# </details>
+#
+# <details><summary>I get an error: “The size of tensor a (8) must match the size of tensor b (2)”</summary>
+#
+# `elements[..., None]` puts the new axis behind the two numbers of a pair. It belongs in front of them: `elements[:, None]`.
+# </details>
+
+
+# %% id="cayley-table" grade="solution"
+def cayley_table(group: GroupBase) -> Tensor:
+    """Return the places of all products h_a · h_b in `group.elements()`, shape [|H|, |H|]."""
+    elements = group.elements()
+    ## YOUR CODE STARTS HERE ##
+    # STUB: table = ...
+    table = group_index(group, group.product(elements[:, None], elements[None, :]))
+    ## AND ENDS HERE ##
+    return filled_in("{{number cayley}}", table=table)
+
+
+# %% [markdown]
+# **Try it.** Your tables of $C_8$ and of $D_4$: two groups of eight elements, and two quite different groups. By what do you see that $D_4$ is not
+# commutative? And that the rotations in it are a group of their own, but the reflections are not?
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(9, 4.6))
+for axis, group, name in zip(axes, (CyclicGroup(8), d4), ("$C_8$", "$D_4$"), strict=True):
+    table = cayley_table(group)
+    axis.imshow(table, cmap="viridis")
+    for (row, column), place in np.ndenumerate(table.numpy()):
+        colour = "white" if place < 5 else PALETTE["ink"]
+        axis.text(column, row, str(place), ha="center", va="center", color=colour)
+    axis.set(title=name, xlabel="$b$", ylabel="$a$", xticks=range(8), yticks=range(8))
+fig.suptitle("Cayley tables: the place of $h_a \\cdot h_b$")
+fig.tight_layout()
+show(
+    fig,
+    "Two tables of 8 by 8 numbers. That of C8 is symmetric and shifts by one from row to row. That of D4 has four "
+    "blocks: rotations times rotations give 0 to 3, rotations and reflections 4 to 7, two reflections "
+    "0 to 3 again; the blocks of the reflections run the other way round.",
+)
+
+# %% id="cayley-test" grade="tests" points=2 exercise="cayley" answer="cayley-table"
+with checking("{{number cayley}}") as check:
+    table = cayley_table(CyclicGroup(4))
+    check.shape("a table of |H| × |H|", table, (4, 4), "all pairs: [:, None] and [None, :].")
+    steps = torch.arange(4)
+    check.close(
+        "for C₄, steps are added modulo 4",
+        table,
+        (steps[:, None] + steps) % 4,
+        "places, not angles.",
+    )
+    table = cayley_table(DihedralGroup(3))
+    check.shape("for pairs too", table, (6, 6), "the new axis belongs in front of the pair's.")
+    check.close("the identity changes nothing", table[0], torch.arange(6))
+    check.true(
+        "every row holds every element once",
+        (table.sort(dim=1).values == torch.arange(6)).all(),
+        "does the check of {{number dihedral-product}} pass?",
+    )
+    check.close("row a, column b: for D₃, h₁ · h₃ = h₄", table[1, 3], 4, "a belongs to the rows.")
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "cayley", globals())
+
+
+@judge.property("for cyclic groups", points=0.5)
+def _(lesson, given):
+    for order in (2, 5, 8):
+        steps = torch.arange(order)
+        expected = (steps[:, None] + steps) % order
+        got = given.tensor("the table", lesson.cayley_table(lesson.CyclicGroup(order)))
+        given.close(f"the table of C_{order}", got, expected)
+
+
+@judge.property("for dihedral groups, rows first", points=1)
+def _(lesson, given):
+    for n in (3, 4, 6):
+        expected = torch.tensor(given.dihedral.table(n))
+        mistakes = {"rows and columns are exchanged": expected.T}
+        got = given.tensor("the table", lesson.cayley_table(lesson.DihedralGroup(n)))
+        given.close(f"the table of D_{n}", got, expected, mistakes)
+
+
+@judge.property("for any group, by its own product", points=0.5)
+def _(lesson, given):
+    # 1, …, 6 with the product modulo 7, in an order of its own.
+    residues, numbers = lesson.CyclicGroup(6), torch.tensor([1.0, 4.0, 6.0, 2.0, 5.0, 3.0])
+    residues.elements = lambda: numbers
+    residues.product = lambda h, h_prime: h * h_prime % 7
+    residues.normalize_group_elements = lambda h: (
+        2 * (h.long()[..., None] == numbers.long()).long().argmax(-1) / 5 - 1
+    )
+    products = numbers[:, None] * numbers % 7
+    expected = (products[..., None] == numbers).long().argmax(-1)
+    got = given.tensor("the table", lesson.cayley_table(residues))
+    given.close("the table of the residues modulo 7", got, expected)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The axioms, tested with the table alone:
+
+# %%
+with checking("The axioms of dihedral groups") as check:
+    for n in (1, 2, 3, 4, 6):
+        group = DihedralGroup(n)
+        table, places = cayley_table(group), torch.arange(2 * n)
+        check.close(f"D_{n}: identity", table[0], places)
+        check.close(f"D_{n}: associativity", table[table], table[:, table])
+        inverse = group_index(group, group.inverse(group.elements()))
+        check.close(f"D_{n}: inverse", table[places, inverse], torch.zeros(2 * n))
+
+# %% [markdown]
+# ### 2.3 No interpolation along $H$ is needed
+#
+# The **lifting layer** takes $D_n$ as it is: it needs the grids $h^{-1}x$, and these are asked for by `inverse` and `left_action_on_R2`. Its kernels for $D_4$ are
+# the weights in all eight poses, exactly.
+
+# %%
+with checking("A lifting convolution for D₄") as check:
+    d4 = DihedralGroup(4)
+    layer, images = LiftingConvolution(d4, 1, 2, kernel_size=3), noise(2, 1, 9, 9)
+    kernels, weight = layer.kernel.sample(), layer.kernel.weight
+    for place, (angle, flip) in enumerate(d4.elements().tolist()):
+        pose = torch.rot90(
+            weight.flip(-1) if flip else weight, round(angle / (math.pi / 2)), (-2, -1)
+        )
+        check.close(
+            f"the kernel of ({math.degrees(angle):.0f}°, {flip:.0f})", kernels[:, place], pose
+        )
+    for g in d4.elements():
+        error = equivariance_error(layer, d4, g, images)
+        check.true(f"equivariance error {error.item():.1e}", error < 1e-5)
+
+# %% [markdown]
+# What about the **group kernel**, $k(h^{-1}x, h^{-1}\tilde h)$? Lesson 1 sampled it by *trilinear* interpolation: two coordinates for space and one for $H$. For
+# a pair there would have to be two coordinates for $H$, four in all, and `grid_sample` takes at most three. One could number the elements from 0 to 7 and
+# interpolate along the number, but what should lie halfway between number 3, a turn by 270°, and number 4, a mirror?
+#
+# The question need not be answered. By **closure** $h^{-1}\tilde h$ is an element of the group again. Its weight is there, and nothing has ever to be
+# interpolated along $H$, in no finite group: each row of the Cayley table is a *permutation* of the elements, and so
+#
+# $$ k_h(x, \tilde h) = \frac{1}{|h|}\, k(h^{-1} x)_{\pi_h(\tilde h)} , \qquad \pi_h(\tilde h) = \text{the place of } h^{-1}\tilde h .
+#    {{equation permuted}} $$
+#
+# The group axis of the weights is **permuted**, once and for all, and only space is interpolated.
+#
+# | in the formula | in the code | shape |
+# |---|---|---|
+# | $\pi_h(\tilde h)$ | `permutation` | `[\|H\|, \|H\|]`, $h$ then $\tilde h$ |
+# | $k$ before sampling | `self.weight` | `[C_out, C_in, \|H\|, k, k]` |
+# | the weights, permuted for every $h$ | `permuted` | `[C_out, C_in, \|H\|, \|H\|, k, k]` |
+# | the positions $h^{-1}x$ | `self.transformed_grid_R2` | `[2, \|H\|, k, k]` |
+
+# %% [markdown] exercise="permuted-kernel" title="A kernel for every finite group" minutes=15
+# Complete `PermutedGroupKernel`. It asks the group for its elements, products and inverses, and for nothing else.
+#
+# - **Wanted, first block:** `permutation`, whole numbers `[|H|, |H|]`: in row $h$ and column $\tilde h$ the place of $h^{-1} \cdot \tilde h$.
+# - **Wanted, second block:** `permuted`, the weights whose group axis is looked up at these places: `[C_out, C_in, |H|, |H|, k, k]`, first $h$, then
+#   $\tilde h$.
+# - **Wanted, third block:** `signal`, the same numbers for one call of `bilinear_interpolation`: `[|H|, C_out · C_in · |H|, k, k]`. Each $h$ is a signal of its
+#   own, since each has its own grid; all the rest are channels, in their order.
+#
+# The sampling and the unfolding are given.
+#
+# <details><summary>Hint: the first block</summary>
+#
+# It is {{number cayley}} with one `self.group.inverse` more.
+# </details>
+#
+# <details><summary>Hint: looking up with a table</summary>
+#
+# `x[:, :, table]` takes from the third axis of `x` what stands at each place of the table; in the place of this axis the result has those of the table.
+# </details>
+#
+# <details><summary>Hint: the third block</summary>
+#
+# First bring the axis $h$ to the front, `movedim(2, 0)`, then merge the three axes after it, `flatten(1, 3)`. A `reshape` alone would keep the order in memory and
+# mix the elements up.
+# </details>
+#
+# <details><summary>I get an error: “tensors used as indices must be long, int, byte or bool tensors”</summary>
+#
+# `permutation` must hold places, not angles or pairs: `group_index` finds them.
+# </details>
+
+
+# %% id="permuted-kernel" grade="solution"
+class PermutedGroupKernel(LiftingKernelBase):
+    """A kernel on R² ⋊ H for a finite group H: permuted along H, interpolated in space only.
+
+    Buffers: those of LiftingKernelBase, and permutation [|H|, |H|].
+    """
+
+    def __init__(self, group: GroupBase, kernel_size: int, in_channels: int, out_channels: int):
+        super().__init__(group, kernel_size, in_channels, out_channels)
+        self.register_buffer("permutation", self.create_permutation())
+        size = (group.order, kernel_size, kernel_size)
+        self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, *size))
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def create_permutation(self) -> Tensor:
+        """Return the places of h⁻¹ · h̃ for all h and h̃, shape [|H|, |H|]."""
+        elements = self.group.elements()
+        ## YOUR CODE STARTS HERE ##
+        # STUB: permutation = ...
+        products = self.group.product(self.group.inverse(elements)[:, None], elements[None, :])
+        permutation = group_index(self.group, products)
+        ## AND ENDS HERE ##
+        return filled_in("{{number permuted-kernel}}", permutation=permutation)
+
+    def sample(self) -> Tensor:
+        """Return k_h(x, h̃) = 1/|h| k(h⁻¹x, h⁻¹h̃), shape [C_out, |H|, C_in, |H|, k, k]."""
+        ## YOUR CODE STARTS HERE ##
+        # STUB: permuted = ...
+        permuted = self.weight[:, :, self.permutation]
+        ## AND ENDS HERE ##
+        filled_in("{{number permuted-kernel}}", permuted=permuted)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: signal = ...
+        signal = permuted.movedim(2, 0).flatten(1, 3)
+        ## AND ENDS HERE ##
+        filled_in("{{number permuted-kernel}}", signal=signal)
+        kernels = bilinear_interpolation(signal, self.transformed_grid_R2)
+        n, k = self.group.order, self.kernel_size
+        kernels = kernels.reshape(n, self.out_channels, self.in_channels, n, k, k).transpose(0, 1)
+        determinant = self.group.determinant(self.group.elements())
+        return kernels / determinant.view(1, -1, 1, 1, 1, 1)
+
+
+# %% [markdown]
+# The layer is lesson 1's group convolution with this kernel in it. Nothing else changes: the folding never knew which group it was.
+
+
+# %% id="permuted-convolution" grade="readonly"
+class PermutedGroupConvolution(GroupConvolution):
+    """Convolution on a finite group: [B, C_in, |H|, X, Y] → [B, C_out, |H|, X', Y']."""
+
+    def __init__(
+        self,
+        group: GroupBase,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        padding: int = 0,
+    ):
+        nn.Module.__init__(self)
+        self.kernel = PermutedGroupKernel(group, kernel_size, in_channels, out_channels)
+        self.padding = padding
+
+
+# %% [markdown]
+# **Try it.** One kernel for $D_4$, a column for each output element $h$ and a row for each input element $\tilde h$. The slice that comes from the *first* slice of the
+# weights is outlined. Where is it, for the rotations and for the reflections?
+
+# %%
+kernel = PermutedGroupKernel(DihedralGroup(4), kernel_size=5, in_channels=1, out_channels=1)
+kernels = kernel.sample()[0, :, 0].detach()  # [|H|, |H|, k, k]
+names = [f"({math.degrees(h[0]):.0f}°, {h[1]:.0f})" for h in kernel.group.elements()]
+fig, axes = plt.subplots(8, 8, figsize=(7.4, 7.4))
+for column, row in itertools.product(range(8), range(8)):
+    axis = axes[row, column]
+    axis.imshow(kernels[column, row], cmap="viridis", vmin=kernels.min(), vmax=kernels.max())
+    axis.set(xticks=[], yticks=[])
+    if kernel.permutation[column, row] == 0:
+        axis.spines[:].set(color=PALETTE["orange"], linewidth=4)
+for index in range(8):
+    axes[0, index].set_title(names[index], fontsize=8)
+    axes[index, 0].set_ylabel(names[index], fontsize=8)
+fig.supxlabel("output element $h$", fontsize=10)
+fig.supylabel("input element $\\tilde h$", fontsize=10)
+fig.suptitle("One group kernel for $D_4$")
+show(
+    fig,
+    "A table of 8 by 8 small kernels. The outlined slice runs along the diagonal, turned from each column to the "
+    "next, and mirrored in the last four.",
+)
+
+# %% id="permuted-kernel-test" grade="tests" points=4 exercise="permuted-kernel" answer="permuted-kernel"
+with checking("{{number permuted-kernel}}") as check:
+    c4, d4 = CyclicGroup(4), DihedralGroup(4)
+    kernel = PermutedGroupKernel(d4, kernel_size=3, in_channels=2, out_channels=3)
+    check.shape("the permutation is [|H|, |H|]", kernel.permutation, (8, 8))
+    check.close(
+        "h⁻¹ · h is the identity, whose place is 0",
+        kernel.permutation.diagonal(),
+        torch.zeros(8),
+        "the inverse of h belongs to the first factor.",
+    )
+    check.close(
+        "for h = e nothing is permuted",
+        kernel.permutation[0],
+        torch.arange(8),
+        "h counts the rows.",
+    )
+    kernels = kernel.sample()
+    check.shape("the kernels are [C_out, |H|, C_in, |H|, k, k]", kernels, (3, 8, 2, 8, 3, 3))
+    check.close(
+        "the kernel of the identity is the weight", kernels[:, 0], kernel.weight, tolerance=0
+    )
+    check.close(
+        "the kernel of the mirror is the weight, mirrored and permuted",
+        kernels[:, 4],
+        kernel.weight.flip(-1)[:, :, kernel.permutation[4]],
+        "the group axis is mixed up: bring h to the front before you fold.",
+        tolerance=0,
+    )
+    old, new = (kind(c4, 5, 2, 3) for kind in (InterpolativeGroupKernel, PermutedGroupKernel))
+    new.weight.data.copy_(old.weight.data)
+    check.close("for C₄ it is lesson 1's kernel, exactly", new.sample(), old.sample(), tolerance=0)
+    lifting = LiftingConvolution(d4, 1, 3, kernel_size=3)
+    layer = PermutedGroupConvolution(d4, 3, 2, kernel_size=3)
+    for g in (d4.elements()[1], d4.elements()[6]):
+        error = equivariance_error(lambda x: layer(lifting(x)), d4, g, noise(2, 1, 9, 9))
+        check.close(
+            f"lifting and group convolution are equivariant to ({math.degrees(g[0]):.0f}°, {g[1]:.0f})",
+            error,
+            0.0,
+            "kernels do not permute as the features do; do all checks above pass?",
+        )
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "permuted-kernel", globals())
+
+
+def _kernel(lesson, group, *sizes):
+    return lesson.PermutedGroupKernel(group, *sizes)
+
+
+# Kernels of one pixel: nothing turns, what is left is the permutation.
+@judge.property("the group axis is looked up at h⁻¹h̃, for rotations and reflections", points=1)
+def _(lesson, given):
+    for n, flipped in ((4, False), (5, False), (3, True), (4, True)):
+        group = lesson.DihedralGroup(n) if flipped else lesson.CyclicGroup(n)
+        places = torch.tensor(given.dihedral.places_back(n, flipped))
+        order = len(places)
+        kernel = _kernel(lesson, group, 1, 1, 1)
+        weight = given.randomize(kernel).flatten()
+        got = given.kernels(kernel.sample(), 1, order, 1, order, 1, 1).reshape(order, order)
+        table = torch.tensor(given.dihedral.table(n)) if flipped else (-places) % n
+        mistakes = {
+            "h̃⁻¹h in place of h⁻¹h̃": weight[places.T],
+            "the inverse of h is missing": weight[table.T if not flipped else table],
+            "h and h̃ are exchanged, or the permutation goes the other way": weight[
+                places.argsort(dim=1)
+            ],
+        }
+        what = f"the weights of {'D' if flipped else 'C'}_{n} by h and h̃"
+        given.close(what, got, weight[places], mistakes)
+
+
+@judge.property("for D₄ the kernels are the weight in all eight poses", points=1)
+def _(lesson, given):
+    for size, inputs, outputs in ((3, 2, 3), (4, 3, 1)):
+        kernel = _kernel(lesson, lesson.DihedralGroup(4), size, inputs, outputs)
+        weight = given.randomize(kernel)
+        got = given.kernels(kernel.sample(), outputs, 8, inputs, 8, size, size)
+        expected = given.dihedral.group_kernels(weight)
+        still = torch.stack(
+            [weight[:, :, places] for places in given.dihedral.places_back(4)], dim=1
+        )
+        turned = torch.stack([given.dihedral.act(weight, h % 4, h // 4) for h in range(8)], dim=1)
+        mistakes = {
+            "slices are permuted, but neither turned nor mirrored": still,
+            "slices are turned and mirrored, but not permuted": turned,
+        }
+        what = f"k_h for D₄, {inputs} → {outputs} channels, {size} × {size}"
+        given.close(what, got, expected, mistakes)
+
+
+@judge.property("for C₄ it is the kernel of lesson 1, exactly", points=0.5)
+def _(lesson, given):
+    kernel = _kernel(lesson, lesson.CyclicGroup(4), 5, 2, 2)
+    weight = given.randomize(kernel)
+    got = given.kernels(kernel.sample(), 2, 4, 2, 4, 5, 5)
+    given.close("k_h for C₄, 2 → 2 channels, 5 × 5", got, given.oracle.group_kernels(weight)[0])
+
+
+@judge.property("a group convolution with it is equivariant, for D₄ and C₈", points=1)
+def _(lesson, given):
+    layer = lesson.PermutedGroupConvolution(lesson.DihedralGroup(4), 2, 2, 3, 1)
+    x, back = given.noise(2, 2, 8, 7, 7), given.dihedral.places_back(4)
+    given.varies("conv(x) of several images", layer(x))
+    for turns, flip in ((1, 0), (0, 1), (3, 1)):
+        places = back[turns + 4 * flip]
+        got = layer(given.dihedral.act_on_features(x, turns, flip, places))
+        expected = given.dihedral.act_on_features(layer(x), turns, flip, places)
+        given.close(f"conv(L_g x) for g = ({90 * turns}°, {flip})", got, expected)
+    layer = lesson.PermutedGroupConvolution(lesson.CyclicGroup(8), 2, 2, 3, 1)
+    x = given.noise(1, 2, 8, 7, 6)
+    got = layer(given.acted(x, 1))
+    given.close("conv(L_g x) for 90° in C₈", got, given.acted(layer(x), 1))
+
+
+@judge.property("every weight has an influence and learns", points=0.5)
+def _(lesson, given):
+    kernel = _kernel(lesson, lesson.DihedralGroup(3), 3, 2, 1)
+    given.influence(kernel.sample, kernel.weight)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown] exercise="q-closure" title="Why no interpolation?" minutes=8
+# Lesson 1 interpolated its kernels in three dimensions, two for space and one for $H$. (a) Its result was right for $C_4$, $C_8$ and so on. Why could the
+# interpolation along $H$ do no harm there? (b) Why can it not be carried over to $D_n$ with its pairs? (c) Why is none needed for any finite group, and
+# why is one still needed for space?
+
+# %% [markdown] id="q-closure" grade="answer" points=3 exercise="q-closure"
+# (a) The coordinate along $H$ was that of $h^{-1}\tilde h$, and by closure that is an element of the group: a whole number of steps along the axis. Interpolation at a
+# whole number returns the value that stands there, so it only permuted the slices.
+#
+# (b) A pair has two coordinates, so the kernel would have to be interpolated over four axes, for which there is no ready function. And between $f = 0$ and $f = 1$ there is
+# nothing to interpolate: no transformation is half a reflection. Numbering the elements does not help, because neighbours by number need not be neighbours in the group.
+#
+# (c) Because of closure: $h^{-1}\tilde h$ has a weight of its own, so for fixed $h$ the group axis is only permuted. Space is different: the pixel grid is
+# mapped to itself by quarter turns and mirrors only. For other rotations $h^{-1}x$ lies between the pixels, where there is no weight.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: (a) by closure the products fall on elements (whole numbers), so nothing was interpolated in fact.
+# - 1 point: (b) pairs need more axes than can be sampled, or nothing lies between two flips / numbers of elements are no coordinates.
+# - 1 point: (c) closure gives a permutation for any finite group; positions h⁻¹x need not be pixels.
+# === END MARK SCHEME ===
+
+# %% [markdown]
+# ### 2.4 Digits that are turned and mirrored
+#
+# What does a larger group buy? Three networks of about the same number of weights learn *upright* digits, as in lesson 1:
+#
+# - **CNN**, an ordinary one;
+# - **p4**, with the group $C_4$;
+# - **p4m**, with the group $D_4$.
+#
+# They are tested on turned digits, and on digits that are **turned and mirrored**. For the training we take lesson 1's better recipe: pooling,
+# batch norm over the group, and a learning rate that rises and falls.
+
+# %% id="given-data" from="01_regular_group_convolutions" cells="how-much-training load-digits load-small-digits rotate-each normalize digits rotated-mnist"
+
+# %% id="given-networks" from="01_regular_group_convolutions" cells="fast-sampling fast-kernels network cnn better smooth-kernels better-gcnn"
+
+# %% [markdown]
+# The network: a lifting convolution, then convolutions with your kernel. As in lesson 1 the kernels are sampled by a matrix that is computed
+# once, by calling your `sample`.
+
+
+# %% id="finite-group-cnn" grade="readonly"
+class FastPermutedKernel(FastSampling, PermutedGroupKernel):
+    """A `PermutedGroupKernel`, sampled by a matrix."""
+
+    plain = PermutedGroupKernel
+
+
+class FiniteGroupCNN(Better):
+    """An equivariant network for any finite group: [B, C_in, X, Y] → [B, out].
+
+    Args:
+        group, in_channels, out_channels, kernel_size, num_hidden, hidden_channels: as in lesson 1.
+        settings: batch_norm and pooled, of `Better`.
+    """
+
+    def __init__(
+        self,
+        group: GroupBase,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        num_hidden: int,
+        hidden_channels: int,
+        **settings,
+    ):
+        sizes = (hidden_channels, hidden_channels, kernel_size, kernel_size // 2)
+        layers = [LiftingConvolution(group, in_channels, hidden_channels, kernel_size, padding=0)]
+        layers += [PermutedGroupConvolution(group, *sizes) for _ in range(num_hidden)]
+        super().__init__(layers, hidden_channels, out_channels, **settings)
+        speed_up(self, (FastLiftingKernel, FastPermutedKernel))
+
+
+# %% [markdown]
+# Is it invariant to all eight elements, also with pooling and batch norm?
+
+# %%
+errors = {}
+for group in (CyclicGroup(4), DihedralGroup(4)):
+    pl.seed_everything(SEED, verbose=False)
+    network = FiniteGroupCNN(group, 1, 10, 5, num_hidden=2, hidden_channels=4)
+    images = noise(4, 1, 28, 28)
+    network(images)  # in training mode: batch norm now has statistics
+    network.eval()
+    with torch.no_grad():
+        output = network(images)
+        changed = [network(images.rot90(1, (-2, -1))), network(images.flip(-1))]
+    errors[group] = [((other - output).norm() / output.norm()).item() for other in changed]
+
+with checking("The network") as check:
+    for group, (turned, mirrored) in errors.items():
+        name = "D₄" if isinstance(group, DihedralGroup) else "C₄"
+        check.true(f"{name}: a quarter turn changes nothing ({turned:.0e})", turned < 1e-5)
+        invariant = isinstance(group, DihedralGroup)
+        what = "nothing" if invariant else "something"
+        check.true(
+            f"{name}: a mirror changes {what} ({mirrored:.0e})", (mirrored < 1e-5) == invariant
+        )
+
+# %% [markdown]
+# **Data, training, recipes.** The data module, the classifier and `train_model` are lesson 1's. `test_model` is new, because it tests on a third kind of digits: those of
+# the turned test set, mirrored.
+
+# %% id="given-training" from="01_regular_group_convolutions" cells="image-classifier models better-cnn curves make-trainer train-model trained load-trained load-model"
+
+
+# %% id="test-mirrored" grade="readonly"
+def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Return the share of uint8 images [N, X, Y] that a network reads correctly."""
+    where = next(network.parameters()).device
+    with torch.no_grad():
+        read = [
+            network(normalize(part.to(where))).argmax(dim=1).cpu() for part in images.split(500)
+        ]
+    return (torch.cat(read) == labels).float().mean().item()
+
+
+def test_model(classifier: ImageClassifier, data: RotatedMNIST, trainer: pl.Trainer) -> dict:
+    """Test a network on turned, upright, and turned and mirrored digits; count its parameters."""
+    classifier.eval()
+    images, labels = data.test.tensors
+    return {
+        "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
+        "test accuracy": accuracy(classifier, images, labels),
+        "upright accuracy": accuracy(classifier, *data.upright.tensors),
+        "mirrored accuracy": accuracy(classifier, images.flip(-1), labels),
+    }
+
+
+# %% id="mirror-recipes" grade="readonly"
+MODELS |= {"FiniteGroupCNN": FiniteGroupCNN}
+SIZES = dict(in_channels=1, out_channels=10, kernel_size=5, num_hidden=4)
+BRIEF = dict(epochs=3, schedule=True, data=dict(train_images=12_000), **SIZES)
+MIRRORS = {
+    "CNN, no group": dict(model_name="BetterCNN", hidden_channels=32, **BRIEF),
+    "p4": dict(model_name="FiniteGroupCNN", group=CyclicGroup(4), hidden_channels=16, **BRIEF),
+    "p4m": dict(model_name="FiniteGroupCNN", group=DihedralGroup(4), hidden_channels=11, **BRIEF),
+}
+RECIPES = dict(MIRRORS)
+TABLES = {"mirrors": MIRRORS}
+TRAINED = {
+    "CNN, no group": "{{sha256 cnn-no-group}}",
+    "p4": "{{sha256 p4}}",
+    "p4m": "{{sha256 p4m}}",
+}
+
+# %% [markdown]
+# With `TRAINING = "full"` the next cell trains the three networks, three epochs on 12,000 images each. Otherwise it loads them as the course has trained them.
+
+# %%
+data = RotatedMNIST()
+data.setup()
+networks = {}
+for name in MIRRORS:
+    if TRAINING == "full" or FAST_RUN:
+        networks[name], _ = get_model(name, data)
+    elif loaded := load_model(name):
+        networks[name] = loaded[0]
+
+# %%
+fig, axes = plt.subplots(2, 8, figsize=(10, 3.2))
+for column in range(8):
+    axes[0, column].imshow(data.test[column][0], cmap="gray")
+    axes[1, column].imshow(data.test[column][0].flip(-1), cmap="gray")
+    axes[0, column].set_title(f"label {data.test[column][1]}", fontsize=10)
+for axis in axes.flat:
+    axis.set(xticks=[], yticks=[])
+axes[0, 0].set_ylabel("turned")
+axes[1, 0].set_ylabel("mirrored, too")
+fig.suptitle("Test digits: turned, and turned and mirrored")
+fig.tight_layout()
+show(
+    fig,
+    "Two rows of eight handwritten digits: turned by random angles, and the same pictures mirrored.",
+)
+
+# %% [markdown]
+# **Predict first.** Guessing gives 10 %. Which of the three networks reads mirrored digits? Which reads *upright* ones best?
+#
+# {{measured mirrors}}
+#
+# Each number is a mean over several seeds with its standard deviation, where there are several trainings; the test set was used once for each.
+
+# %% [markdown]
+# **Over the angles**, on a few hundred test digits: read correctly after a turn, as they are and mirrored first.
+
+
+# %%
+def over_angles(network: nn.Module, images: Tensor, labels: Tensor, angles: Tensor) -> list[float]:
+    """Return the accuracy on uint8 images [N, X, X] turned by each of the angles in degrees."""
+    return [
+        accuracy(network, rotate_each(images, angle.expand(len(images))), labels)
+        for angle in angles
+    ]
+
+
+angles = torch.arange(0.0, 360.0, 90.0 if FAST_RUN else 30.0)
+images, labels = (part[: 16 if FAST_RUN else 300] for part in data.upright.tensors)
+fig, axis = plt.subplots(figsize=(9, 3.8))
+summary = []
+for (name, network), colour in zip(networks.items(), ("blue", "orange", "green"), strict=False):
+    for mirrored in (False, True):
+        shown = images.flip(-1) if mirrored else images
+        read = [100 * share for share in over_angles(network, shown, labels, angles)]
+        text = f"{name}{', mirrored' if mirrored else ''}"
+        style = {"ls": "--" if mirrored else "-", "marker": "s" if mirrored else "o"}
+        axis.plot(angles, read, color=PALETTE[colour], label=text, **style)
+        summary.append(f"{text} {min(read):.0f} to {max(read):.0f} %")
+axis.set(xlabel="angle", ylabel="read correctly, in %", xticks=range(0, 361, 90), ylim=(0, 103))
+axis.set_title("Accuracy over the angle, for digits as they are and mirrored")
+axis.grid(color=PALETTE["line"], linewidth=0.5)
+axis.legend(fontsize=9, ncols=3, loc="lower center")
+fig.tight_layout()
+show(fig, f"Accuracy of three networks over the angle, mirrored and not: {'; '.join(summary)}.")
+
+# %% [markdown]
+# **Which digits get mixed up?** The most frequent confusions of each network, on turned digits as they are. And how long a training step takes, a single measurement
+# for a batch of 64 (lesson 1, section 2.4, says how far to trust it).
+
+
+# %%
+def seconds_per_step(network: nn.Module, images: Tensor, repeats: int = 5) -> float:
+    """Return the median time (s) of a forward and a backward pass for images [B, C, X, Y]."""
+    network, times = copy.deepcopy(network).train(), []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        network(images).sum().backward()
+        times.append(time.perf_counter() - started)
+    return sorted(times)[repeats // 2]
+
+
+# %%
+images, labels = (part[: 64 if FAST_RUN else 2000] for part in data.test.tensors)
+rows = []
+for name, network in networks.items():
+    with torch.no_grad():
+        read = torch.cat([network(normalize(part)).argmax(dim=1) for part in images.split(500)])
+    wrong = read != labels
+    pairs = (10 * labels[wrong] + read[wrong]).bincount(minlength=100)
+    most = ", ".join(
+        f"{p // 10} read as {p % 10}: {pairs[p]}" for p in pairs.argsort().flip(0)[:4].tolist()
+    )
+    step = seconds_per_step(network, normalize(images[:64]), 1 if FAST_RUN else 5)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    rows.append(
+        [name, f"{parameters:,}", f"{1000 * step:.0f}", f"{wrong.sum()} of {len(labels)}", most]
+    )
+show_table(["network", "parameters", "ms a step", "wrong", "most frequent confusions"], rows)
+
+# %% [markdown] exercise="q-mirror" title="What a larger group buys and costs" minutes=8
+# Compare the three networks. (a) Why does p4m read mirrored digits about as well as unmirrored ones, and p4 not? (b) What does p4m pay for it, in weights per kernel, time, and in digits
+# that can no longer be told apart? (c) Would you use $D_4$ for handwritten digits, and for cells under a microscope?
+
+# %% [markdown] id="q-mirror" grade="answer" points=3 exercise="q-mirror"
+# (a) p4m is invariant to the mirror by construction: a mirrored picture gives the same numbers, and mirroring a turned digit is the same as turning the mirrored digit the other way. p4 knows quarter
+# turns only; a mirrored digit is a new kind of picture to it, of which it can read those that look alike in a mirror, such as 0, 1 and 8.
+#
+# (b) At an equal number of weights it has fewer channels (11 instead of 16), since each kernel has a slice for each of eight elements. A step takes longer: 88 slices instead of 64 are
+# computed. And what a mirror maps to each other has to look the same to it: a mirrored 2 resembles a 5, a mirrored 6 turned by 180° comes near other shapes as well. So it has a ceiling that no training
+# removes: invariance throws away the handedness of a digit, which sometimes is what tells two digits apart.
+#
+# (c) For handwriting no one writes mirrored digits: the mirror is no symmetry of the *task*, so p4 or no group at all is the better choice, whatever the test set above says. Cells have no preferred orientation and no
+# preferred handedness, so $D_4$ (or $D_8$) fits.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: p4m is invariant to the mirror by construction, p4 is not.
+# - 1 point: a cost: fewer channels or more time, or digits that become alike when mirrored (2 and 5) as a ceiling.
+# - 1 point: the group should be a symmetry of the task: not for handwriting, yes for cells.
+# === END MARK SCHEME ===
