@@ -2102,3 +2102,829 @@ VARIANTS = [
     *CAYLEYS,
     *PERMUTATIONS,
 ]
+
+# Section 3. Points: dilation 4, dilation-kernel 3, dilation-shift 3.
+
+SCALED, UNSCALED, SCALING, AREA = (("dilation-group", number) for number in range(4))
+WHERE, DIVIDED = (("dilated-lifting-kernel", number) for number in range(2))
+STEPS, SHIFTED = (("dilated-group-kernel", number) for number in range(2))
+
+DILATIONS = [
+    *catalogue(
+        "dilation",
+        SCALED,
+        [
+            ("mul", "the product of numbers", "product = torch.mul(h_prime, h)"),
+            ("by logarithms", "logarithms add", "product = torch.exp(h.log() + h_prime.log())"),
+            (
+                "by steps",
+                "whole steps add",
+                "product = self.step ** (self.steps(h) + self.steps(h_prime)).to(h)",
+            ),
+            ("sum", "scales multiply", "product = h + h_prime", 3.5),
+            ("quotient", "that is h · h'⁻¹", "product = h / h_prime", 3.5),
+            (
+                "round again",
+                "scales do not come round",
+                "product = torch.remainder(h * h_prime, self.elements()[-1] * self.step)",
+                3.5,
+            ),
+            (
+                "kept inside",
+                "the product may lie outside",
+                "product = (h * h_prime).clamp(1.0, self.elements()[-1].item())",
+                3.5,
+            ),
+            ("the larger", "not a product", "product = torch.maximum(h, h_prime)", 3.5),
+            ("matrix product", "of numbers", "product = h @ h_prime", 3.5),
+            ("in place", "cannot broadcast", "h *= h_prime\nproduct = h", 3.5),
+            ("product left open", "nothing done", "product = ...", 3.5),
+        ],
+    ),
+    *catalogue(
+        "dilation",
+        UNSCALED,
+        [
+            ("reciprocal", "1/h", "inverse = h.reciprocal()"),
+            ("power of −1", "1/h", "inverse = h**-1"),
+            ("ones over h", "1/h", "inverse = torch.ones_like(h) / h"),
+            ("by logarithms, back", "the sign changes", "inverse = torch.exp(-torch.log(h))"),
+            ("steps back", "as many", "inverse = self.step ** -self.steps(h).to(h)"),
+            ("h itself", "undoes nothing", "inverse = h.clone()", 3.5),
+            ("minus h", "as for angles", "inverse = -h", 3.5),
+            ("one minus h", "not an inverse", "inverse = 1 - h", 3.5),
+            ("one over h²", "that undoes h twice", "inverse = 1 / h**2", 3.5),
+            ("not below 1", "inverses lie outside", "inverse = (1 / h).clamp(min=1)", 3.5),
+            ("reversed", "the order of the elements", "inverse = h.flip(0)", 3.5),
+            ("in place, back", "h is changed too", "inverse = h.reciprocal_()", 3.5),
+            ("step over h", "off by a step", "inverse = self.step / h", 3.5),
+            ("inverse left open", "nothing done", "inverse = ...", 3.5),
+        ],
+    ),
+    *catalogue(
+        "dilation",
+        SCALING,
+        [
+            (
+                "diag_embed",
+                "a diagonal of two",
+                "representation = torch.diag_embed(torch.stack([h, h], dim=-1))",
+            ),
+            (
+                "einsum",
+                "an outer product with the identity",
+                'representation = torch.einsum("...,ij->...ij", h, torch.eye(2).to(h))',
+            ),
+            (
+                "rows",
+                "stacked as in lesson 1",
+                """
+zero = torch.zeros_like(h)
+rows = [torch.stack([h, zero], dim=-1), torch.stack([zero, h], dim=-1)]
+representation = torch.stack(rows, dim=-2)
+""",
+            ),
+            (
+                "entry by entry",
+                "two of four",
+                """
+representation = torch.zeros(*h.shape, 2, 2, dtype=h.dtype)
+representation[..., 0, 0] = h
+representation[..., 1, 1] = h
+""",
+            ),
+            (
+                "loop",
+                "one matrix after the other",
+                """
+matrices = [[[a, 0.0], [0.0, a]] for a in h.flatten().tolist()]
+representation = torch.tensor(matrices, dtype=h.dtype).reshape(*h.shape, 2, 2)
+""",
+            ),
+            ("eye times h", "does not broadcast", "representation = torch.eye(2) * h", 3),
+            (
+                "filled",
+                "h off the diagonal too",
+                "representation = h[..., None, None].expand(*h.shape, 2, 2)",
+                3,
+            ),
+            (
+                "one axis",
+                "only rows are moved",
+                """
+one, zero = torch.ones_like(h), torch.zeros_like(h)
+rows = [torch.stack([h, zero], dim=-1), torch.stack([zero, one], dim=-1)]
+representation = torch.stack(rows, dim=-2)
+""",
+                3,
+            ),
+            (
+                "of the inverse",
+                "that makes smaller",
+                "representation = torch.eye(2).to(h) / h[..., None, None]",
+                3,
+            ),
+            (
+                "area on the diagonal",
+                "lengths grow by h",
+                "representation = torch.eye(2).to(h) * h[..., None, None] ** 2",
+                3,
+            ),
+            (
+                "a rotation",
+                "from lesson 1",
+                """
+cos, sin = torch.cos(h), torch.sin(h)
+rows = [torch.stack([cos, -sin], dim=-1), torch.stack([sin, cos], dim=-1)]
+representation = torch.stack(rows, dim=-2)
+""",
+                3,
+            ),
+            (
+                "one number only",
+                "torch.tensor takes numbers",
+                "representation = torch.tensor([[h, 0.0], [0.0, h]], dtype=h.dtype)",
+                3,
+            ),
+            (
+                "always a list",
+                "one scale gets an axis too many",
+                "representation = h.reshape(-1, 1, 1) * torch.eye(2).to(h)",
+                3,
+            ),
+            (
+                "axes in front",
+                "the matrix axes come first",
+                "representation = torch.eye(2).to(h).view(2, 2, *[1] * h.dim()) * h",
+                3,
+            ),
+            ("matrix left open", "nothing done", "representation = ...", 3),
+        ],
+    ),
+    *catalogue(
+        "dilation",
+        AREA,
+        [
+            ("square", "h²", "determinant = h.square()"),
+            ("h times h", "h²", "determinant = h * h"),
+            (
+                "of the matrix",
+                "its determinant",
+                "determinant = torch.linalg.det(self.matrix_representation(h))",
+            ),
+            ("twice", "h · h has the scale h²", "determinant = self.product(h, h)"),
+            ("by the inverse", "h over 1/h", "determinant = h / self.inverse(h)"),
+            ("h", "the factor of lengths", "determinant = h", 2),
+            ("one", "as for rotations", "determinant = torch.ones_like(h)", 2),
+            ("twice h", "h² is not 2h", "determinant = 2 * h", 2),
+            ("cube", "the factor of volumes", "determinant = h**3", 2),
+            ("inverse area", "1/|h| is not |h|", "determinant = 1 / h**2", 2),
+            ("by the dimension", "it is 1, that of H", "determinant = h**self.dimension", 2),
+            ("of all", "one number for all scales", "determinant = (h**2).prod()", 2),
+            ("root", "not the square", "determinant = h.sqrt()", 2),
+            ("the trace", "2h", "determinant = self.matrix_representation(h).sum((-2, -1))", 2),
+            ("item", "one scale only", "determinant = torch.tensor(h.item() ** 2)", 2),
+            ("determinant left open", "nothing done", "determinant = ...", 2),
+        ],
+    ),
+]
+
+SEVERAL = [
+    Variant(
+        "dilation: as for angles",
+        "lesson 1's methods",
+        {
+            SCALED: "product = torch.remainder(h + h_prime, 2 * math.pi)",
+            UNSCALED: "inverse = torch.remainder(-h, 2 * math.pi)",
+            SCALING: """
+rows = [torch.stack([h.cos(), -h.sin()], -1), torch.stack([h.sin(), h.cos()], -1)]
+representation = torch.stack(rows, dim=-2)
+""",
+            AREA: "determinant = torch.ones_like(h)",
+        },
+        {"dilation": 0},
+    ),
+    Variant(
+        "dilation: as for logarithms",
+        "right if elements were logarithms of scales, but they are scales",
+        {
+            SCALED: "product = h + h_prime",
+            UNSCALED: "inverse = -h",
+            SCALING: "representation = torch.exp(h)[..., None, None] * torch.eye(2).to(h)",
+            AREA: "determinant = torch.exp(2 * h)",
+        },
+        {"dilation": 0},
+    ),
+    Variant(
+        "dilation: numbers one by one",
+        "tensors of several scales have no item",
+        {
+            SCALING: "representation = torch.tensor([[h.item(), 0.0], [0.0, h.item()]])",
+            AREA: "determinant = torch.tensor(h.item() ** 2)",
+        },
+        {"dilation": 1},
+    ),
+    Variant(
+        "dilation: all left open",
+        "nothing done",
+        {
+            SCALED: "product = ...",
+            UNSCALED: "inverse = ...",
+            SCALING: "representation = ...",
+            AREA: "determinant = ...",
+        },
+        {"dilation": 0},
+    ),
+]
+
+DILATED = [
+    *catalogue(
+        "dilation-kernel",
+        WHERE,
+        [
+            (
+                "a loop",
+                "stacked along the second axis",
+                """
+positions = torch.stack(
+    [self.group.left_action_on_R2(self.group.inverse(h), self.grid_R2) for h in elements], dim=1
+)
+""",
+            ),
+            (
+                "divided",
+                "h⁻¹x is x/h",
+                "positions = self.grid_R2[:, None] / elements.to(self.grid_R2).view(-1, 1, 1)",
+            ),
+            (
+                "matrices",
+                "the matrices of the inverses",
+                """
+matrices = self.group.matrix_representation(self.group.inverse(elements)).to(self.grid_R2)
+positions = torch.einsum("nij,jxy->inxy", matrices, self.grid_R2)
+""",
+            ),
+            (
+                "inverted matrices",
+                "inverses of the matrices",
+                """
+matrices = torch.linalg.inv(self.group.matrix_representation(elements)).to(self.grid_R2)
+positions = (matrices @ self.grid_R2.flatten(1)).unflatten(2, self.grid_R2.shape[1:])
+positions = positions.transpose(0, 1)
+""",
+            ),
+            (
+                "outer product",
+                "each coordinate times each inverse",
+                'positions = torch.einsum("cxy,n->cnxy", self.grid_R2, 1 / elements)',
+            ),
+            (
+                "forward",
+                "the inverse is missing: kernels shrink",
+                "positions = self.group.left_action_on_R2(elements, self.grid_R2)",
+                1,
+            ),
+            (
+                "not moved",
+                "all kernels have one size",
+                "positions = self.grid_R2[:, None].expand(-1, len(elements), -1, -1)",
+                1,
+            ),
+            (
+                "moved twice",
+                "grows by h²",
+                """
+back = self.group.inverse(elements)
+positions = self.group.left_action_on_R2(self.group.product(back, back), self.grid_R2)
+""",
+                1,
+            ),
+            (
+                "coordinates exchanged",
+                "the kernel is transposed",
+                """
+positions = self.group.left_action_on_R2(self.group.inverse(elements), self.grid_R2.flip(0))
+""",
+                0.5,
+            ),
+            (
+                "mirrored",
+                "−h⁻¹x",
+                """
+positions = -self.group.left_action_on_R2(self.group.inverse(elements), self.grid_R2)
+""",
+                0.5,
+            ),
+            (
+                "clamped",
+                "outside there is nothing, not the border",
+                """
+positions = self.group.left_action_on_R2(self.group.inverse(elements), self.grid_R2)
+positions = positions.clamp(-1, 1)
+""",
+                0.5,
+            ),
+            (
+                "another grid",
+                "from −1 to 1 over the large kernel",
+                """
+grid = create_grid_R2(self.kernel_size)
+positions = self.group.left_action_on_R2(self.group.inverse(elements), grid)
+""",
+                0.5,
+            ),
+            (
+                "step 2 hard-coded",
+                "there are other steps",
+                """
+scales = 2.0 ** torch.arange(len(elements))
+positions = self.grid_R2[:, None] / scales.view(-1, 1, 1)
+""",
+                1,
+            ),
+            (
+                "root of the scale",
+                "areas grow by h",
+                "positions = self.grid_R2[:, None] / elements.sqrt().view(-1, 1, 1)",
+                1,
+            ),
+            (
+                "scales reversed",
+                "the largest comes first",
+                "positions = self.grid_R2[:, None] / elements.flip(0).view(-1, 1, 1)",
+                0.5,
+            ),
+            (
+                "scrambled",
+                "stacked in front, then reshaped",
+                """
+back = self.group.inverse(elements)
+grids = torch.stack([self.group.left_action_on_R2(h, self.grid_R2) for h in back])
+positions = grids.reshape(2, len(back), *self.grid_R2.shape[1:])
+""",
+                0,
+            ),
+            ("positions left open", "nothing done", "positions = ...", 0),
+        ],
+    ),
+    *catalogue(
+        "dilation-kernel",
+        DIVIDED,
+        [
+            (
+                "broadcast by None",
+                "the second axis",
+                """
+area = self.group.determinant(elements)
+kernels = dilated / area[None, :, None, None, None]
+""",
+            ),
+            (
+                "areas of the inverses",
+                "they multiply",
+                """
+area = self.group.determinant(self.group.inverse(elements))
+kernels = dilated * area.view(1, -1, 1, 1, 1)
+""",
+            ),
+            (
+                "einsum with the areas",
+                "along n",
+                'kernels = torch.einsum("onixy,n->onixy", dilated, elements.to(dilated) ** -2)',
+            ),
+            (
+                "loop over the scales",
+                "one after the other",
+                """
+parts = [dilated[:, n] / self.group.determinant(h) for n, h in enumerate(elements)]
+kernels = torch.stack(parts, dim=1)
+""",
+            ),
+            (
+                "axis moved",
+                "last, divided, and back",
+                """
+kernels = dilated.movedim(1, -1) / self.group.determinant(elements)
+kernels = kernels.movedim(-1, 1)
+""",
+            ),
+            (
+                "early return",
+                "the same",
+                "return dilated / (elements**2).view(-1, 1, 1, 1)",
+            ),
+            (
+                "in place",
+                "a tensor of our own",
+                """
+kernels = dilated.clone()
+for n, h in enumerate(elements):
+    kernels[:, n] /= h * h
+""",
+            ),
+            ("no factor", "grows with the area", "kernels = dilated", 2),
+            (
+                "multiplied",
+                "grows even more",
+                "kernels = dilated * self.group.determinant(elements).view(-1, 1, 1, 1)",
+                2,
+            ),
+            ("by h", "not |h|", "kernels = dilated / elements.view(-1, 1, 1, 1)", 2),
+            (
+                "twice",
+                "too small",
+                "kernels = dilated / self.group.determinant(elements).view(-1, 1, 1, 1) ** 2",
+                2,
+            ),
+            ("by h³", "too small", "kernels = dilated / elements.view(-1, 1, 1, 1) ** 3", 2),
+            (
+                "along the last axis",
+                "sizes do not match",
+                "kernels = dilated / self.group.determinant(elements)",
+                0,
+            ),
+            (
+                "along the first axis",
+                "the output channels",
+                "kernels = dilated / self.group.determinant(elements).view(-1, 1, 1, 1, 1)",
+                0,
+            ),
+            (
+                "by the largest",
+                "the same for all",
+                "kernels = dilated / self.group.determinant(elements).max()",
+                1.5,
+            ),
+            (
+                "unit sums",
+                "every kernel sums to 1",
+                "kernels = dilated / dilated.sum(dim=(-2, -1), keepdim=True)",
+                0,
+            ),
+            (
+                "unit energy",
+                "every kernel has the norm 1",
+                "kernels = dilated / dilated.norm(dim=(-2, -1), keepdim=True)",
+                0,
+            ),
+            (
+                "detached",
+                "the weights never learn",
+                "kernels = dilated.detach() / self.group.determinant(elements).view(-1, 1, 1, 1)",
+                2.5,
+            ),
+            (
+                "a mean",
+                "divided by the number of pixels",
+                "kernels = dilated / self.kernel_size**2",
+                1.5,
+            ),
+            ("kernels left open", "nothing done", "kernels = ...", 0),
+        ],
+    ),
+]
+
+SHIFTS = [
+    *catalogue(
+        "dilation-shift",
+        STEPS,
+        [
+            (
+                "steps subtracted",
+                "of each element",
+                """
+steps = self.group.steps(elements)
+steps = steps[None, :] - steps[:, None]
+""",
+            ),
+            (
+                "numbers subtracted",
+                "element number i has i steps",
+                """
+number = torch.arange(self.group.order)
+steps = number - number[:, None]
+""",
+            ),
+            (
+                "logarithms",
+                "of the ratio",
+                """
+ratio = torch.log(elements[None, :] / elements[:, None]) / math.log(self.group.step)
+steps = ratio.round().long()
+""",
+            ),
+            (
+                "row by row",
+                "a loop over h",
+                """
+rows = [self.group.product(self.group.inverse(h), elements) for h in elements]
+steps = self.group.steps(torch.stack(rows))
+""",
+            ),
+            (
+                "ratio",
+                "h̃ over h",
+                "steps = self.group.steps(elements[None, :] / elements[:, None])",
+            ),
+            (
+                "transposed",
+                "it looks at smaller scales",
+                """
+back = self.group.inverse(elements)
+steps = self.group.steps(self.group.product(elements[:, None], back[None, :]))
+""",
+                2,
+            ),
+            (
+                "no inverse",
+                "steps add",
+                "steps = self.group.steps(self.group.product(elements[:, None], elements))",
+                0.5,
+            ),
+            (
+                "without sign",
+                "smaller scales count as larger",
+                "steps = self.group.steps(elements[None, :] / elements[:, None]).abs()",
+                0.5,
+            ),
+            (
+                "cyclic",
+                "there is no first scale after the last",
+                "steps = self.group.steps(elements / elements[:, None]) % self.group.order",
+                0.5,
+            ),
+            (
+                "cut off at 0",
+                "smaller scales get the first weights",
+                "steps = self.group.steps(elements[None, :] / elements[:, None]).clamp(min=0)",
+                0.5,
+            ),
+            (
+                "counted from 1",
+                "one too many",
+                "steps = self.group.steps(elements[None, :] / elements[:, None]) + 1",
+                0.5,
+            ),
+            (
+                "scales for steps",
+                "the product itself",
+                "steps = elements[None, :] / elements[:, None]",
+                0,
+            ),
+            (
+                "coordinates",
+                "from −1 to 1",
+                "steps = self.group.normalize_group_elements(elements / elements[:, None])",
+                0,
+            ),
+            (
+                "no steps",
+                "nothing shifts",
+                "steps = torch.zeros(self.group.order, self.group.order, dtype=torch.long)",
+                0,
+            ),
+            (
+                "the same row",
+                "h has no part in it",
+                "steps = self.group.steps(elements)[None, :].expand(self.group.order, -1)",
+                0.5,
+            ),
+            (
+                "one axis only",
+                "pairs are wanted",
+                "steps = self.group.steps(self.group.inverse(elements) * elements)",
+                0,
+            ),
+            ("steps left open", "nothing done", "steps = ...", 0),
+        ],
+    ),
+    *catalogue(
+        "dilation-shift",
+        SHIFTED,
+        [
+            (
+                "one-hot",
+                "a sum with zeros and ones",
+                """
+chosen = torch.stack([self.steps == m for m in range(self.scales)]).to(dilated)
+kernels = torch.einsum("ohimxy,mhp->ohipxy", dilated, chosen)
+""",
+            ),
+            (
+                "looked up and masked",
+                "what is out of range becomes 0",
+                """
+valid = ((self.steps >= 0) & (self.steps < self.scales)).to(dilated)
+place = self.steps.clamp(0, self.scales - 1)
+kernels = torch.stack([dilated[:, h][:, :, place[h]] for h in range(n)], dim=1)
+kernels = kernels * valid.view(1, n, 1, n, 1, 1)
+""",
+            ),
+            (
+                "slices",
+                "from the diagonal on",
+                """
+kernels = torch.zeros(self.out_channels, n, self.in_channels, n, size, size).to(dilated)
+for h in range(n):
+    count = min(self.scales, n - h)
+    kernels[:, h, :, h : h + count] = dilated[:, h, :, :count]
+""",
+            ),
+            (
+                "stacked pairs",
+                "lists of kernels and zeros",
+                """
+rows = []
+for h in range(n):
+    row = []
+    for other in range(n):
+        m = int(self.steps[h, other])
+        one = dilated[:, h, :, 0]
+        row.append(dilated[:, h, :, m] if 0 <= m < self.scales else torch.zeros_like(one))
+    rows.append(torch.stack(row, dim=2))
+kernels = torch.stack(rows, dim=1)
+""",
+            ),
+            (
+                "padded",
+                "zeros behind the weights, then moved on",
+                """
+rows = []
+for h in range(n):
+    room = F.pad(dilated[:, h], (0, 0, 0, 0, h, n))
+    rows.append(room[:, :, :n])
+kernels = torch.stack(rows, dim=1)
+""",
+            ),
+            (
+                "filled by nonzero",
+                "for each number of steps its pairs",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for m in range(self.scales):
+    for h, other in (self.steps == m).nonzero().tolist():
+        kernels[:, h, :, other] = dilated[:, h, :, m]
+""",
+            ),
+            (
+                "cyclic kernels",
+                "there is no first scale after the last",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h in range(n):
+    for m in range(self.scales):
+        kernels[:, h, :, (h + m) % n] = dilated[:, h, :, m]
+""",
+                0.5,
+            ),
+            (
+                "negative numbers",
+                "they count from the end",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h in range(n):
+    for other in range(n):
+        if self.steps[h, other] < self.scales:
+            kernels[:, h, :, other] = dilated[:, h, :, self.steps[h, other]]
+""",
+                0.5,
+            ),
+            (
+                "the other element's size",
+                "the kernel belongs to h, not to h̃",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, h, :, other] = dilated[:, other, :, m]
+""",
+                0.5,
+            ),
+            (
+                "pairs exchanged",
+                "it looks at smaller scales",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, other, :, h] = dilated[:, other, :, m]
+""",
+                2,
+            ),
+            (
+                "first weights only",
+                "the others are never used",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h in range(n):
+    kernels[:, h, :, h] = dilated[:, h, :, 0]
+""",
+                0,
+            ),
+            (
+                "last weights left out",
+                "steps go to S − 1",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales - 1:
+        kernels[:, h, :, other] = dilated[:, h, :, m]
+""",
+                0,
+            ),
+            (
+                "one step too far",
+                "there are no weights for S steps",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m <= self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, m]
+""",
+                0,
+            ),
+            (
+                "last weights repeated",
+                "larger scales are zero",
+                """
+place = self.steps.clamp(0, self.scales - 1)
+kernels = torch.stack([dilated[:, h][:, :, place[h]] for h in range(n)], dim=1)
+""",
+                0.5,
+            ),
+            (
+                "weights backwards",
+                "the first are those of h itself",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, self.scales - 1 - m]
+""",
+                0.5,
+            ),
+            (
+                "ones for zeros",
+                "where there is no weight",
+                """
+kernels = dilated.new_ones(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, m]
+""",
+                0.5,
+            ),
+            (
+                "shift not by h",
+                "all scales look at the first ones",
+                """
+kernels = F.pad(dilated, (0, 0, 0, 0, 0, n))[:, :, :, :n]
+""",
+                0.5,
+            ),
+            (
+                "weights summed",
+                "over the steps",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h in range(n):
+    kernels[:, h, :, h] = dilated[:, h].sum(dim=2)
+""",
+                0,
+            ),
+            (
+                "a mean over the scales",
+                "divided once more",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, m] / n
+""",
+                0.5,
+            ),
+            (
+                "detached kernels",
+                "the weights never learn",
+                """
+kernels = torch.zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, m].detach()
+""",
+                2.5,
+            ),
+            ("kernels left open", "nothing done", "kernels = ...", 0),
+        ],
+    ),
+]
+
+VARIANTS += [*DILATIONS, *SEVERAL, *DILATED, *SHIFTS]
