@@ -1983,7 +1983,7 @@ permuted = mean[:, :, self.permutation]
 """,
             1,
         ),
-        ("left open", "nothing done", "permuted = ...", 0),
+        ("second block left open", "nothing done", "permuted = ...", 0),
     ],
 )
 
@@ -2066,7 +2066,7 @@ signal = permuted.movedim(2, 0).reshape(8, -1, self.kernel_size, self.kernel_siz
             "signal = permuted.movedim(2, 0).flatten(1, 3).detach()",
             3.5,
         ),
-        ("left open", "nothing done", "signal = ...", 0),
+        ("third block left open", "nothing done", "signal = ...", 0),
     ],
 )
 
