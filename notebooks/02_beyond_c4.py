@@ -2781,3 +2781,412 @@ show_table(
 # - 1 point: the group is infinite and truncated: slices leave and enter at the ends, so the projection runs over other slices.
 # - 1 point: wrong-sized slices are out of distribution but may be sure; a sensible way to train (all scales, several sizes, a reject class).
 # === END MARK SCHEME ===
+
+# %% [markdown]
+# ## 4 A kernel over a continuous domain
+#
+# ### 4.1 A function in place of a grid
+#
+# So far a kernel was a grid of numbers, and every rotation that is no quarter turn had to interpolate it. What if the kernel is a **function** from the start, one that can be asked for its value at
+# *any* position? Then a rotated kernel is the function, asked at rotated positions, and nothing is interpolated.
+#
+# The function needs weights to learn. Two kinds are in use. One is a small network with sine activations, from coordinates to values (SIREN, Sitzmann et al. 2020; as a kernel CKConv, Romero et al. 2022). The other is a sum of
+# fixed functions $\varphi_j$ with weights in front. We take the second, with **circular harmonics**: waves around the centre, on rings,
+#
+# $$ k(x, \tilde h) = d(x) \sum_{t} \sum_{j} w_{t,j}\; \varphi_j(x)\; \psi_t(\tilde h) , {{equation continuous}} $$
+#
+# where $\varphi_j$ is a bump at a ring's radius times $1$, $\cos m\alpha$ or $\sin m\alpha$, with $\alpha$ the direction of $x$, and $\psi_t$ is $1$, $\cos t\tilde h$ or $\sin t\tilde h$. The
+# kernel is linear in its weights, and there is nothing to tune: a sine network needs the right frequency $\omega$ in its first layer. In section 5 the same functions lead
+# to steerable kernels.
+
+
+# %% id="harmonics" grade="readonly"
+def waves(angle: Tensor, count: int) -> Tensor:
+    """Return 1, cos(angle), sin(angle), …, cos(count · angle), sin(count · angle): [T, ...]."""
+    found = [torch.ones_like(angle)]
+    for m in range(1, count + 1):
+        found += [torch.cos(m * angle), torch.sin(m * angle)]
+    return torch.stack(found)
+
+
+def harmonics(x: Tensor, kernel_size: int) -> Tensor:
+    """Return the circular harmonics φ at positions x [2, ...] between -1 and 1: [J, ...]."""
+    radius = x.norm(dim=0) * (kernel_size - 1) / 2  # in pixels
+    around = waves(torch.atan2(x[0], x[1]), kernel_size - 1)
+    found = []
+    for ring in range((kernel_size + 1) // 2):
+        bump = torch.exp(-((radius - ring) ** 2) / (2 * 0.6**2))
+        # A ring of radius r has room for about 2r waves; in the centre there is no direction.
+        turning = around[1 : 1 + 4 * ring] * radius.clamp(max=1)
+        found += [bump[None], bump * turning]
+    return torch.cat(found) * disk_mask(x, kernel_size)
+
+
+# %%
+shown = harmonics(create_grid_R2(41), 5)
+fig, axes = plt.subplots(2, 8, figsize=(10, 2.9))
+for axis, image in zip(axes.flat, shown, strict=False):
+    axis.imshow(image, cmap="PuOr_r", vmin=-1, vmax=1)
+for axis in axes.flat:
+    axis.set(xticks=[], yticks=[])
+axes.flat[15].set_axis_off()
+fig.suptitle("The 15 circular harmonics of a 5 × 5 kernel, drawn finely")
+fig.tight_layout()
+show(
+    fig,
+    "Fifteen round patterns: a spot, a ring with waves of one and two periods around it, and a larger ring with "
+    "waves of up to four periods.",
+)
+
+# %% [markdown] exercise="continuous-kernel" title="Sampling a function" minutes=12
+# Complete `ContinuousKernel.sample`. It gets *any* angles: $N$ of them for the output, `outer`, and $M$ for the input, `inner`. They need not be those of a finite group.
+#
+# - **Wanted, first block:** `positions`, the positions $h^{-1}x$ of `self.grid_R2` `[2, k, k]` for every angle $h$ in `outer`: `[2, N, k, k]`. The group `self.rotations` acts by any angle.
+# - **Wanted, second block:** `relative`, the angles $h^{-1}\tilde h$ for all $h$ in `outer` and $\tilde h$ in `inner`: `[N, M]`.
+# - **Given:** `space`, the values $d\,\varphi_j(h^{-1}x)$, `[J, N, k, k]`, and `pose`, the values $\psi_t(h^{-1}\tilde h)$, `[T, N, M]`.
+# - **Wanted, third block:** `kernels`, the sum {{eq continuous}} with `self.weight`, `[C_out, C_in, T, J]`: the result is `[C_out, N, C_in, M, k, k]`.
+#
+# <details><summary>Hint: the sum</summary>
+#
+# Give each axis a letter and let `torch.einsum` sum over those that do not come out: `o` and `i` for the channels, `t`, `j`, `n`, `m`, `x`, `y`.
+# </details>
+#
+# <details><summary>I get an error: “einsum(): subscript j has size … which does not broadcast”</summary>
+#
+# One letter stands for two axes of different sizes. `space` begins with j, `pose` with t; the weight ends with t, j.
+# </details>
+
+
+# %% id="continuous-kernel" grade="solution"
+class ContinuousKernel(nn.Module):
+    """A kernel that is a function of position and angle.
+
+    Args:
+        in_channels, out_channels, kernel_size: as before.
+        waves: how many waves ψ has around the circle; 0 for a kernel that lifts.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, waves: int):
+        super().__init__()
+        self.kernel_size, self.waves = kernel_size, waves
+        self.rotations = CyclicGroup(1)  # its methods take any angle
+        self.register_buffer("grid_R2", create_grid_R2(kernel_size))
+        size = (1 + 2 * waves, len(harmonics(self.grid_R2, kernel_size)))
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, *size))
+        self.weight.data /= math.sqrt(in_channels * size[0] * size[1])
+
+    def sample(self, outer: Tensor, inner: Tensor) -> Tensor:
+        """Return k(h⁻¹x, h⁻¹h̃) for angles h [N] and h̃ [M]: [C_out, N, C_in, M, k, k]."""
+        ## YOUR CODE STARTS HERE ##
+        # STUB: positions = ...
+        positions = self.rotations.left_action_on_R2(self.rotations.inverse(outer), self.grid_R2)
+        ## AND ENDS HERE ##
+        filled_in("{{number continuous-kernel}}", positions=positions)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: relative = ...
+        relative = inner[None, :] - outer[:, None]
+        ## AND ENDS HERE ##
+        filled_in("{{number continuous-kernel}}", relative=relative)
+        space, pose = harmonics(positions, self.kernel_size), waves(relative, self.waves)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: kernels = ...
+        kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose)
+        ## AND ENDS HERE ##
+        return filled_in("{{number continuous-kernel}}", kernels=kernels)
+
+
+# %% id="continuous-kernel-test" grade="tests" points=4 exercise="continuous-kernel" answer="continuous-kernel"
+with checking("{{number continuous-kernel}}") as check:
+    kernel = ContinuousKernel(2, 3, kernel_size=5, waves=1)
+    outer, inner = torch.tensor([0.0, math.pi / 2, 0.3]), torch.tensor([0.0, 1.0])
+    kernels = kernel.sample(outer, inner)
+    check.shape("the shape is [C_out, N, C_in, M, k, k]", kernels, (3, 3, 2, 2, 5, 5))
+    lifting = ContinuousKernel(2, 3, kernel_size=5, waves=0)
+    lifted = lifting.sample(outer, torch.zeros(1))
+    check.close(
+        "a lifting kernel at 90° is that at 0°, turned counter-clockwise",
+        lifted[:, 1],
+        torch.rot90(lifted[:, 0], 1, (-2, -1)),
+        "look up at h⁻¹x, with the inverse of h.",
+    )
+    check.close(
+        "only the angle between h and h̃ matters to a group kernel, apart from the turn",
+        kernel.sample(outer[1:2], outer[1:2] + 1)[:, 0],
+        torch.rot90(kernel.sample(outer[:1], outer[:1] + 1)[:, 0], 1, (-2, -1)),
+        "relative holds h⁻¹h̃, for h along the first axis and h̃ along the second.",
+    )
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "continuous-kernel", globals())
+
+
+def _asked(lesson, given, kernel, weight, outer, inner, sense=1, back=-1):
+    """The sum of the formula, term by term, at positions turned by back · h."""
+    size = kernel.kernel_size
+    axis = torch.linspace(-1, 1, size)
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij")).flatten(1)
+    kernels = torch.zeros(weight.shape[0], len(outer), weight.shape[1], len(inner), size, size)
+    for n, h in enumerate(outer):
+        turned = (given.rotations(back * h) @ grid).reshape(2, size, size)
+        space = lesson.harmonics(turned, size)
+        for m, other in enumerate(inner):
+            pose = lesson.waves(sense * (other - h), kernel.waves)
+            for t in range(weight.shape[2]):
+                for j in range(weight.shape[3]):
+                    term = pose[t] * space[j] * weight[:, :, t, j, None, None]
+                    kernels[:, n, :, m] += term
+    return kernels
+
+
+def _continuous(lesson, given, inputs, outputs, size, count):
+    kernel = lesson.ContinuousKernel(inputs, outputs, size, count)
+    return kernel, given.randomize(kernel)
+
+
+@judge.property("the shape is right, for several numbers of angles and channels", points=0.5)
+def _(lesson, given):
+    for inputs, outputs, size, count, n, m in ((2, 3, 5, 1, 4, 3), (3, 1, 3, 0, 2, 1)):
+        kernel, _ = _continuous(lesson, given, inputs, outputs, size, count)
+        got = kernel.sample(given.noise(n), given.noise(m))
+        shape = (outputs, n, inputs, m, size, size)
+        given.shape(f"the kernels for {n} and {m} angles", got, shape)
+
+
+# Turned either way: the sense is judged below.
+@judge.property("a lifting kernel is the function at turned positions, for any angle", points=1)
+def _(lesson, given):
+    kernel, weight = _continuous(lesson, given, 2, 3, 5, 0)
+    outer, inner = 3 * given.noise(4), torch.zeros(1)
+    right = [_asked(lesson, given, kernel, weight, outer, inner, 1, back) for back in (-1, 1)]
+    still = _asked(lesson, given, kernel, weight, 0 * outer, inner)
+    mistakes = {"nothing is turned": still}
+    given.close_to_one("k(h⁻¹x)", kernel.sample(outer, inner), right, mistakes)
+
+
+@judge.property("it looks up at h⁻¹x, so it turns counter-clockwise", points=1)
+def _(lesson, given):
+    kernel, weight = _continuous(lesson, given, 1, 2, 5, 0)
+    outer, inner = 3 * given.noise(4), torch.zeros(1)
+    right, wrong = (
+        _asked(lesson, given, kernel, weight, outer, inner, 1, back) for back in (-1, 1)
+    )
+    mistakes = {"the inverse of h is missing, the kernel turns clockwise": wrong}
+    given.close("k(h⁻¹x)", kernel.sample(outer, inner), right, mistakes)
+
+
+# As in lesson 1, h⁻¹h̃ and h̃⁻¹h are both right: one is the other with other weights.
+@judge.property("along the group it depends on h⁻¹h̃ (or on h̃⁻¹h)", points=1)
+def _(lesson, given):
+    kernel, weight = _continuous(lesson, given, 2, 2, 3, 2)
+    outer, inner = 3 * given.noise(3), 3 * given.noise(2)
+    got = kernel.sample(outer, inner)
+    right = [
+        _asked(lesson, given, kernel, weight, outer, inner, sense, back)
+        for back in (-1, 1)
+        for sense in (1, -1)
+    ]
+    given.close_to_one("k(h⁻¹x, h⁻¹h̃)", got, right)
+
+
+@judge.property("every weight has an influence and learns", points=0.5)
+def _(lesson, given):
+    kernel, _ = _continuous(lesson, given, 2, 2, 3, 1)
+    outer, inner = 3 * given.noise(4), 3 * given.noise(4)
+    given.influence(lambda: kernel.sample(outer, inner), kernel.weight)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### 4.2 Angles drawn at random
+#
+# The group of *all* rotations, $SO(2)$, has no last angle, and the integral over it in the group convolution is no finite sum any more:
+#
+# $$ (k \star f)(x, h) = \frac{1}{2\pi} \int_0^{2\pi} \int_{\mathbb{R}^2} k(h^{-1}(\tilde x - x), h^{-1}\tilde h)\, f(\tilde x, \tilde h)\, \mathrm{d}\tilde x\, \mathrm{d}\tilde h . {{equation so2}} $$
+#
+# A kernel that knows its values for every angle lets us *estimate* it: draw $M$ angles $\tilde h_1, \dots, \tilde h_M$ at random, all angles equally likely, and take the **mean**,
+#
+# $$ (k \star f)(x, h) \approx \frac{1}{M} \sum_{m=1}^{M} \int_{\mathbb{R}^2} k(h^{-1}(\tilde x - x), h^{-1}\tilde h_m)\, f(\tilde x, \tilde h_m)\, \mathrm{d}\tilde x . {{equation monte-carlo}} $$
+#
+# This is a **Monte-Carlo estimate**. On average it is right; its error falls like $1/\sqrt{M}$. In training new angles are drawn in each step, so that in the long run the network has seen them all. (Knigge, Romero and Bekkers (2022) train so, with
+# sine networks as kernels.) In a test the angles are spread evenly, and the same picture always gives the same answer.
+
+# %% [markdown] exercise="monte-carlo-layer" title="The Monte-Carlo layer" minutes=10
+# Complete `MonteCarloConvolution`.
+#
+# - **Wanted, first block:** `angles`, as many random angles as `self.samples` says, in $[0, 2\pi)$, all equally likely, new ones in each call.
+# - **Given:** `x`, features `[B, C_in, M, X, Y]` at the angles `inner` `[M]`, and `kernels`, `[C_out, N, C_in, M, k, k]`.
+# - **Wanted, second block:** `x`, the estimate {{eq monte-carlo}} for all $N$ output angles, with `self.padding`: `[B, C_out · N, X', Y']`, $N$ counting fast.
+#
+# <details><summary>Hint: the convolution</summary>
+#
+# It is lesson 1's group layer: fold the input angles into the input channels, `x.flatten(1, 2)`, and the kernels to `[C_out · N, C_in · M, k, k]`. `conv2d` sums over the angles. A mean is a sum divided by …
+# </details>
+#
+# <details><summary>Hint: random angles</summary>
+#
+# `torch.rand(n)` gives numbers in $[0, 1)$, all equally likely. Do not set a seed here: the angles would be the same in each step.
+# </details>
+
+
+# %% id="monte-carlo-convolution" grade="solution"
+class MonteCarloConvolution(nn.Module):
+    """Convolution over SO(2), estimated from some angles: [B, C_in, M, X, Y] → [B, C_out, N, X', Y'].
+
+    Args:
+        in_channels, out_channels, kernel_size, waves: of the kernel.
+        samples: the number N of output angles.
+        padding: zeros around the image.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        waves: int,
+        samples: int,
+        padding: int = 0,
+    ):
+        super().__init__()
+        self.kernel = ContinuousKernel(in_channels, out_channels, kernel_size, waves)
+        self.samples, self.padding = samples, padding
+
+    def draw_angles(self) -> Tensor:
+        """Return the output angles [N]: random in training, else spread evenly."""
+        if not self.training:
+            return torch.arange(self.samples) * (2 * math.pi / self.samples)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: angles = ...
+        angles = 2 * math.pi * torch.rand(self.samples)
+        ## AND ENDS HERE ##
+        return filled_in("{{number monte-carlo-layer}}", angles=angles)
+
+    def forward(self, x: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features [B, C_out, N, X', Y'], and the angles [N] at which they are."""
+        outer = self.draw_angles().to(inner)
+        kernels = self.kernel.sample(outer, inner)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: x = ...
+        folded = kernels.flatten(0, 1).flatten(1, 2)
+        x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / len(inner)
+        ## AND ENDS HERE ##
+        filled_in("{{number monte-carlo-layer}}", x=x)
+        return x.unflatten(1, (-1, len(outer))), outer
+
+
+# %% id="monte-carlo-layer-test" grade="tests" points=3 exercise="monte-carlo-layer" answer="monte-carlo-convolution"
+with checking("{{number monte-carlo-layer}}") as check:
+    layer = MonteCarloConvolution(2, 3, kernel_size=3, waves=1, samples=5, padding=1)
+    angles = torch.stack([layer.draw_angles() for _ in range(400)])
+    check.shape("as many angles as asked for", angles[0], (5,))
+    inside = (angles >= 0) & (angles < 2 * math.pi + 1e-4)
+    check.true("they lie in [0, 2π)", inside.all(), "multiply by the length of the circle.")
+    check.true("each call gives others", (angles[0] - angles[1]).abs().max() > 1e-3)
+    quarters = (angles // (math.pi / 2)).flatten().long().bincount(minlength=4) / angles.numel()
+    check.true(
+        "each quarter of the circle gets about a quarter of them",
+        (quarters - 0.25).abs().max() < 0.06,
+        "all angles are equally likely: torch.rand, not torch.randn.",
+        f"They get {', '.join(f'{share:.0%}' for share in quarters)}.",
+    )
+    layer.eval()
+    inner, features = torch.tensor([0.0, 1.0, 2.5]), noise(2, 2, 3, 8, 7)
+    result, outer = layer(features, inner)
+    check.shape("the shape is [B, C_out, N, X', Y']", result, (2, 3, 5, 8, 7))
+    kernels = layer.kernel.sample(outer, inner)
+    one = F.conv2d(features.flatten(1, 2), kernels[1, 4].flatten(0, 1)[None], padding=1)[:, 0]
+    check.close(
+        "output angle 4 of channel 1 is the mean over the input angles",
+        result[:, 1, 4],
+        one / 3,
+        "divide the sum by the number of input angles, M = 3 here.",
+    )
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "monte-carlo-layer", globals())
+
+
+def _estimating(lesson, inputs, outputs, count, samples, padding=0):
+    return lesson.MonteCarloConvolution(inputs, outputs, 3, count, samples, padding)
+
+
+@judge.property("angles cover the circle evenly, and every angle is possible", points=0.5)
+def _(lesson, given):
+    layer = _estimating(lesson, 1, 1, 0, 6)
+    layer.train()
+    calls = [given.tensor("the angles", layer.draw_angles()) for _ in range(200)]
+    given.shape("the angles", calls[0], (6,))
+    for angles in calls[:20]:
+        given.in_circle("the angles", angles)
+    # If all angles are equally likely, the means of cos(mα) and sin(mα) are 0, up to about 0.03.
+    angles = torch.stack(calls).flatten()
+    for m in (1, 2, 3, 4, 8):
+        mean = torch.stack([(m * angles).cos().mean(), (m * angles).sin().mean()])
+        cause = f"some angles are more likely than others (the mean of cos {m}α is {mean[0]:.2f})"
+        given.true("all angles are equally likely", bool(mean.norm() < 0.15), cause)
+
+
+@judge.property("several angles in each call, and others in the next", points=0.5)
+def _(lesson, given):
+    layer = _estimating(lesson, 1, 1, 0, 5)
+    layer.train()
+    calls = torch.stack([given.tensor("the angles", layer.draw_angles()) for _ in range(8)])
+    given.true("a call gives different angles", bool(calls.std(dim=1).min() > 1e-3))
+    cause = "a seed is set in the block, or the angles are drawn only once"
+    given.true("two calls give different angles", bool(calls.std(dim=0).min() > 1e-3), cause)
+
+
+@judge.property("it is the mean over the input angles", points=1)
+def _(lesson, given):
+    for inputs, outputs, m, n, padding in ((2, 3, 4, 3, 0), (1, 2, 2, 5, 1)):
+        layer = _estimating(lesson, inputs, outputs, 1, n, padding)
+        layer.eval()
+        inner, x = 3 * given.noise(m), given.noise(2, inputs, m, 7, 6)
+        got, outer = layer(x, inner)
+        kernels = given.tensor("the kernels", layer.kernel.sample(outer, inner))
+        total = torch.zeros(2, outputs, n, 5 + 2 * padding, 4 + 2 * padding)
+        for a, b in [(a, b) for a in range(n) for b in range(m)]:
+            part = torch.nn.functional.conv2d(x[:, :, b], kernels[:, a, :, b], padding=padding)
+            total[:, :, a] += part
+        mistakes = {
+            "the sum is not divided by the number of input angles": total,
+            "it is divided by the number of output angles": total / n,
+            "it is divided by √M": total / m**0.5,
+            "channels are counted in the mean": total / (m * inputs),
+            "output angles and channels are exchanged": (total / m)
+            .transpose(1, 2)
+            .reshape(total.shape),
+        }
+        given.close(f"the estimate from {m} angles", got, total / m, mistakes)
+
+
+@judge.property("its size does not depend on the number of angles", points=0.5)
+def _(lesson, given):
+    layer = _estimating(lesson, 2, 2, 1, 3)
+    layer.eval()
+    x = given.noise(1, 2, 1, 6, 6)
+    results = []
+    for m in (4, 8):
+        inner = torch.arange(m) * (2 * math.pi / m)
+        results.append(layer(x.expand(1, 2, m, 6, 6).clone(), inner)[0])
+    given.varies("the output channels", given.tensor("the estimate", results[0])[0])
+    what = "the estimate from 8 even angles, compared with 4, for features without an angle"
+    given.close(what, results[1], results[0])
+
+
+@judge.property("with evenly spread angles it is equivariant to quarter turns", points=0.5)
+def _(lesson, given):
+    layer = _estimating(lesson, 2, 2, 1, 4, 1)
+    layer.eval()
+    inner, x = torch.arange(4) * (math.pi / 2), given.noise(1, 2, 4, 7, 6)
+    got, expected = layer(given.acted(x, 1), inner)[0], given.acted(layer(x, inner)[0], 1)
+    given.varies("the output channels", given.tensor("conv(x)", expected)[0])
+    given.close("conv(L_g x), g = 90°", got, expected)
+
+
+judge.score()
+### END HIDDEN TESTS

@@ -2928,3 +2928,590 @@ for h, other in itertools.product(range(n), range(n)):
 ]
 
 VARIANTS += [*DILATIONS, *SEVERAL, *DILATED, *SHIFTS]
+
+# Section 4. Points: continuous-kernel 4, monte-carlo-layer 3.
+
+ASKED, RELATIVE, SUMMED = (("continuous-kernel", number) for number in range(3))
+DRAWN, ESTIMATE = (("monte-carlo-convolution", number) for number in range(2))
+
+CONTINUOUS = [
+    *catalogue(
+        "continuous-kernel",
+        ASKED,
+        [
+            (
+                "minus the angle",
+                "the inverse of a rotation",
+                "positions = self.rotations.left_action_on_R2(-outer, self.grid_R2)",
+            ),
+            (
+                "written out",
+                "the inverse matrix",
+                """
+cos, sin = outer.cos().view(-1, 1, 1), outer.sin().view(-1, 1, 1)
+r0, r1 = self.grid_R2
+positions = torch.stack([cos * r0 + sin * r1, -sin * r0 + cos * r1])
+""",
+            ),
+            (
+                "a loop over the angles",
+                "stacked along the second axis",
+                """
+back = [self.rotations.inverse(h) for h in outer]
+positions = torch.stack(
+    [self.rotations.left_action_on_R2(h, self.grid_R2) for h in back], dim=1
+)
+""",
+            ),
+            (
+                "transposed matrices",
+                "the transpose undoes a rotation",
+                """
+matrices = self.rotations.matrix_representation(outer)
+positions = torch.einsum("nji,jxy->inxy", matrices, self.grid_R2)
+""",
+            ),
+            (
+                "complex numbers",
+                "times a number of length 1",
+                """
+z = torch.complex(self.grid_R2[0], self.grid_R2[1])
+z = z * torch.polar(torch.ones_like(outer), -outer).view(-1, 1, 1)
+positions = torch.stack([z.real, z.imag])
+""",
+            ),
+            (
+                "forward",
+                "the inverse is missing",
+                "positions = self.rotations.left_action_on_R2(outer, self.grid_R2)",
+                3,
+            ),
+            (
+                "not turned",
+                "the same grid for every angle",
+                "positions = self.grid_R2[:, None].expand(-1, len(outer), -1, -1)",
+                1,
+            ),
+            (
+                "coordinates exchanged",
+                "rows for columns",
+                "positions = self.rotations.left_action_on_R2(-outer, self.grid_R2.flip(0))",
+                1,
+            ),
+            (
+                "degrees",
+                "angles are in radians",
+                "positions = self.rotations.left_action_on_R2(-torch.deg2rad(outer), self.grid_R2)",
+                1,
+            ),
+            (
+                "quarter turns",
+                "the nearest one",
+                """
+near = torch.round(outer / (math.pi / 2)) * (math.pi / 2)
+positions = self.rotations.left_action_on_R2(-near, self.grid_R2)
+""",
+                1,
+            ),
+            (
+                "half the angle",
+                "does not turn far enough",
+                "positions = self.rotations.left_action_on_R2(-outer / 2, self.grid_R2)",
+                1,
+            ),
+            (
+                "input angles",
+                "the kernel is turned by h",
+                "positions = self.rotations.left_action_on_R2(-inner, self.grid_R2)",
+                0.5,
+            ),
+            (
+                "one angle only",
+                "the first",
+                """
+positions = self.rotations.left_action_on_R2(-outer[:1], self.grid_R2)
+positions = positions.expand(-1, len(outer), -1, -1)
+""",
+                1,
+            ),
+            ("positions left open", "nothing done", "positions = ...", 0),
+        ],
+    ),
+    *catalogue(
+        "continuous-kernel",
+        RELATIVE,
+        [
+            (
+                "by the group",
+                "product and inverse",
+                """
+back = self.rotations.inverse(outer)
+relative = self.rotations.product(back[:, None], inner[None, :])
+""",
+            ),
+            (
+                "the other order",
+                "h̃⁻¹h is right too",
+                "relative = outer[:, None] - inner[None, :]",
+            ),
+            (
+                "row by row",
+                "a loop over h",
+                "relative = torch.stack([inner - h for h in outer])",
+            ),
+            (
+                "on the circle",
+                "modulo 2π",
+                "relative = (inner.unsqueeze(0) - outer.unsqueeze(1)) % (2 * math.pi)",
+            ),
+            ("sum of angles", "the inverse is missing", "relative = inner + outer[:, None]", 3),
+            (
+                "input angles only",
+                "h has no part in it",
+                "relative = inner[None, :].expand(len(outer), -1)",
+                3,
+            ),
+            (
+                "output angles only",
+                "h̃ has no part in it",
+                "relative = outer[:, None].expand(-1, len(inner))",
+                3,
+            ),
+            ("no sign", "left and right alike", "relative = (inner - outer[:, None]).abs()", 3),
+            ("half angles", "not the angle", "relative = (inner - outer[:, None]) / 2", 3),
+            (
+                "in degrees",
+                "cosines want radians",
+                "relative = torch.rad2deg(inner - outer[:, None])",
+                3,
+            ),
+            ("angles transposed", "h̃ comes first", "relative = inner[:, None] - outer", 0.5),
+            ("pair by pair", "all pairs are wanted", "relative = inner - outer", 0),
+            (
+                "no angles",
+                "all zero",
+                "relative = torch.zeros(len(outer), len(inner))",
+                2.5,
+            ),
+            ("relative left open", "nothing done", "relative = ...", 0),
+        ],
+    ),
+    *catalogue(
+        "continuous-kernel",
+        SUMMED,
+        [
+            (
+                "in two steps",
+                "first over space, then over the group",
+                """
+parts = torch.einsum("oitj,jnxy->oitnxy", self.weight, space)
+kernels = torch.einsum("oitnxy,tnm->onimxy", parts, pose)
+""",
+            ),
+            (
+                "a loop over the waves",
+                "one product for each t",
+                """
+kernels = 0
+for t in range(len(pose)):
+    part = torch.tensordot(self.weight[:, :, t], space, dims=1)  # [C_out, C_in, N, k, k]
+    kernels = kernels + part.movedim(1, 2)[:, :, :, None] * pose[t].view(
+        1, len(outer), 1, len(inner), 1, 1
+    )
+""",
+            ),
+            (
+                "one basis",
+                "products of both kinds of functions",
+                """
+basis = space[None, :, :, None] * pose[:, None, :, :, None, None]  # [T, J, N, M, k, k]
+kernels = torch.tensordot(self.weight, basis, dims=2).transpose(1, 2)
+""",
+            ),
+            (
+                "matrix product",
+                "weights times a matrix of all functions",
+                """
+basis = torch.einsum("jnxy,tnm->tjnmxy", space, pose)
+kernels = self.weight.flatten(2) @ basis.flatten(0, 1).flatten(1)
+kernels = kernels.unflatten(2, basis.shape[2:]).transpose(1, 2)
+""",
+            ),
+            (
+                "other letters",
+                "names mean nothing",
+                'return torch.einsum("tnm,abtj,jnxy->anbmxy", pose, self.weight, space)',
+            ),
+            (
+                "channels exchanged",
+                "outputs come first",
+                'kernels = torch.einsum("iotj,jnxy,tnm->onimxy", self.weight, space, pose)',
+                0.5,
+            ),
+            (
+                "angles exchanged",
+                "outputs come first here, too",
+                'kernels = torch.einsum("oitj,jnxy,tnm->ominxy", self.weight, space, pose)',
+                0.5,
+            ),
+            (
+                "input angle before the channel",
+                "the axes are in another order",
+                'kernels = torch.einsum("oitj,jnxy,tnm->onmixy", self.weight, space, pose)',
+                1.5,
+            ),
+            (
+                "a mean over the functions",
+                "a sum is wanted",
+                """
+kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose) / len(space)
+""",
+                1,
+            ),
+            (
+                "first wave only",
+                "the group has no part in it",
+                """
+kernels = torch.einsum("oij,jnxy->onixy", self.weight[:, :, 0], space)[:, :, :, None]
+kernels = kernels.expand(-1, -1, -1, len(inner), -1, -1)
+""",
+                2.5,
+            ),
+            (
+                "detached",
+                "the weights never learn",
+                """
+kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight.detach(), space, pose)
+""",
+                3.5,
+            ),
+            (
+                "weights in another order",
+                "t and j are exchanged",
+                'kernels = torch.einsum("oijt,jnxy,tnm->onimxy", self.weight, space, pose)',
+                0,
+            ),
+            (
+                "cut off",
+                "not linear in the weights",
+                """
+kernels = F.relu(torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose))
+""",
+                0.5,
+            ),
+            (
+                "the disk twice",
+                "it is in the harmonics already",
+                """
+kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose)
+kernels = kernels * disk_mask(self.grid_R2, self.kernel_size)
+""",
+                1,
+            ),
+            ("kernels left open", "nothing done", "kernels = ...", 0),
+        ],
+    ),
+]
+
+ESTIMATES = [
+    *catalogue(
+        "monte-carlo-layer",
+        DRAWN,
+        [
+            (
+                "uniform",
+                "between 0 and 2π",
+                "angles = torch.empty(self.samples).uniform_(0, 2 * math.pi)",
+            ),
+            (
+                "numpy",
+                "its uniform numbers",
+                """
+angles = torch.as_tensor(np.random.uniform(0, 2 * np.pi, self.samples), dtype=torch.float32)
+""",
+            ),
+            (
+                "a distribution",
+                "torch's uniform one",
+                """
+circle = torch.distributions.Uniform(0.0, 2 * math.pi)
+angles = circle.sample((self.samples,))
+""",
+            ),
+            (
+                "from −π",
+                "brought back to the circle",
+                "angles = (math.pi * (2 * torch.rand(self.samples) - 1)) % (2 * math.pi)",
+            ),
+            (
+                "a turned even grid",
+                "each angle is equally likely, and the spread is even",
+                """
+even = torch.arange(self.samples) / self.samples
+angles = 2 * math.pi * ((even + torch.rand(1)) % 1)
+""",
+            ),
+            (
+                "one in each sector",
+                "stratified",
+                """
+number = torch.arange(self.samples)
+angles = (number + torch.rand(self.samples)) * (2 * math.pi / self.samples)
+""",
+            ),
+            (
+                "sorted",
+                "the order does not matter",
+                "angles = torch.sort(2 * math.pi * torch.rand(self.samples)).values",
+            ),
+            ("up to 1", "2π is missing", "angles = torch.rand(self.samples)", 2.5),
+            ("half a circle", "π is half", "angles = math.pi * torch.rand(self.samples)", 2.5),
+            ("degrees", "radians", "angles = 360 * torch.rand(self.samples)", 2.5),
+            (
+                "normal",
+                "leaves the circle",
+                "angles = 2 * math.pi * torch.randn(self.samples)",
+                2.5,
+            ),
+            (
+                "normal, wrapped",
+                "not equally likely",
+                "angles = torch.randn(self.samples) % (2 * math.pi)",
+                2.5,
+            ),
+            (
+                "squared",
+                "small angles are more likely",
+                "angles = 2 * math.pi * torch.rand(self.samples) ** 2",
+                2.5,
+            ),
+            (
+                "quarter turns",
+                "other angles never come",
+                "angles = torch.randint(4, (self.samples,)) * (math.pi / 2)",
+                2.5,
+            ),
+            (
+                "an even grid",
+                "nothing is random",
+                "angles = torch.arange(self.samples) * (2 * math.pi / self.samples)",
+                2.5,
+            ),
+            (
+                "one for all",
+                "the same angle N times",
+                "angles = 2 * math.pi * torch.rand(1).repeat(self.samples)",
+                2.5,
+            ),
+            ("a single one", "N are wanted", "angles = 2 * math.pi * torch.rand(1)", 2),
+            (
+                "seeded",
+                "the same in each step",
+                """
+generator = torch.Generator().manual_seed(0)
+angles = 2 * math.pi * torch.rand(self.samples, generator=generator)
+""",
+                2,
+            ),
+            (
+                "drawn once",
+                "kept for all steps",
+                """
+if not hasattr(self, "kept"):
+    self.kept = 2 * math.pi * torch.rand(self.samples)
+angles = self.kept
+""",
+                2,
+            ),
+            (
+                "linspace",
+                "not random, and 2π is 0",
+                "angles = torch.linspace(0, 2 * math.pi, self.samples)",
+                2,
+            ),
+            ("angles left open", "nothing done", "angles = ...", 2),
+        ],
+    ),
+    *catalogue(
+        "monte-carlo-layer",
+        ESTIMATE,
+        [
+            (
+                "kernels divided",
+                "the factor may stand anywhere",
+                """
+folded = (kernels / len(inner)).flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding)
+""",
+            ),
+            (
+                "a mean of convolutions",
+                "one for each input angle",
+                """
+parts = [
+    F.conv2d(x[:, :, m], kernels[:, :, :, m].flatten(0, 1), padding=self.padding)
+    for m in range(len(inner))
+]
+x = torch.stack(parts).mean(dim=0)
+""",
+            ),
+            (
+                "output angles one by one",
+                "stacked behind the channels",
+                """
+y, folded = x.flatten(1, 2), kernels.flatten(2, 3)
+slices = [
+    F.conv2d(y, folded[:, n], padding=self.padding) / kernels.shape[3] for n in range(len(outer))
+]
+x = torch.stack(slices, dim=2).flatten(1, 2)
+""",
+            ),
+            (
+                "reshape",
+                "the sizes written out",
+                """
+o, n, i, m, k, _ = kernels.shape
+x = x.reshape(x.shape[0], i * m, *x.shape[-2:]) / m
+x = F.conv2d(x, kernels.reshape(o * n, i * m, k, k), padding=self.padding)
+""",
+            ),
+            (
+                "padded first",
+                "zeros around the image",
+                """
+room = F.pad(x.flatten(1, 2), (self.padding,) * 4)
+x = F.conv2d(room, kernels.flatten(0, 1).flatten(1, 2)) / x.shape[2]
+""",
+            ),
+            (
+                "a sum",
+                "grows with the number of angles",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding)
+""",
+                1.5,
+            ),
+            (
+                "divided by N",
+                "the output angles are not summed over",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / self.samples
+""",
+                1.5,
+            ),
+            (
+                "divided by the root",
+                "that would keep the spread, not the mean",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / math.sqrt(len(inner))
+""",
+                1.5,
+            ),
+            (
+                "channels in the mean",
+                "they are summed",
+                """
+y, folded = x.flatten(1, 2), kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(y, folded, padding=self.padding) / y.shape[1]
+""",
+                2,
+            ),
+            (
+                "padding forgotten",
+                "the result is too small",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded) / len(inner)
+""",
+                2,
+            ),
+            (
+                "folded in another order",
+                "angles first in the input, channels first in the kernels",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.transpose(1, 2).flatten(1, 2), folded, padding=self.padding) / len(inner)
+""",
+                1.5,
+            ),
+            (
+                "output angles first",
+                "N must count fast",
+                """
+folded = kernels.transpose(0, 1).flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / len(inner)
+""",
+                1.5,
+            ),
+            (
+                "first angle only",
+                "the others are left out",
+                "x = F.conv2d(x[:, :, 0], kernels[:, :, :, 0].flatten(0, 1), padding=self.padding)",
+                1.5,
+            ),
+            (
+                "means of both",
+                "the mean of products is not the product of means",
+                """
+folded = kernels.mean(dim=3).flatten(0, 1)
+x = F.conv2d(x.mean(dim=2), folded, padding=self.padding)
+""",
+                2,
+            ),
+            (
+                "the largest",
+                "not the mean",
+                """
+parts = [
+    F.conv2d(x[:, :, m], kernels[:, :, :, m].flatten(0, 1), padding=self.padding)
+    for m in range(len(inner))
+]
+x = torch.stack(parts).amax(dim=0)
+""",
+                1.5,
+            ),
+            (
+                "with a ReLU",
+                "the network does that",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.relu(F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / len(inner))
+""",
+                2,
+            ),
+            ("estimate left open", "nothing done", "x = ...", 1),
+        ],
+    ),
+    Variant(
+        "monte-carlo-layer: all left open",
+        "nothing done",
+        {DRAWN: "angles = ...", ESTIMATE: "x = ..."},
+        {"monte-carlo-layer": 0},
+    ),
+    Variant(
+        "monte-carlo-layer: one angle, and a fold in another order",
+        "neither draws nor sums as it should",
+        {
+            DRAWN: "angles = 2 * math.pi * torch.rand(1)",
+            ESTIMATE: """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.transpose(1, 2).flatten(1, 2), folded, padding=self.padding)
+""",
+        },
+        {"monte-carlo-layer": 0},
+    ),
+    Variant(
+        "monte-carlo-layer: seeded, and not folded",
+        "five axes are no image",
+        {
+            DRAWN: "torch.manual_seed(0)\nangles = 2 * math.pi * torch.rand(self.samples)",
+            ESTIMATE: "x = F.conv2d(x, kernels, padding=self.padding)",
+        },
+        {"monte-carlo-layer": 0},
+    ),
+]
+
+VARIANTS += [*CONTINUOUS, *ESTIMATES]
