@@ -3190,3 +3190,228 @@ def _(lesson, given):
 
 judge.score()
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# **How good is the estimate?** Lifted features of a smooth picture, a group kernel, and one output angle. We take many sets of $M$ angles and ask how far the estimate is from that with 256 angles, relative to its size. Once the angles
+# are drawn at random, and once spread evenly and turned by one random angle. **Predict first:** how many more random angles halve the error?
+
+# %%
+pl.seed_everything(SEED, verbose=False)
+lift, conv = ContinuousKernel(1, 2, 5, waves=0), ContinuousKernel(2, 2, 5, waves=2)
+picture, whole_circle = draw_pattern(1.0, size=25), 2 * math.pi
+
+
+def estimate(inner: Tensor) -> Tensor:
+    """Return the convolution for the output angle 0, estimated from the angles `inner` [M]."""
+    features = F.conv2d(picture, lift.sample(inner, torch.zeros(1)).flatten(0, 1).flatten(1, 2))
+    kernels = conv.sample(torch.zeros(1), inner).flatten(0, 1).flatten(1, 2)
+    return F.conv2d(F.relu(features), kernels) / len(inner)
+
+
+counts, repeats = (2, 4, 8, 16, 32, 64), 5 if FAST_RUN else 50
+spread = {"random": [], "even, turned at random": []}
+with torch.no_grad():
+    exact = estimate(torch.arange(256) * whole_circle / 256)
+    for count in counts:
+        even = torch.arange(count) / count
+        for name, found in spread.items():
+            shares = [
+                torch.rand(count) if name == "random" else (even + torch.rand(1)) % 1
+                for _ in range(repeats)
+            ]
+            errors = [(estimate(whole_circle * share) - exact).norm() for share in shares]
+            found.append((torch.stack(errors).mean() / exact.norm()).item())
+
+# %%
+fig, axis = plt.subplots(figsize=(8, 3.6))
+styles = (("blue", "s", "--"), ("orange", "o", "-"))
+for (name, found), (colour, marker, style) in zip(spread.items(), styles, strict=True):
+    axis.loglog(counts, found, color=PALETTE[colour], marker=marker, ls=style, label=name)
+line = [spread["random"][0] * math.sqrt(counts[0] / count) for count in counts]
+axis.loglog(counts, line, color=PALETTE["muted"], ls=":", label="falls like $1/\\sqrt{M}$")
+axis.set(xlabel="number of angles $M$", ylabel="relative error")
+axis.set_xticks(counts, counts)
+axis.minorticks_off()
+axis.set_title("Error of the Monte-Carlo estimate, mean of many draws")
+axis.grid(color=PALETTE["line"], linewidth=0.5)
+axis.legend()
+fig.tight_layout()
+numbers = "; ".join(
+    f"{name}: {found[1]:.2g} with 4 angles, {found[-1]:.2g} with 64"
+    for name, found in spread.items()
+)
+show(
+    fig,
+    "Error over the number of angles, both axes logarithmic. Random angles follow a line that falls like one over the "
+    f"square root; even ones fall much faster. {numbers}.",
+)
+
+# %% [markdown]
+# Four times as many. Evenly spread angles do far better, because the features change smoothly with the angle and hold few waves. That is why the test uses them.
+#
+# ### 4.3 A network that has seen every angle of its kernels
+#
+# The network: pooling, batch norm and a mean as in lesson 1's better recipe. Every layer draws its own angles and hands them on together with its features. In training the layers draw eight angles each.
+
+
+# %% id="continuous-cnn" grade="readonly"
+class ContinuousCNN(nn.Module):
+    """Convolutions over SO(2) by Monte-Carlo: [B, C_in, X, Y] → [B, out].
+
+    Args:
+        in_channels, out_channels, kernel_size, num_hidden, hidden_channels: as before.
+        waves: of the group kernels.
+        samples: angles for each layer and step.
+        sines: take small sine networks for kernels in place of circular harmonics.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        num_hidden: int,
+        hidden_channels: int,
+        waves: int = 3,
+        samples: int = 8,
+        sines: bool = False,
+    ):
+        super().__init__()
+        sizes = (hidden_channels, hidden_channels, kernel_size, waves, samples, kernel_size // 2)
+        layers = [MonteCarloConvolution(in_channels, hidden_channels, kernel_size, 0, samples)]
+        layers += [MonteCarloConvolution(*sizes) for _ in range(num_hidden)]
+        for layer in layers if sines else ():
+            inputs = layer.kernel.weight.shape[1]
+            layer.kernel = SineKernel(inputs, hidden_channels, kernel_size, layer.kernel.waves)
+        self.layers = nn.ModuleList(layers)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(hidden_channels) for _ in layers)
+        self.final_linear = nn.Linear(hidden_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, (2, 2, 2, 2), mode="replicate")[:, :, None]  # an image has no angle: M = 1
+        angles = x.new_zeros(1)
+        for index, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            x, angles = layer(x, angles)
+            x = F.relu(norm(x.flatten(2)).view_as(x))
+            if index < 2:
+                x = F.avg_pool3d(x, (1, 2, 2))
+        return self.final_linear(x.flatten(2).mean(dim=2))
+
+
+# %% [markdown]
+# For comparison, the other kind of function: a small network with sine activations, from the coordinates $h^{-1}x$ and the direction $h^{-1}\tilde h$ to all values of the kernel.
+
+
+# %% id="sine-kernel" grade="readonly"
+class SineKernel(ContinuousKernel):
+    """A kernel computed by a network with sines; `width` is its size, `omega` its frequency."""
+
+    width, omega = 72, 10.0
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, waves: int):
+        super().__init__(in_channels, out_channels, kernel_size, waves)
+        del self.weight  # the network takes its place
+        self.channels = out_channels, in_channels
+        self.first, self.second = nn.Linear(4, self.width), nn.Linear(self.width, self.width)
+        self.last = nn.Linear(self.width, out_channels * in_channels)
+        bound = math.sqrt(6 / self.width)  # as SIREN: the sines' arguments keep their size
+        nn.init.uniform_(self.second.weight, -bound, bound)
+        nn.init.uniform_(self.last.weight, -bound, bound)
+
+    def sample(self, outer: Tensor, inner: Tensor) -> Tensor:
+        """Return k(h⁻¹x, h⁻¹h̃) for angles h [N] and h̃ [M]: [C_out, N, C_in, M, k, k]."""
+        x = self.rotations.left_action_on_R2(-outer, self.grid_R2)[:, :, None]  # [2, N, 1, k, k]
+        pose = (inner[None, :] - outer[:, None])[None, :, :, None, None]
+        # A lifting kernel does not know any pose.
+        pose = torch.cat([pose.cos(), pose.sin()]) * (self.waves > 0)
+        shape = (len(outer), len(inner), self.kernel_size, self.kernel_size)
+        points = torch.cat([x.expand(2, *shape), pose.expand(2, *shape)]).movedim(0, -1)
+        values = torch.sin(self.second(torch.sin(self.omega * self.first(points))))
+        kernels = self.last(values).movedim(-1, 0).unflatten(0, self.channels).transpose(1, 2)
+        size = math.sqrt(self.channels[1]) * self.kernel_size
+        return kernels * disk_mask(self.grid_R2, self.kernel_size) / size
+
+
+# %% id="continuous-recipes" grade="readonly"
+MODELS |= {"ContinuousCNN": ContinuousCNN}
+CONTINUOUS = {
+    "C8, interpolated": MIRRORS["p4"] | dict(group=CyclicGroup(8), hidden_channels=11),
+    "C16, interpolated": MIRRORS["p4"] | dict(group=CyclicGroup(16), hidden_channels=8),
+    "continuous, harmonics": dict(model_name="ContinuousCNN", hidden_channels=15, **BRIEF),
+    "continuous, sines": dict(model_name="ContinuousCNN", hidden_channels=15, sines=True, **BRIEF),
+}
+RECIPES |= CONTINUOUS
+TABLES["continuous"] = {"p4": MIRRORS["p4"]} | CONTINUOUS
+TRAINED |= {
+    "C8, interpolated": "{{sha256 c8-interpolated}}",
+    "C16, interpolated": "{{sha256 c16-interpolated}}",
+    "continuous, harmonics": "{{sha256 continuous-harmonics}}",
+    "continuous, sines": "{{sha256 continuous-sines}}",
+}
+
+# %% [markdown]
+# Each network has about as many weights as p4, and all train alike, on upright digits:
+#
+# {{measured continuous}}
+
+# %%
+for name in CONTINUOUS:
+    if TRAINING == "full" or FAST_RUN:
+        networks[name], _ = get_model(name, data)
+    elif loaded := load_model(name):
+        networks[name] = loaded[0]
+
+# %% [markdown]
+# **Over the angles.** Predict first: which curves have dips, how many, and where?
+
+# %%
+angles = torch.arange(0.0, 360.0, 90.0 if FAST_RUN else 15.0)
+images, labels = (part[: 16 if FAST_RUN else 300] for part in data.upright.tensors)
+fig, axis = plt.subplots(figsize=(9, 3.8))
+styles = dict(
+    zip(
+        ("p4", *CONTINUOUS),
+        (
+            ("slate", "s", "--"),
+            ("blue", "^", "--"),
+            ("green", "v", "--"),
+            ("orange", "o", "-"),
+            ("plum", "x", ":"),
+        ),
+        strict=True,
+    )
+)
+summary = []
+for name, (colour, marker, style) in styles.items():
+    if name in networks:
+        read = [100 * share for share in over_angles(networks[name], images, labels, angles)]
+        line = {"color": PALETTE[colour], "marker": marker, "ls": style, "label": name}
+        axis.plot(angles, read, **line)
+        summary.append(f"{name} {min(read):.0f} to {max(read):.0f} %")
+axis.set(xlabel="angle", ylabel="read correctly, in %", xticks=range(0, 361, 45))
+axis.set_title("Accuracy over the angle, for networks of equal size")
+axis.grid(color=PALETTE["line"], linewidth=0.5)
+if summary:
+    axis.legend(fontsize=9, ncols=3)
+fig.tight_layout()
+show(fig, f"Accuracy of networks of equal size over the angle: {'; '.join(summary)}.")
+
+# %% [markdown] exercise="q-monte-carlo" title="What is exact now?" minutes=8
+# (a) Why does the layer take the mean over the angles and not the sum? Think of a network that is trained with 8 angles and tested with 16. (b) Why are random angles good in training, and evenly spread ones in a test? (c) The
+# kernel is never interpolated any more. Is the network now exactly invariant to every rotation of the digit? Name what is left.
+
+# %% [markdown] id="q-monte-carlo" grade="answer" points=3 exercise="q-monte-carlo"
+# (a) The mean estimates the integral, whose size does not depend on how many angles are drawn. A sum would double when the number of angles doubles, and the next layers and the batch norm's statistics would
+# meet features of a size they have never seen.
+#
+# (b) Random angles are right on average, for every kernel, and new ones in each step mean that in the long run weights are trained for all angles, not for eight of them. The noise acts as a mild augmentation. In a test the same picture should give the
+# same answer, and for features that change smoothly with the angle an even grid is far more exact than random angles.
+#
+# (c) No. The kernel is still evaluated at the pixels only: a turned kernel is sampled exactly, but its sum over pixels is not the integral over the plane. The digit itself is interpolated when it is turned, and pooling keeps to the pixel grid. And a finite number of angles
+# estimates the integral over the group. Only the interpolation of weights is gone.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: the mean estimates the integral and does not grow with the number of angles.
+# - 1 point: random: unbiased, all angles get trained; even: repeatable and a smaller error.
+# - 1 point: not exact; at least one of: pixel grid (sums for integrals), interpolated digits, pooling, finite number of angles.
+# === END MARK SCHEME ===
