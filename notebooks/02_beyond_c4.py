@@ -1829,3 +1829,1589 @@ show_table(["network", "parameters", "ms a step", "wrong", "most frequent confus
 # - 1 point: a cost: fewer channels or more time, or digits that become alike when mirrored (2 and 5) as a ceiling.
 # - 1 point: the group should be a symmetry of the task: not for handwriting, yes for cells.
 # === END MARK SCHEME ===
+
+# %% [markdown]
+# ## 3 Scale: where $|h|$ matters
+#
+# ### 3.1 The group of dilations
+#
+# A thing that comes nearer looks larger. Can a layer be equivariant to that as well? The transformation is a **dilation**,
+# $x \mapsto h x$ with a number $h > 0$, its *scale*. Dilations are a group: two of them after each other multiply their scales, and $1/h$ undoes $h$.
+#
+# Two things are new. First, this group does not end. It does not come round as the angles do: there is always a
+# larger scale. A program can hold only some of them, so we take $n$ scales and stop,
+#
+# $$ H_n = \{1,\; s,\; s^2,\; \dots,\; s^{n-1}\} , {{equation scales}} $$
+#
+# with a fixed step $s > 1$. This is a **truncated** group. It is not closed: the product $s^{n-1} \cdot s$ lies
+# outside of it, and so does the inverse of $s$.
+#
+# Second, a dilation changes areas. How much is said by its **determinant** $|h|$, the determinant of the matrix by which it acts on the plane. It was 1 for rotations; here
+# the factor $1/|h|$ in {{eq group-kernel}} gets to work.
+
+# %% [markdown] exercise="dilation" title="The dilations" minutes=8
+# Complete `DilationGroup`. Elements are scales $h$, numbers greater than 0, in tensors of any shape.
+#
+# - **First block:** `product`, the scale of $h \cdot h'$; the shapes broadcast. It may lie outside the $n$ scales.
+# - **Second block:** `inverse`, the scale that undoes $h$, same shape as `h`.
+# - **Third block:** `representation`, for each scale the matrix that makes a point $(r_0, r_1)$ to $(h r_0, h r_1)$: shape `[..., 2, 2]`.
+# - **Fourth block:** `determinant`, the factor by which $h$ changes areas *in the plane*, same shape as `h`.
+#
+# <details><summary>Hint: a matrix for each of many scales</summary>
+#
+# `torch.eye(2)` is the identity matrix. `h[..., None, None]` has two axes more than `h`, so that the two broadcast.
+# </details>
+#
+# <details><summary>Hint: the determinant</summary>
+#
+# Draw a square of side 1 and enlarge it by 3. How many of the small squares fit into the large one? Or compute the determinant of your matrix.
+# </details>
+#
+# <details><summary>I get an error: “only one element tensors can be converted to Python scalars”</summary>
+#
+# `torch.tensor([[h, 0], [0, h]])` expects numbers, but `h` holds many scales. Multiply the identity matrix by `h[..., None, None]`.
+# </details>
+
+
+# %% id="dilation-group" grade="solution"
+class DilationGroup(GroupBase):
+    """Dilations of the plane by the scales 1, s, …, s^(n-1); elements are the scales.
+
+    Args:
+        order: the number of scales n, at least 1.
+        step: the ratio s of neighbouring scales, greater than 1.
+    """
+
+    def __init__(self, order: int, step: float = math.sqrt(2)):
+        super().__init__(dimension=1, identity=[1.0])
+        self.order, self.step = order, step
+
+    def elements(self) -> Tensor:
+        index = torch.arange(self.order, dtype=self.identity.dtype, device=self.identity.device)
+        return self.step**index
+
+    def product(self, h: Tensor, h_prime: Tensor) -> Tensor:
+        ## YOUR CODE STARTS HERE ##
+        # STUB: product = ...
+        product = h * h_prime
+        ## AND ENDS HERE ##
+        return filled_in("{{number dilation}}", product=product)
+
+    def inverse(self, h: Tensor) -> Tensor:
+        ## YOUR CODE STARTS HERE ##
+        # STUB: inverse = ...
+        inverse = 1 / h
+        ## AND ENDS HERE ##
+        return filled_in("{{number dilation}}", inverse=inverse)
+
+    def matrix_representation(self, h: Tensor) -> Tensor:
+        ## YOUR CODE STARTS HERE ##
+        # STUB: representation = ...
+        representation = h[..., None, None] * torch.eye(2, dtype=h.dtype, device=h.device)
+        ## AND ENDS HERE ##
+        return filled_in("{{number dilation}}", representation=representation)
+
+    def determinant(self, h: Tensor) -> Tensor:
+        ## YOUR CODE STARTS HERE ##
+        # STUB: determinant = ...
+        determinant = h**2
+        ## AND ENDS HERE ##
+        return filled_in("{{number dilation}}", determinant=determinant)
+
+    def left_action_on_R2(self, h: Tensor, x: Tensor) -> Tensor:
+        moved = torch.einsum("...ij,jp->i...p", self.matrix_representation(h).to(x), x.flatten(1))
+        return moved.reshape(2, *h.shape, *x.shape[1:])
+
+    def steps(self, h: Tensor) -> Tensor:
+        """Return how many steps s lead from 1 to h, whole numbers: 0 for 1, −1 for 1/s."""
+        return torch.round(torch.log(h) / math.log(self.step)).long()
+
+    def normalize_group_elements(self, h: Tensor) -> Tensor:
+        return 2 * self.steps(h) / max(self.order - 1, 1) - 1  # beyond ±1 for scales outside
+
+
+# %% id="dilation-test" grade="tests" points=4 exercise="dilation" answer="dilation-group"
+with checking("{{number dilation}}") as check:
+    group = DilationGroup(order=3, step=2.0)
+    h = group.elements()
+    check.close("2 · 4 = 8, a scale outside the truncated group", group.product(h[1], h[2]), 8.0)
+    check.close(
+        "a scale and its inverse make 1",
+        group.product(h, group.inverse(h)),
+        torch.ones(3),
+        "h⁻¹ is 1/h: an object twice as large becomes as it was when it is halved.",
+    )
+    check.close(
+        "the matrix of the scale 4",
+        group.matrix_representation(h[2]),
+        torch.tensor([[4.0, 0.0], [0.0, 4.0]]),
+        "both coordinates are multiplied, and neither goes into the other.",
+    )
+    check.shape("one matrix for each scale", group.matrix_representation(h), (3, 2, 2))
+    check.close(
+        "the scale 2 makes areas 4 times as large",
+        group.determinant(h[1]),
+        4.0,
+        "a square twice as wide is twice as high, too.",
+    )
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "dilation", globals())
+
+
+def _some_scales(given, step, *shape):
+    """Powers of the step, from s⁻⁴ to s⁴."""
+    return step ** (1.5 * given.noise(*shape, 1)[..., 0]).clamp(-4, 4).round()
+
+
+@judge.property("scales are multiplied, and the shapes broadcast", points=0.5)
+def _(lesson, given):
+    group = lesson.DilationGroup(3, 1.4)
+    for shapes in (((6,), (6,)), ((5, 1), (1, 7)), ((), (4,))):
+        a, b = (_some_scales(given, 1.4, *shape) for shape in shapes)
+        expected, mistakes = a * b, {"scales are multiplied, not added": a + b}
+        given.close("h · h'", group.product(a, b), expected, mistakes)
+
+
+@judge.property("the inverse divides by the scale, and leaves it as it is", points=0.5)
+def _(lesson, given):
+    group = lesson.DilationGroup(4, 1.5)
+    for h in (group.elements(), _some_scales(given, 1.5, 2, 3)):
+        h = h.clone()
+        before = h.clone()
+        expected = 1 / before
+        mistakes = {"h is returned as it is": before, "−h is no scale": -before}
+        given.close("h⁻¹", group.inverse(h), expected, mistakes)
+        given.close("h, after the call", h, before)
+
+
+@judge.property("a matrix for each scale, for tensors of any shape", points=1)
+def _(lesson, given):
+    for shape in ((), (5,), (2, 3)):
+        h = _some_scales(given, 1.5, *shape).double()
+        expected = torch.zeros(*shape, 2, 2, dtype=h.dtype)
+        for axis in (0, 1):
+            expected[..., axis, axis] = h
+        filled = h[..., None, None].expand(*shape, 2, 2)
+        mistakes = {"off the diagonal there are zeros": filled}
+        got = lesson.DilationGroup(3, 1.5).double().matrix_representation(h)
+        given.close(f"the matrices of {list(shape)} scales", got, expected, mistakes)
+
+
+@judge.property("the determinant is the factor of areas", points=1.5)
+def _(lesson, given):
+    for order, step in ((3, 2.0), (5, 1.3)):
+        group = lesson.DilationGroup(order, step)
+        h = torch.tensor([step**index for index in range(order)])
+        expected = h * h
+        mistakes = {
+            "h is the factor of lengths; both sides of an area grow": h.clone(),
+            "this is 1: dilations do change areas": torch.ones(order),
+            "in space it would be h³": h * h * h,
+            "|h| itself is wanted, not its inverse": 1 / expected,
+        }
+        given.close("|h|", group.determinant(h), expected, mistakes)
+
+
+@judge.property("so it is for tensors of any shape and for scales below 1", points=0.5)
+def _(lesson, given):
+    for shape in ((), (2, 3)):
+        h = _some_scales(given, 1.5, *shape).double()
+        expected = h * h
+        got = lesson.DilationGroup(3, 1.5).double().determinant(h)
+        given.close(f"|h| of {list(shape)} scales", got, expected)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### 3.2 The kernel, and why it is divided by $|h|$
+#
+# The kernels of a lifting layer are enlarged copies of one set of weights,
+#
+# $$ k_h(x) = \frac{1}{|h|}\, k(h^{-1} x) . {{equation dilated}} $$
+#
+# Why the factor? Let the image be enlarged by $h$ as well, and ask what the enlarged kernel answers at the corresponding place. We
+# substitute $\tilde x = h y$, and here an area element becomes $\mathrm{d}\tilde x = |h|\,\mathrm{d}y$:
+#
+# $$ \int \frac{1}{|h|}\, k(h^{-1}\tilde x)\, f(h^{-1}\tilde x)\, \mathrm{d}\tilde x
+#    = \int \frac{|h|}{|h|}\, k(y)\, f(y)\, \mathrm{d}y = \int k(y)\, f(y)\, \mathrm{d}y . {{equation same-response}} $$
+#
+# So a feature gives the same response at every size, each in the slice that belongs to it. Without the factor the response would
+# grow with the area.
+#
+# An enlarged kernel covers more pixels than its weights: with $3 \times 3$ weights and the scale 2 it is $7 \times 7$. The grid must be large enough for the largest scale, and the
+# smaller ones are surrounded by zeros. `DilatedKernelBase` takes care of it. Its `grid_R2` is measured so that the *weights* reach from −1 to 1.
+#
+# | in the formula | in the code | shape |
+# |---|---|---|
+# | $k$, weights of $k \times k$ pixels | `weight`, `weight_size` | `[C_out, C_in, k, k]` |
+# | positions $x$ on the large grid | `grid_R2`, `kernel_size` $= K$ | `[2, K, K]` |
+# | $h^{-1}x$ for all $h$ | `positions` | `[2, \|H\|, K, K]` |
+# | $k_h$ | `kernels` | `[C_out, \|H\|, C_in, K, K]` |
+
+
+# %% id="dilated-kernel-base" grade="readonly"
+class DilatedKernelBase(nn.Module):
+    """A grid large enough for kernels of weight_size × weight_size pixels at every scale.
+
+    Buffers: grid_R2 [2, K, K] with K = kernel_size; the weights reach from -1 to 1.
+    """
+
+    def __init__(self, group: GroupBase, weight_size: int, in_channels: int, out_channels: int):
+        super().__init__()
+        self.group = group
+        self.weight_size = weight_size
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        # A pixel of the weights reaches to its neighbours, so all reach (weight_size + 1) / 2 far.
+        edge = group.elements().max().item() * (weight_size + 1) / 2
+        self.reach = math.ceil(edge - 1e-4) - 1  # the last pixel inside; 1e-4 is for rounding
+        self.kernel_size = 2 * self.reach + 1
+        # Not persistent: weights can be loaded into a kernel that has other scales.
+        self.register_buffer("grid_R2", self.create_grid(), persistent=False)
+
+    def create_grid(self, like: Tensor | None = None) -> Tensor:
+        """Return the positions of the pixels, [2, K, K]; one pixel is 2 / (weight_size - 1)."""
+        ratio = 2 * self.reach / (self.weight_size - 1)
+        return create_grid_R2(self.kernel_size, like) * ratio
+
+    def _apply(self, fn, recurse=True):
+        # As in lesson 1: compute the grid anew after a change of precision.
+        before = self.grid_R2.dtype
+        super()._apply(fn, recurse)
+        if self.grid_R2.dtype != before:
+            self.grid_R2 = self.create_grid(self.grid_R2)
+        return self
+
+
+# %% [markdown] exercise="dilation-kernel" title="The dilated kernel" minutes=12
+# Complete `DilatedLiftingKernel.sample`.
+#
+# - **Given:** `self.group`, and `self.grid_R2`, positions $x$ of shape `[2, K, K]`.
+# - **Wanted, first block:** `positions`, where to look the weights up for every scale $h$ of the group: `[2, |H|, K, K]`. They are sampled there for you, which gives
+#   `dilated`, the kernels $k(h^{-1}x)$, `[C_out, |H|, C_in, K, K]`. Outside the weights this is zero.
+# - **Wanted, second block:** `kernels`, the same with the factor of {{eq dilated}}.
+#
+# <details><summary>Hint: the positions</summary>
+#
+# It is lesson 1's lifting grid again: `self.group.left_action_on_R2` for the inverses of all elements.
+# </details>
+#
+# <details><summary>Hint: dividing along the right axis</summary>
+#
+# The group axis is the second of five. `view(-1, 1, 1, 1)` gives a vector three axes more, so that it broadcasts along it.
+# </details>
+#
+# <details><summary>I get an error: “The size of tensor a (…) must match the size of tensor b (…)”</summary>
+#
+# The determinants, shape `[|H|]`, are matched with the *last* axis of `dilated`. They belong to its second: add axes of size 1 behind them.
+# </details>
+
+
+# %% id="dilated-lifting-kernel" grade="solution"
+class DilatedLiftingKernel(DilatedKernelBase):
+    """A lifting kernel for dilations; its weights are interpolated when they are enlarged."""
+
+    def __init__(self, group: GroupBase, weight_size: int, in_channels: int, out_channels: int):
+        super().__init__(group, weight_size, in_channels, out_channels)
+        self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, weight_size, weight_size))
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def sample(self) -> Tensor:
+        """Return the kernels k_h(x) = 1/|h| k(h⁻¹x), shape [C_out, |H|, C_in, K, K]."""
+        elements = self.group.elements()
+        ## YOUR CODE STARTS HERE ##
+        # STUB: positions = ...
+        positions = self.group.left_action_on_R2(self.group.inverse(elements), self.grid_R2)
+        ## AND ENDS HERE ##
+        filled_in("{{number dilation-kernel}}", positions=positions)
+        signal = self.weight.flatten(0, 1).expand(len(elements), -1, -1, -1)
+        dilated = bilinear_interpolation(signal, positions)  # [|H|, C_out · C_in, K, K]
+        dilated = dilated.unflatten(1, self.weight.shape[:2]).transpose(0, 1)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: kernels = ...
+        kernels = dilated / self.group.determinant(elements).view(-1, 1, 1, 1)
+        ## AND ENDS HERE ##
+        return filled_in("{{number dilation-kernel}}", kernels=kernels)
+
+
+# %% id="dilated-lifting" grade="readonly"
+class DilatedLifting(LiftingConvolution):
+    """Lifting convolution for dilations: [B, C_in, X, Y] → [B, C_out, |H|, X, Y]."""
+
+    def __init__(self, group: GroupBase, in_channels: int, out_channels: int, weight_size: int):
+        nn.Module.__init__(self)
+        self.kernel = DilatedLiftingKernel(group, weight_size, in_channels, out_channels)
+        self.padding = self.kernel.reach
+
+
+# %% [markdown]
+# **Try it.** One kernel at three scales. What happens to its values as it grows?
+
+# %%
+kernel = DilatedLiftingKernel(DilationGroup(3), weight_size=3, in_channels=1, out_channels=1)
+kernel.weight.data = noise(1, 1, 3, 3, seed=3)
+sampled = kernel.sample()[0, :, 0].detach()
+fig, axes = plt.subplots(1, 3, figsize=(8, 2.9))
+for axis, image, h in zip(axes, sampled, kernel.group.elements(), strict=True):
+    axis.imshow(image, cmap="viridis", vmin=sampled.min(), vmax=sampled.max())
+    axis.set(title=f"$h$ = {h:.2f}", xticks=[], yticks=[], xlabel=f"sum {image.sum():.2f}")
+axes[0].set_ylabel("$r_0$")
+fig.suptitle("One kernel of 3 × 3 weights at three scales, and the sum of its values")
+fig.tight_layout()
+show(
+    fig,
+    "Three kernels of 7 by 7 pixels. The pattern of 3 by 3 pixels in the first grows from picture to picture, "
+    "and its values become smaller, as they spread over more pixels.",
+)
+
+# %% id="dilation-kernel-test" grade="tests" points=3 exercise="dilation-kernel" answer="dilated-lifting-kernel"
+with checking("{{number dilation-kernel}}") as check:
+    kernel = DilatedLiftingKernel(DilationGroup(2, 2.0), 3, in_channels=2, out_channels=3)
+    kernels = kernel.sample()
+    check.shape("the shape is [C_out, |H|, C_in, K, K]", kernels, (3, 2, 2, 7, 7))
+    check.close(
+        "at scale 1 it is the weight, with zeros around it",
+        kernels[:, 0],
+        F.pad(kernel.weight, (2, 2, 2, 2)),
+        "for h = 1 the positions are the grid itself.",
+    )
+    middle = kernels[:, 1, :, 1::2, 1::2]
+    ratio = (middle.norm() / kernel.weight.norm()).item()
+    check.close(
+        "at scale 2 every second pixel holds a weight, up to a factor",
+        middle / ratio,
+        kernel.weight,
+        "at x it has the weight of h⁻¹x, which lies nearer to the centre: use the inverse.",
+    )
+    check.close(
+        "at scale 2 the sum is what it is at scale 1",
+        kernels[:, 1].sum(dim=(-2, -1)),
+        kernels[:, 0].sum(dim=(-2, -1)),
+        f"divide by |h|. Values are {ratio:.3g} times the weights and should be a quarter.",
+    )
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "dilation-kernel", globals())
+
+
+def _tents(weight, h, size):
+    """The weights [..., k, k] enlarged by h, linearly between their pixels: [..., K, K]."""
+    places = torch.arange(size) - size // 2
+    centres = torch.arange(weight.shape[-1]) - weight.shape[-1] // 2
+    tents = (1 - (places[:, None] / h - centres).abs()).clamp(min=0)
+    return tents @ weight @ tents.T
+
+
+def _dilated_kernel(lesson, given, order, step, size, inputs, outputs):
+    """A kernel with new weights; what it gives, and what k(h⁻¹x) is for its scales."""
+    kernel = lesson.DilatedLiftingKernel(lesson.DilationGroup(order, step), size, inputs, outputs)
+    weight = given.randomize(kernel)
+    scales = [step**index for index in range(order)]
+    large = 2 * (math.ceil(scales[-1] * (size + 1) / 2 - 1e-4) - 1) + 1
+    got = given.kernels(kernel.sample(), outputs, order, inputs, large, large)
+    right = torch.stack([_tents(weight, h, large) for h in scales], dim=1)
+    return got, right, torch.tensor(scales).view(-1, 1, 1, 1)
+
+
+@judge.property("at scale 1 it is the weight, in a frame of zeros", points=0.5)
+def _(lesson, given):
+    for order, step, size, inputs, outputs in ((2, 2.0, 3, 2, 3), (3, 1.4, 5, 3, 1)):
+        got, right, _ = _dilated_kernel(lesson, given, order, step, size, inputs, outputs)
+        given.close("k_h for h = 1", got[:, 0], right[:, 0])
+
+
+# Any factor in front of each: it is judged below.
+@judge.property("at every scale it is an enlarged copy of the weight", points=1)
+def _(lesson, given):
+    for order, step in ((2, 2.0), (3, 1.5)):
+        got, right, _ = _dilated_kernel(lesson, given, order, step, 3, 2, 3)
+        given.varies("the kernels of several channels", got.flatten(0, 2))
+        axes = (0, 2, 3, 4)
+        factor = (got * right).sum(axes, keepdim=True) / right.square().sum(axes, keepdim=True)
+        given.close("k_h, up to a factor for each h", got / factor, right)
+
+
+@judge.property("it is divided by |h| = h²", points=1)
+def _(lesson, given):
+    for order, step in ((3, 2.0), (3, 1.5)):
+        got, right, h = _dilated_kernel(lesson, given, order, step, 3, 2, 3)
+        mistakes = {
+            "the factor 1/|h| is missing": right,
+            "it is multiplied by |h|": right * h**2,
+            "it is divided by h, not by |h|": right / h,
+            "it is divided twice": right / h**4,
+            "all scales have the same factor": right / h[-1] ** 2,
+        }
+        given.close("k_h", got, right / h**2, mistakes)
+
+
+@judge.property("every weight has an influence and learns", points=0.5)
+def _(lesson, given):
+    kernel = lesson.DilatedLiftingKernel(lesson.DilationGroup(2, 2.0), 3, 2, 3)
+    given.influence(kernel.sample, kernel.weight)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **The same response at every size.** A pattern that is given by a formula can be drawn at any size without interpolating anything. `draw_pattern` draws it, and we ask the lifting layer
+# for its response in the middle, in the slice that belongs to the size: once as it is, and once without the factor. How will the second curve look?
+
+
+# %%
+def draw_pattern(scale: float, size: int = 65) -> Tensor:
+    """Return two blobs of different sign and width, enlarged by a scale: [1, 1, size, size]."""
+    x = (torch.arange(size) - size // 2) / scale
+    down, across = x[:, None], x[None, :]
+    first = torch.exp(-((down - 1) ** 2 + across**2) / 8)
+    second = torch.exp(-((down + 2) ** 2 + (across - 2) ** 2) / 18)
+    return (first - 0.6 * second)[None, None]
+
+
+# %%
+pl.seed_everything(SEED, verbose=False)
+group = DilationGroup(order=7, step=2 ** (1 / 3))  # 1, 1.26, 1.59, 2, …, 4
+layer = DilatedLifting(group, 1, 8, weight_size=5)
+scales = group.elements()
+with torch.no_grad():
+    responses = torch.stack(
+        [layer(draw_pattern(h.item()))[0, :, index, 32, 32] for index, h in enumerate(scales)]
+    )  # [scales, C]: each pattern in its own slice
+sizes = responses.norm(dim=1) / responses[0].norm()
+fig, axis = plt.subplots(figsize=(8, 3.4))
+line = {"marker": "o", "color": PALETTE["orange"]}
+axis.plot(scales, sizes, label="with $1/|h|$", **line)
+line = {"marker": "s", "ls": "--", "color": PALETTE["blue"]}
+axis.plot(scales, sizes * group.determinant(scales), label="without", **line)
+axis.set(xlabel="scale $h$ of the pattern", ylabel="response, relative to $h$ = 1")
+axis.set_title("Response of a lifting layer to a pattern, in the slice of its own scale")
+axis.grid(color=PALETTE["line"], linewidth=0.5)
+axis.legend()
+fig.tight_layout()
+without = (sizes * group.determinant(scales))[-1].item()
+show(
+    fig,
+    f"Response over the scale from 1 to 4. With the factor it stays between {sizes.min():.2f} and "
+    f"{sizes.max():.2f}; without, it grows with the area, up to {without:.1f}.",
+)
+
+# %% [markdown]
+# With the factor the curve is flat, but for small bumps. They are what interpolation costs: at whole scales the weights spread evenly over the pixels, at others they do not.
+#
+# ### 3.3 The group axis has ends
+#
+# After lifting, features are functions of position and scale. A group kernel looks at neighbouring scales as well: at $h^{-1}\tilde h = 1, s, s^2, \dots$, that is
+# at its own scale and larger ones. We give it weights for the first $S$ of these only, as Worrall and Welling (2019) and Sosnovik, Szmaja and Smeulders (2020) recommend; below you see why. So, with the weights
+# $k_0, \dots, k_{S-1}$ of a kernel,
+#
+# $$ k_h(x, \tilde h) = \begin{cases} \frac{1}{|h|}\, k_m(h^{-1} x) & \text{if } h^{-1}\tilde h = s^m \text{ with } 0 \le m < S , \\
+#    0 & \text{otherwise.} \end{cases} {{equation dilated-group}} $$
+#
+# This is a *shift* along the group axis, as for rotations, but **with zeros moved in**: there is no first scale after the last one.
+
+# %% [markdown] exercise="dilation-shift" title="A shift with ends" minutes=10
+# Complete `DilatedGroupKernel`. It is a lifting kernel with $C_\text{in} \cdot S$ input channels, whose kernels are put at the right places along the group axis.
+#
+# - **Wanted, first block:** `steps`, whole numbers `[|H|, |H|]`: in row $h$ and column $\tilde h$ the number $m$ of steps in $h^{-1} \cdot \tilde h = s^m$. It may be
+#   negative. `self.group.steps` counts the steps of a scale.
+# - **Given:** `dilated`, your kernels $\frac{1}{|h|} k_m(h^{-1}x)$ of shape `[C_out, |H|, C_in, S, K, K]`, with $m$ along the fourth axis.
+# - **Wanted, second block:** `kernels`, shape `[C_out, |H|, C_in, |H|, K, K]`: for each pair $(h, \tilde h)$ the kernel with the number `self.steps[h, h̃]`, and zeros where there is none.
+#
+# <details><summary>Hint: begin with zeros</summary>
+#
+# `dilated.new_zeros(…)` makes zeros of any shape. Then go through all pairs of numbers from 0 to $|H| - 1$ and fill in those with $0 \le m < S$. Two loops are fine.
+# </details>
+#
+# <details><summary>I get an error: “index … is out of bounds for dimension …”</summary>
+#
+# Some steps are larger than $S - 1$: those places stay zero. (A negative number gives no error in Python, it counts from the end, and wraps round what has ends.)
+# </details>
+
+
+# %% id="dilated-group-kernel" grade="solution"
+class DilatedGroupKernel(DilatedLiftingKernel):
+    """A kernel on positions and scales; it looks at its own and the next larger scales.
+
+    Args:
+        group, weight_size, in_channels, out_channels: as for the lifting kernel.
+        scales: the number S of scales that it has weights for.
+    """
+
+    def __init__(
+        self,
+        group: GroupBase,
+        weight_size: int,
+        in_channels: int,
+        out_channels: int,
+        scales: int = 1,
+    ):
+        super().__init__(group, weight_size, in_channels * scales, out_channels)
+        self.in_channels, self.scales = in_channels, scales
+        self.register_buffer("steps", self.create_steps(), persistent=False)
+
+    def create_steps(self) -> Tensor:
+        """Return the number of steps in h⁻¹ · h̃ for all h and h̃, shape [|H|, |H|]."""
+        elements = self.group.elements()
+        ## YOUR CODE STARTS HERE ##
+        # STUB: steps = ...
+        steps = self.group.steps(
+            self.group.product(self.group.inverse(elements)[:, None], elements[None, :])
+        )
+        ## AND ENDS HERE ##
+        return filled_in("{{number dilation-shift}}", steps=steps)
+
+    def sample(self) -> Tensor:
+        """Return the kernels k_h(x, h̃), shape [C_out, |H|, C_in, |H|, K, K]."""
+        dilated = super().sample().unflatten(2, (self.in_channels, self.scales))
+        n, size = self.group.order, self.kernel_size
+        ## YOUR CODE STARTS HERE ##
+        # STUB: kernels = ...
+        kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+        for h, other in itertools.product(range(n), range(n)):
+            m = self.steps[h, other].item()
+            if 0 <= m < self.scales:
+                kernels[:, h, :, other] = dilated[:, h, :, m]
+        ## AND ENDS HERE ##
+        return filled_in("{{number dilation-shift}}", kernels=kernels)
+
+
+# %% id="dilated-group-convolution" grade="readonly"
+class DilatedGroupConvolution(GroupConvolution):
+    """Convolution on positions and scales: [B, C_in, |H|, X, Y] → [B, C_out, |H|, X, Y]."""
+
+    def __init__(
+        self,
+        group: GroupBase,
+        in_channels: int,
+        out_channels: int,
+        weight_size: int,
+        scales: int = 1,
+    ):
+        nn.Module.__init__(self)
+        self.kernel = DilatedGroupKernel(group, weight_size, in_channels, out_channels, scales)
+        self.padding = self.kernel.reach
+
+
+# %% id="dilation-shift-test" grade="tests" points=3 exercise="dilation-shift" answer="dilated-group-kernel"
+with checking("{{number dilation-shift}}") as check:
+    kernel = DilatedGroupKernel(DilationGroup(4, 1.5), 3, in_channels=2, out_channels=3, scales=2)
+    check.close(
+        "for h = 1 there are 0, 1, 2, 3 steps to the four scales",
+        kernel.steps[0],
+        torch.arange(4),
+        "rows count h, and the steps are those of h⁻¹ · h̃.",
+    )
+    check.close(
+        "back from the last scale it is −3, −2, −1, 0", kernel.steps[3], torch.arange(-3, 1)
+    )
+    kernels = kernel.sample()
+    size = kernel.kernel_size
+    check.shape("the shape is [C_out, |H|, C_in, |H|, K, K]", kernels, (3, 4, 2, 4, size, size))
+    used = kernels.abs().amax(dim=(0, 2, 4, 5)) > 0
+    check.true(
+        "every scale looks at itself and the next larger one, and the last has no next",
+        (
+            used == torch.tensor([[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0] * 4]) + torch.eye(4)
+        ).all(),
+        "places without weights hold zeros. Steps of −1 are no steps of S − 1 or n − 1.",
+        f"Used are, row by row: {used.int().tolist()}.",
+    )
+    check.close(
+        "along the diagonal stand the first weights, at their scales",
+        kernels[:, 0, :, 0],
+        F.pad(kernel.weight[:, ::2], ((size - 3) // 2,) * 4),
+        "in `dilated` the number of steps m is the fourth axis.",
+    )
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "dilation-shift", globals())
+
+
+def _tent_copies(weight, h, size):
+    """The weights [..., k, k] enlarged by h and divided by h²: [..., K, K]."""
+    places = torch.arange(size) - size // 2
+    centres = torch.arange(weight.shape[-1]) - weight.shape[-1] // 2
+    tents = (1 - (places[:, None] / h - centres).abs()).clamp(min=0)
+    return tents @ weight @ tents.T / h**2
+
+
+def _on_scales(weight, order, step, scales, size, number):
+    """The kernels for weights [O, I·S, k, k]; `number` says which belongs to a pair (h, h̃)."""
+    weight = weight.unflatten(1, (-1, scales))
+    outputs, inputs = weight.shape[:2]
+    kernels = torch.zeros(outputs, order, inputs, order, size, size)
+    for h in range(order):
+        for other in range(order):
+            m = number(h, other)
+            if m is not None and 0 <= m < scales:
+                kernels[:, h, :, other] = _tent_copies(weight[:, :, m], step**h, size)
+    return kernels
+
+
+SHIFT_CASES = ((4, 1.5, 2, 2, 3), (3, 2.0, 3, 1, 2), (3, 1.4, 1, 3, 2))
+
+
+def _shifted_kernel(lesson, given, order, step, scales, inputs, outputs):
+    group = lesson.DilationGroup(order, step)
+    kernel = lesson.DilatedGroupKernel(group, 3, inputs, outputs, scales)
+    weight = given.randomize(kernel)
+    size = 2 * (math.ceil(step ** (order - 1) * 2 - 1e-4) - 1) + 1
+    return given.kernels(kernel.sample(), outputs, order, inputs, order, size, size), weight, size
+
+
+@judge.property("every scale uses its own weights, with zeros moved in at the end", points=1.5)
+def _(lesson, given):
+    for order, step, scales, inputs, outputs in SHIFT_CASES:
+        got, weight, size = _shifted_kernel(lesson, given, order, step, scales, inputs, outputs)
+
+        def made(number, given_to=(weight, order, step, scales, size)):
+            return _on_scales(*given_to, number)
+
+        mistakes = {
+            "the shift is cyclic, but there is no first scale after the last": made(
+                lambda h, other, n=order: (other - h) % n
+            ),
+            "negative steps count from the end of the weights": made(
+                lambda h, other, s=scales: other - h + (s if other < h else 0)
+            ),
+            "nothing shifts: every scale uses the same places": made(lambda h, other: other),
+            "steps beyond the weights take the last ones": made(
+                lambda h, other, s=scales: min(max(other - h, 0), s - 1)
+            ),
+        }
+        right = made(lambda h, other: other - h), made(lambda h, other: h - other)
+        what = f"k_h for {order} scales with S = {scales}"
+        given.close_to_one(what, got, right, mistakes)
+
+
+# Looking at smaller scales gives an equivariant layer too, but it is not the formula.
+@judge.property("it looks at larger scales, h⁻¹h̃ = s^m", points=1)
+def _(lesson, given):
+    for order, step, scales, inputs, outputs in SHIFT_CASES[:2]:
+        got, weight, size = _shifted_kernel(lesson, given, order, step, scales, inputs, outputs)
+        right, back = (
+            _on_scales(weight, order, step, scales, size, lambda h, other, s=sign: s * (other - h))
+            for sign in (1, -1)
+        )
+        mistakes = {"it looks at smaller scales, h̃⁻¹h in place of h⁻¹h̃": back}
+        given.close(f"k_h for {order} scales with S = {scales}", got, right, mistakes)
+
+
+@judge.property("every weight has an influence and learns", points=0.5)
+def _(lesson, given):
+    kernel = lesson.DilatedGroupKernel(lesson.DilationGroup(3, 1.5), 3, 1, 2, 2)
+    given.influence(kernel.sample, kernel.weight)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **What the ends cost.** An image enlarged by $g = s$ should give the same features one slice further: with $\Phi$ for the layers,
+#
+# $$ \Phi(\mathcal{L}_g f)(g x,\, g h) = \Phi(f)(x, h) . {{equation scale-equivariance}} $$
+#
+# We measure, slice by slice, how far the two sides differ, relative to the size of the right one. With $s = 2$ the point $g x$ is a pixel whenever $x$ is, so features need
+# not be interpolated. Three networks: $S$ = 1, 2 and 3 scales to a kernel, each with one lifting layer and two group layers.
+#
+# **Predict first.** There are four scales, so three pairs of slices to compare. After one group layer with $S = 2$: which pair cannot agree? And after two?
+
+
+# %%
+def scale_errors(layers: list[nn.Module], step: int = 2) -> list[Tensor]:
+    """Return for each layer the error of every slice but the last, [|H| - 1]."""
+    small, large, errors = draw_pattern(1.0), draw_pattern(float(step)), []
+    for layer in layers:
+        small, large = F.relu(layer(small)), F.relu(layer(large))
+        middle, reach = small.shape[-1] // 2, small.shape[-1] // 2 // step
+        near = slice(middle - reach, middle + reach + 1)
+        far = slice(middle - reach * step, middle + reach * step + 1, step)
+        expected, got = small[:, :, :-1, near, near], large[:, :, 1:, far, far]
+        norms = [x.square().sum(dim=(0, 1, 3, 4)).sqrt() for x in (got - expected, expected)]
+        errors.append(norms[0] / norms[1])
+    return errors
+
+
+group, spans = DilationGroup(order=4, step=2.0), (1, 2, 3)
+errors = {}
+with torch.no_grad():
+    for span in spans:
+        pl.seed_everything(SEED, verbose=False)
+        layers = [DilatedLifting(group, 1, 4, 3)]
+        layers += [DilatedGroupConvolution(group, 4, 4, 3, span) for _ in range(2)]
+        errors[span] = torch.stack(scale_errors(layers))  # [layers, |H| - 1]
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
+names = ("lifting layer", "first group layer", "second group layer")
+styles = (("slate", "o", "-"), ("orange", "s", "--"), ("blue", "^", ":"))
+for axis, layer, name in zip(axes, range(3), names, strict=True):
+    for span, (colour, marker, style) in zip(spans, styles, strict=True):
+        line = {"marker": marker, "ls": style, "color": PALETTE[colour], "label": f"S = {span}"}
+        axis.plot(range(3), errors[span][layer], **line)
+    axis.set(title=name, xlabel="slices compared")
+    axis.set_xticks(range(3), ["1 and 2", "2 and 4", "4 and 8"])
+    axis.grid(color=PALETTE["line"], linewidth=0.5)
+axes[0].set_ylabel("relative error")
+axes[0].legend()
+fig.suptitle("Equivariance error for an image twice as large, slice by slice")
+fig.tight_layout()
+numbers = "; ".join(
+    f"S = {span}: {', '.join(f'{error:.2f}' for error in errors[span][2])}" for span in spans
+)
+show(
+    fig,
+    "Error of the three pairs of neighbouring slices after each layer. With S = 1 it stays small; with larger S it "
+    f"jumps at the last slices and spreads to earlier ones with each layer. After the second group layer {numbers}.",
+)
+
+# %% [markdown]
+# With $S = 1$ only interpolation is left. With $S = 2$ the last scale of the enlarged image misses what should come from the next larger scale, which does not exist; the second
+# layer hands the fault on to the slice before. Every layer with $S$ scales spoils $S - 1$ more. So kernels are kept short along the scale axis, and truncation is
+# the price of a group that does not end.
+
+# %% [markdown]
+# ### 3.4 Digits at other sizes
+#
+# Now a network. It has been trained on digits of **one** size, half as large as MNIST's, and is to read digits up to twice as large, as large as MNIST's own. The frame stays the same.
+#
+# The weights of our layers do not depend on how many scales the group has. So we train an *ordinary CNN*, that is the group with the single scale 1, and **then** give
+# it the scales 1, $\sqrt2$ and 2, with the very same weights and no further training. If {{eq scale-equivariance}} holds, then the slice of scale 2 sees a digit twice as large as
+# the CNN saw the small one.
+#
+# Two details. The network takes the **maximum** over positions, not the mean: an enlarged digit fills more of the frame, and means over the frame would change.
+# And there is no pooling in between: means over $2 \times 2$ pixels are something else for a large digit than for a small one.
+
+
+# %% id="scale-network" grade="readonly"
+class ScaleNetwork(nn.Module):
+    """Convolutions on positions and scales; scores for every scale: [B, 1, X, Y] → [B, |H|, out].
+
+    Args:
+        group: the scales.
+        channels: of each layer.
+        num_hidden: the number of group convolutions.
+        out_channels: how many scores.
+    """
+
+    def __init__(
+        self, group: GroupBase, channels: int, num_hidden: int = 3, out_channels: int = 10
+    ):
+        super().__init__()
+        layers = [DilatedLifting(group, 1, channels, weight_size=3)]
+        layers += [DilatedGroupConvolution(group, channels, channels, 3) for _ in range(num_hidden)]
+        self.layers = nn.ModuleList(layers)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in layers)
+        self.final_linear = nn.Linear(channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x = layer(x)
+            x = F.relu(norm(x.flatten(2)).view_as(x))  # one mean and variance for each channel
+        return self.final_linear(x.amax(dim=(-2, -1)).transpose(1, 2))
+
+
+# %%
+def shrink(images: Tensor, factor: float) -> Tensor:
+    """Make the digits of uint8 images [N, X, X] smaller by a factor; the frame stays."""
+    size = images.shape[-1]
+    side = round(size * factor)
+    small = F.interpolate(images[:, None].float(), (side, side), mode="bilinear", antialias=True)
+    before = (size - side) // 2
+    after = size - side - before
+    return F.pad(small[:, 0], (before, after, before, after)).round().to(torch.uint8)
+
+
+# %% [markdown]
+# A short training, in a plain loop: it takes about half a minute for each seed.
+
+
+# %%
+def train_small(network: nn.Module, images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
+    """Train a network on uint8 images [N, X, X], with batches of 64; return it."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    steps = epochs * (len(images) // 64)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, steps, pct_start=0.2)
+    for step in range(steps):
+        if step % (len(images) // 64) == 0:
+            order = torch.randperm(len(images)).split(64)
+        batch = order[step % (len(images) // 64)]
+        scores = network(normalize(images[batch]))[:, 0]
+        optimizer.zero_grad()
+        F.cross_entropy(scores, labels[batch]).backward()
+        optimizer.step()
+        schedule.step()
+    return network.eval()
+
+
+# %%
+SCALE_SEEDS = (SEED,) if FAST_RUN else (SEED, SEED + 1, SEED + 2)
+few = 128 if FAST_RUN else 4000
+digits, answers = (part[:few] for part in data.train.tensors)
+small_digits = shrink(digits, 0.5)
+small_networks = []
+for seed in SCALE_SEEDS:
+    pl.seed_everything(seed, verbose=False)
+    network = ScaleNetwork(DilationGroup(1), channels=16)
+    started = time.perf_counter()
+    small_networks.append(train_small(network, small_digits, answers, 1 if FAST_RUN else 3))
+    print(f"seed {seed}: trained in {time.perf_counter() - started:.0f} s")
+
+# %% [markdown]
+# **Size by scale.** The same weights in a group of three scales. For digits of several sizes, how many does *each slice by itself* read correctly? Where do you expect the large
+# numbers?
+
+
+# %%
+def with_scales(network: ScaleNetwork, order: int) -> ScaleNetwork:
+    """Return a network with the same weights and `order` scales."""
+    larger = ScaleNetwork(DilationGroup(order), network.final_linear.in_features).eval()
+    larger.load_state_dict(network.state_dict())
+    return larger
+
+
+SIZES_OF_DIGITS = (1.0, 1.2, 1.4, 1.7, 2.0)  # relative to those of the training
+images, labels = (part[: 16 if FAST_RUN else 200] for part in data.upright.tensors)
+scores = []  # [seeds, sizes, digits, |H|, 10]
+with torch.no_grad():
+    for network in small_networks:
+        larger = with_scales(network, 3)
+        shown = (normalize(shrink(images, size / 2)) for size in SIZES_OF_DIGITS)
+        scores.append(torch.stack([torch.cat([*map(larger, x.split(50))]) for x in shown]))
+scores = torch.stack(scores)
+by_slice = (scores.argmax(dim=-1) == labels[:, None]).float().mean(dim=2)  # [seeds, sizes, |H|]
+
+# %%
+fig, axis = plt.subplots(figsize=(7.5, 3))
+table = 100 * by_slice.mean(dim=0).T
+heat = axis.imshow(table, cmap="viridis", vmin=0, vmax=100, aspect="auto")
+for (row, column), value in np.ndenumerate(table.numpy()):
+    colour = "white" if value < 60 else PALETTE["ink"]
+    axis.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour)
+axis.set_xticks(range(len(SIZES_OF_DIGITS)), SIZES_OF_DIGITS)
+axis.set_yticks(range(3), ["1", "√2", "2"])
+axis.set(xlabel="size of the digits", ylabel="scale $h$ of the slice")
+fig.colorbar(heat, label="read correctly, in %")
+axis.set_title("Trained at size 1 only: what each slice reads")
+fig.tight_layout()
+diagonal = [table[0, 0], table[1, 2], table[2, 4]]
+show(
+    fig,
+    "A table of size by scale. The large values lie along the diagonal: "
+    f"{', '.join(f'{value:.0f}' for value in diagonal)} % where scale and size agree, and down to {table.min():.0f} % "
+    "where they do not.",
+)
+
+# %% [markdown]
+# The diagonal is equivariance. In the first row you see the ordinary CNN, which never met large digits; in the last row the same weights read them.
+#
+# **Which slice to believe?** The network is not told the size. We let the slice decide that is *surest*, the one with the largest probability for any digit. How do the ordinary
+# CNN, this network, and one that is told the size (the best slice of each column) compare?
+
+# %%
+surest = (
+    scores.softmax(dim=-1).amax(dim=-1).argmax(dim=-1, keepdim=True)
+)  # [seeds, sizes, digits, 1]
+chosen = scores.argmax(dim=-1).gather(-1, surest)[..., 0]
+accuracies = {
+    "ordinary CNN": by_slice[:, :, 0],
+    "three scales, the surest": (chosen == labels).float().mean(dim=2),
+    "three scales, told the size": by_slice.amax(dim=2),
+}
+fig, axis = plt.subplots(figsize=(8, 3.6))
+styles = (("blue", "s", "--"), ("orange", "o", "-"), ("slate", "^", ":"))
+for (name, values), (colour, marker, style) in zip(accuracies.items(), styles, strict=True):
+    spread = values.std(dim=0) if len(values) > 1 else torch.zeros(len(SIZES_OF_DIGITS))
+    line = {"color": PALETTE[colour], "marker": marker, "ls": style, "label": name, "capsize": 3}
+    axis.errorbar(SIZES_OF_DIGITS, 100 * values.mean(dim=0), 100 * spread, **line)
+axis.set(xlabel="size of the digits", ylabel="read correctly, in %", ylim=(0, 103))
+axis.set_title("The same weights, with one scale and with three")
+axis.grid(color=PALETTE["line"], linewidth=0.5)
+axis.legend(loc="lower left")
+fig.tight_layout()
+summary = "; ".join(
+    f"{name}: {100 * values.mean(dim=0)[0]:.0f} % at size 1, {100 * values.mean(dim=0)[-1]:.0f} % at 2"
+    for name, values in accuracies.items()
+)
+show(fig, f"Accuracy over the size of the digits, mean of {len(SCALE_SEEDS)} seeds. {summary}.")
+
+# %%
+show_table(
+    ["read correctly, in %, at size", *map(str, SIZES_OF_DIGITS)],
+    [
+        [
+            name,
+            *(
+                f"{mean:.1f} ± {spread:.1f}" if len(values) > 1 else f"{mean:.1f}"
+                for mean, spread in zip(
+                    (100 * values.mean(dim=0)).tolist(),
+                    (100 * values.std(dim=0, unbiased=False)).tolist(),
+                    strict=True,
+                )
+            ),
+        ]
+        for name, values in accuracies.items()
+    ],
+)
+
+# %% [markdown] exercise="q-scale" title="Scale is not like rotation" minutes=8
+# (a) What happens to the slices' responses, and so to the choice of the surest one, if the factor $1/|h|$ is left out? (b) For $C_4$ the projection was *exactly* invariant. Why is it
+# not for scales, however good the interpolation? (c) The network with three scales reads large digits less well than the best of its slices. What does that slice have against it, and how could
+# the network be trained to do better?
+
+# %% [markdown] id="q-scale" grade="answer" points=3 exercise="q-scale"
+# (a) The response of the slice of scale $h$ would be $|h| = h^2$ times as large in each layer. The batch norm's statistics are those of scale 1, so larger scales would drive the
+# next layers with numbers they have never seen, and the scores of the largest scale would be the largest and the surest, right or wrong.
+#
+# (b) The group of scales goes on without end and had to be cut off. Quarter turns permute the slices among themselves; an enlargement moves every slice on, the last one falls out and the first is filled
+# with something new. A maximum or mean over the slices is then taken over other things.
+#
+# (c) In the other slices the digit appears at a size that was never trained. What a network says about such pictures is arbitrary, but it may say it with great confidence. Training with all three scales and
+# letting the choice be part of the loss, training on several sizes, or a class for "no digit of this size" would teach it when not to be sure.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: without 1/|h| responses grow with h² (per layer), so larger scales dominate or leave the range of the statistics.
+# - 1 point: the group is infinite and truncated: slices leave and enter at the ends, so the projection runs over other slices.
+# - 1 point: wrong-sized slices are out of distribution but may be sure; a sensible way to train (all scales, several sizes, a reject class).
+# === END MARK SCHEME ===
+
+# %% [markdown]
+# ## 4 A kernel over a continuous domain
+#
+# ### 4.1 A function in place of a grid
+#
+# So far a kernel was a grid of numbers, and every rotation that is no quarter turn had to interpolate it. What if the kernel is a **function** from the start, one that can be asked for its value at
+# *any* position? Then a rotated kernel is the function, asked at rotated positions, and nothing is interpolated.
+#
+# The function needs weights to learn. Two kinds are in use. One is a small network with sine activations, from coordinates to values (SIREN, Sitzmann et al. 2020; as a kernel CKConv, Romero et al. 2022). The other is a sum of
+# fixed functions $\varphi_j$ with weights in front. We take the second, with **circular harmonics**: waves around the centre, on rings,
+#
+# $$ k(x, \tilde h) = d(x) \sum_{t} \sum_{j} w_{t,j}\; \varphi_j(x)\; \psi_t(\tilde h) , {{equation continuous}} $$
+#
+# where $\varphi_j$ is a bump at a ring's radius times $1$, $\cos m\alpha$ or $\sin m\alpha$, with $\alpha$ the direction of $x$, and $\psi_t$ is $1$, $\cos t\tilde h$ or $\sin t\tilde h$. The
+# kernel is linear in its weights, and there is nothing to tune: a sine network needs the right frequency $\omega$ in its first layer. In section 5 the same functions lead
+# to steerable kernels.
+
+
+# %% id="harmonics" grade="readonly"
+def waves(angle: Tensor, count: int) -> Tensor:
+    """Return 1, cos(angle), sin(angle), …, cos(count · angle), sin(count · angle): [T, ...]."""
+    found = [torch.ones_like(angle)]
+    for m in range(1, count + 1):
+        found += [torch.cos(m * angle), torch.sin(m * angle)]
+    return torch.stack(found)
+
+
+def harmonics(x: Tensor, kernel_size: int) -> Tensor:
+    """Return the circular harmonics φ at positions x [2, ...] between -1 and 1: [J, ...]."""
+    radius = x.norm(dim=0) * (kernel_size - 1) / 2  # in pixels
+    around = waves(torch.atan2(x[0], x[1]), kernel_size - 1)
+    found = []
+    for ring in range((kernel_size + 1) // 2):
+        bump = torch.exp(-((radius - ring) ** 2) / (2 * 0.6**2))
+        # A ring of radius r has room for about 2r waves; in the centre there is no direction.
+        turning = around[1 : 1 + 4 * ring] * radius.clamp(max=1)
+        found += [bump[None], bump * turning]
+    return torch.cat(found) * disk_mask(x, kernel_size)
+
+
+# %%
+shown = harmonics(create_grid_R2(41), 5)
+fig, axes = plt.subplots(2, 8, figsize=(10, 2.9))
+for axis, image in zip(axes.flat, shown, strict=False):
+    axis.imshow(image, cmap="PuOr_r", vmin=-1, vmax=1)
+for axis in axes.flat:
+    axis.set(xticks=[], yticks=[])
+axes.flat[15].set_axis_off()
+fig.suptitle("The 15 circular harmonics of a 5 × 5 kernel, drawn finely")
+fig.tight_layout()
+show(
+    fig,
+    "Fifteen round patterns: a spot, a ring with waves of one and two periods around it, and a larger ring with "
+    "waves of up to four periods.",
+)
+
+# %% [markdown] exercise="continuous-kernel" title="Sampling a function" minutes=12
+# Complete `ContinuousKernel.sample`. It gets *any* angles: $N$ of them for the output, `outer`, and $M$ for the input, `inner`. They need not be those of a finite group.
+#
+# - **Wanted, first block:** `positions`, the positions $h^{-1}x$ of `self.grid_R2` `[2, k, k]` for every angle $h$ in `outer`: `[2, N, k, k]`. The group `self.rotations` acts by any angle.
+# - **Wanted, second block:** `relative`, the angles $h^{-1}\tilde h$ for all $h$ in `outer` and $\tilde h$ in `inner`: `[N, M]`.
+# - **Given:** `space`, the values $d\,\varphi_j(h^{-1}x)$, `[J, N, k, k]`, and `pose`, the values $\psi_t(h^{-1}\tilde h)$, `[T, N, M]`.
+# - **Wanted, third block:** `kernels`, the sum {{eq continuous}} with `self.weight`, `[C_out, C_in, T, J]`: the result is `[C_out, N, C_in, M, k, k]`.
+#
+# <details><summary>Hint: the sum</summary>
+#
+# Give each axis a letter and let `torch.einsum` sum over those that do not come out: `o` and `i` for the channels, `t`, `j`, `n`, `m`, `x`, `y`.
+# </details>
+#
+# <details><summary>I get an error: “einsum(): subscript j has size … which does not broadcast”</summary>
+#
+# One letter stands for two axes of different sizes. `space` begins with j, `pose` with t; the weight ends with t, j.
+# </details>
+
+
+# %% id="continuous-kernel" grade="solution"
+class ContinuousKernel(nn.Module):
+    """A kernel that is a function of position and angle.
+
+    Args:
+        in_channels, out_channels, kernel_size: as before.
+        waves: how many waves ψ has around the circle; 0 for a kernel that lifts.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, waves: int):
+        super().__init__()
+        self.kernel_size, self.waves = kernel_size, waves
+        self.rotations = CyclicGroup(1)  # its methods take any angle
+        self.register_buffer("grid_R2", create_grid_R2(kernel_size))
+        size = (1 + 2 * waves, len(harmonics(self.grid_R2, kernel_size)))
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, *size))
+        self.weight.data /= math.sqrt(in_channels * size[0] * size[1])
+
+    def sample(self, outer: Tensor, inner: Tensor) -> Tensor:
+        """Return k(h⁻¹x, h⁻¹h̃) for angles h [N] and h̃ [M]: [C_out, N, C_in, M, k, k]."""
+        ## YOUR CODE STARTS HERE ##
+        # STUB: positions = ...
+        positions = self.rotations.left_action_on_R2(self.rotations.inverse(outer), self.grid_R2)
+        ## AND ENDS HERE ##
+        filled_in("{{number continuous-kernel}}", positions=positions)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: relative = ...
+        relative = inner[None, :] - outer[:, None]
+        ## AND ENDS HERE ##
+        filled_in("{{number continuous-kernel}}", relative=relative)
+        space, pose = harmonics(positions, self.kernel_size), waves(relative, self.waves)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: kernels = ...
+        kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose)
+        ## AND ENDS HERE ##
+        return filled_in("{{number continuous-kernel}}", kernels=kernels)
+
+
+# %% id="continuous-kernel-test" grade="tests" points=4 exercise="continuous-kernel" answer="continuous-kernel"
+with checking("{{number continuous-kernel}}") as check:
+    kernel = ContinuousKernel(2, 3, kernel_size=5, waves=1)
+    outer, inner = torch.tensor([0.0, math.pi / 2, 0.3]), torch.tensor([0.0, 1.0])
+    kernels = kernel.sample(outer, inner)
+    check.shape("the shape is [C_out, N, C_in, M, k, k]", kernels, (3, 3, 2, 2, 5, 5))
+    lifting = ContinuousKernel(2, 3, kernel_size=5, waves=0)
+    lifted = lifting.sample(outer, torch.zeros(1))
+    check.close(
+        "a lifting kernel at 90° is that at 0°, turned counter-clockwise",
+        lifted[:, 1],
+        torch.rot90(lifted[:, 0], 1, (-2, -1)),
+        "look up at h⁻¹x, with the inverse of h.",
+    )
+    check.close(
+        "only the angle between h and h̃ matters to a group kernel, apart from the turn",
+        kernel.sample(outer[1:2], outer[1:2] + 1)[:, 0],
+        torch.rot90(kernel.sample(outer[:1], outer[:1] + 1)[:, 0], 1, (-2, -1)),
+        "relative holds h⁻¹h̃, for h along the first axis and h̃ along the second.",
+    )
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "continuous-kernel", globals())
+
+
+def _asked(lesson, given, kernel, weight, outer, inner, sense=1, back=-1):
+    """The sum of the formula, term by term, at positions turned by back · h."""
+    size = kernel.kernel_size
+    axis = torch.linspace(-1, 1, size)
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij")).flatten(1)
+    kernels = torch.zeros(weight.shape[0], len(outer), weight.shape[1], len(inner), size, size)
+    for n, h in enumerate(outer):
+        turned = (given.rotations(back * h) @ grid).reshape(2, size, size)
+        space = lesson.harmonics(turned, size)
+        for m, other in enumerate(inner):
+            pose = lesson.waves(sense * (other - h), kernel.waves)
+            for t in range(weight.shape[2]):
+                for j in range(weight.shape[3]):
+                    term = pose[t] * space[j] * weight[:, :, t, j, None, None]
+                    kernels[:, n, :, m] += term
+    return kernels
+
+
+def _continuous(lesson, given, inputs, outputs, size, count):
+    kernel = lesson.ContinuousKernel(inputs, outputs, size, count)
+    return kernel, given.randomize(kernel)
+
+
+@judge.property("the shape is right, for several numbers of angles and channels", points=0.5)
+def _(lesson, given):
+    for inputs, outputs, size, count, n, m in ((2, 3, 5, 1, 4, 3), (3, 1, 3, 0, 2, 1)):
+        kernel, _ = _continuous(lesson, given, inputs, outputs, size, count)
+        got = kernel.sample(given.noise(n), given.noise(m))
+        shape = (outputs, n, inputs, m, size, size)
+        given.shape(f"the kernels for {n} and {m} angles", got, shape)
+
+
+# Turned either way: the sense is judged below.
+@judge.property("a lifting kernel is the function at turned positions, for any angle", points=1)
+def _(lesson, given):
+    kernel, weight = _continuous(lesson, given, 2, 3, 5, 0)
+    outer, inner = 3 * given.noise(4), torch.zeros(1)
+    right = [_asked(lesson, given, kernel, weight, outer, inner, 1, back) for back in (-1, 1)]
+    still = _asked(lesson, given, kernel, weight, 0 * outer, inner)
+    mistakes = {"nothing is turned": still}
+    given.close_to_one("k(h⁻¹x)", kernel.sample(outer, inner), right, mistakes)
+
+
+@judge.property("it looks up at h⁻¹x, so it turns counter-clockwise", points=1)
+def _(lesson, given):
+    kernel, weight = _continuous(lesson, given, 1, 2, 5, 0)
+    outer, inner = 3 * given.noise(4), torch.zeros(1)
+    right, wrong = (
+        _asked(lesson, given, kernel, weight, outer, inner, 1, back) for back in (-1, 1)
+    )
+    mistakes = {"the inverse of h is missing, the kernel turns clockwise": wrong}
+    given.close("k(h⁻¹x)", kernel.sample(outer, inner), right, mistakes)
+
+
+# As in lesson 1, h⁻¹h̃ and h̃⁻¹h are both right: one is the other with other weights.
+@judge.property("along the group it depends on h⁻¹h̃ (or on h̃⁻¹h)", points=1)
+def _(lesson, given):
+    kernel, weight = _continuous(lesson, given, 2, 2, 3, 2)
+    outer, inner = 3 * given.noise(3), 3 * given.noise(2)
+    got = kernel.sample(outer, inner)
+    right = [
+        _asked(lesson, given, kernel, weight, outer, inner, sense, back)
+        for back in (-1, 1)
+        for sense in (1, -1)
+    ]
+    given.close_to_one("k(h⁻¹x, h⁻¹h̃)", got, right)
+
+
+@judge.property("every weight has an influence and learns", points=0.5)
+def _(lesson, given):
+    kernel, _ = _continuous(lesson, given, 2, 2, 3, 1)
+    outer, inner = 3 * given.noise(4), 3 * given.noise(4)
+    given.influence(lambda: kernel.sample(outer, inner), kernel.weight)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### 4.2 Angles drawn at random
+#
+# The group of *all* rotations, $SO(2)$, has no last angle, and the integral over it in the group convolution is no finite sum any more:
+#
+# $$ (k \star f)(x, h) = \frac{1}{2\pi} \int_0^{2\pi} \int_{\mathbb{R}^2} k(h^{-1}(\tilde x - x), h^{-1}\tilde h)\, f(\tilde x, \tilde h)\, \mathrm{d}\tilde x\, \mathrm{d}\tilde h . {{equation so2}} $$
+#
+# A kernel that knows its values for every angle lets us *estimate* it: draw $M$ angles $\tilde h_1, \dots, \tilde h_M$ at random, all angles equally likely, and take the **mean**,
+#
+# $$ (k \star f)(x, h) \approx \frac{1}{M} \sum_{m=1}^{M} \int_{\mathbb{R}^2} k(h^{-1}(\tilde x - x), h^{-1}\tilde h_m)\, f(\tilde x, \tilde h_m)\, \mathrm{d}\tilde x . {{equation monte-carlo}} $$
+#
+# This is a **Monte-Carlo estimate**. On average it is right; its error falls like $1/\sqrt{M}$. In training new angles are drawn in each step, so that in the long run the network has seen them all. (Knigge, Romero and Bekkers (2022) train so, with
+# sine networks as kernels.) In a test the angles are spread evenly, and the same picture always gives the same answer.
+
+# %% [markdown] exercise="monte-carlo-layer" title="The Monte-Carlo layer" minutes=10
+# Complete `MonteCarloConvolution`.
+#
+# - **Wanted, first block:** `angles`, as many random angles as `self.samples` says, in $[0, 2\pi)$, all equally likely, new ones in each call.
+# - **Given:** `x`, features `[B, C_in, M, X, Y]` at the angles `inner` `[M]`, and `kernels`, `[C_out, N, C_in, M, k, k]`.
+# - **Wanted, second block:** `x`, the estimate {{eq monte-carlo}} for all $N$ output angles, with `self.padding`: `[B, C_out · N, X', Y']`, $N$ counting fast.
+#
+# <details><summary>Hint: the convolution</summary>
+#
+# It is lesson 1's group layer: fold the input angles into the input channels, `x.flatten(1, 2)`, and the kernels to `[C_out · N, C_in · M, k, k]`. `conv2d` sums over the angles. A mean is a sum divided by …
+# </details>
+#
+# <details><summary>Hint: random angles</summary>
+#
+# `torch.rand(n)` gives numbers in $[0, 1)$, all equally likely. Do not set a seed here: the angles would be the same in each step.
+# </details>
+
+
+# %% id="monte-carlo-convolution" grade="solution"
+class MonteCarloConvolution(nn.Module):
+    """Convolution over SO(2), estimated from some angles: [B, C_in, M, X, Y] → [B, C_out, N, X', Y'].
+
+    Args:
+        in_channels, out_channels, kernel_size, waves: of the kernel.
+        samples: the number N of output angles.
+        padding: zeros around the image.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        waves: int,
+        samples: int,
+        padding: int = 0,
+    ):
+        super().__init__()
+        self.kernel = ContinuousKernel(in_channels, out_channels, kernel_size, waves)
+        self.samples, self.padding = samples, padding
+
+    def draw_angles(self) -> Tensor:
+        """Return the output angles [N]: random in training, else spread evenly."""
+        if not self.training:
+            return torch.arange(self.samples) * (2 * math.pi / self.samples)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: angles = ...
+        angles = 2 * math.pi * torch.rand(self.samples)
+        ## AND ENDS HERE ##
+        return filled_in("{{number monte-carlo-layer}}", angles=angles)
+
+    def forward(self, x: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features [B, C_out, N, X', Y'], and the angles [N] at which they are."""
+        outer = self.draw_angles().to(inner)
+        kernels = self.kernel.sample(outer, inner)
+        ## YOUR CODE STARTS HERE ##
+        # STUB: x = ...
+        folded = kernels.flatten(0, 1).flatten(1, 2)
+        x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / len(inner)
+        ## AND ENDS HERE ##
+        filled_in("{{number monte-carlo-layer}}", x=x)
+        return x.unflatten(1, (-1, len(outer))), outer
+
+
+# %% id="monte-carlo-layer-test" grade="tests" points=3 exercise="monte-carlo-layer" answer="monte-carlo-convolution"
+with checking("{{number monte-carlo-layer}}") as check:
+    layer = MonteCarloConvolution(2, 3, kernel_size=3, waves=1, samples=5, padding=1)
+    angles = torch.stack([layer.draw_angles() for _ in range(400)])
+    check.shape("as many angles as asked for", angles[0], (5,))
+    inside = (angles >= 0) & (angles < 2 * math.pi + 1e-4)
+    check.true("they lie in [0, 2π)", inside.all(), "multiply by the length of the circle.")
+    check.true("each call gives others", (angles[0] - angles[1]).abs().max() > 1e-3)
+    quarters = (angles // (math.pi / 2)).flatten().long().bincount(minlength=4) / angles.numel()
+    check.true(
+        "each quarter of the circle gets about a quarter of them",
+        (quarters - 0.25).abs().max() < 0.06,
+        "all angles are equally likely: torch.rand, not torch.randn.",
+        f"They get {', '.join(f'{share:.0%}' for share in quarters)}.",
+    )
+    layer.eval()
+    inner, features = torch.tensor([0.0, 1.0, 2.5]), noise(2, 2, 3, 8, 7)
+    result, outer = layer(features, inner)
+    check.shape("the shape is [B, C_out, N, X', Y']", result, (2, 3, 5, 8, 7))
+    kernels = layer.kernel.sample(outer, inner)
+    one = F.conv2d(features.flatten(1, 2), kernels[1, 4].flatten(0, 1)[None], padding=1)[:, 0]
+    check.close(
+        "output angle 4 of channel 1 is the mean over the input angles",
+        result[:, 1, 4],
+        one / 3,
+        "divide the sum by the number of input angles, M = 3 here.",
+    )
+### BEGIN HIDDEN TESTS
+from autograder.checks import Judge
+
+judge = Judge("{{lesson}}", "monte-carlo-layer", globals())
+
+
+def _estimating(lesson, inputs, outputs, count, samples, padding=0):
+    return lesson.MonteCarloConvolution(inputs, outputs, 3, count, samples, padding)
+
+
+@judge.property("angles cover the circle evenly, and every angle is possible", points=0.5)
+def _(lesson, given):
+    layer = _estimating(lesson, 1, 1, 0, 6)
+    layer.train()
+    calls = [given.tensor("the angles", layer.draw_angles()) for _ in range(200)]
+    given.shape("the angles", calls[0], (6,))
+    for angles in calls[:20]:
+        given.in_circle("the angles", angles)
+    # If all angles are equally likely, the means of cos(mα) and sin(mα) are 0, up to about 0.03.
+    angles = torch.stack(calls).flatten()
+    for m in (1, 2, 3, 4, 8):
+        mean = torch.stack([(m * angles).cos().mean(), (m * angles).sin().mean()])
+        cause = f"some angles are more likely than others (the mean of cos {m}α is {mean[0]:.2f})"
+        given.true("all angles are equally likely", bool(mean.norm() < 0.15), cause)
+
+
+@judge.property("several angles in each call, and others in the next", points=0.5)
+def _(lesson, given):
+    layer = _estimating(lesson, 1, 1, 0, 5)
+    layer.train()
+    calls = torch.stack([given.tensor("the angles", layer.draw_angles()) for _ in range(8)])
+    given.true("a call gives different angles", bool(calls.std(dim=1).min() > 1e-3))
+    cause = "a seed is set in the block, or the angles are drawn only once"
+    given.true("two calls give different angles", bool(calls.std(dim=0).min() > 1e-3), cause)
+
+
+@judge.property("it is the mean over the input angles", points=1)
+def _(lesson, given):
+    for inputs, outputs, m, n, padding in ((2, 3, 4, 3, 0), (1, 2, 2, 5, 1)):
+        layer = _estimating(lesson, inputs, outputs, 1, n, padding)
+        layer.eval()
+        inner, x = 3 * given.noise(m), given.noise(2, inputs, m, 7, 6)
+        got, outer = layer(x, inner)
+        kernels = given.tensor("the kernels", layer.kernel.sample(outer, inner))
+        total = torch.zeros(2, outputs, n, 5 + 2 * padding, 4 + 2 * padding)
+        for a, b in [(a, b) for a in range(n) for b in range(m)]:
+            part = torch.nn.functional.conv2d(x[:, :, b], kernels[:, a, :, b], padding=padding)
+            total[:, :, a] += part
+        mistakes = {
+            "the sum is not divided by the number of input angles": total,
+            "it is divided by the number of output angles": total / n,
+            "it is divided by √M": total / m**0.5,
+            "channels are counted in the mean": total / (m * inputs),
+            "output angles and channels are exchanged": (total / m)
+            .transpose(1, 2)
+            .reshape(total.shape),
+        }
+        given.close(f"the estimate from {m} angles", got, total / m, mistakes)
+
+
+@judge.property("its size does not depend on the number of angles", points=0.5)
+def _(lesson, given):
+    layer = _estimating(lesson, 2, 2, 1, 3)
+    layer.eval()
+    x = given.noise(1, 2, 1, 6, 6)
+    results = []
+    for m in (4, 8):
+        inner = torch.arange(m) * (2 * math.pi / m)
+        results.append(layer(x.expand(1, 2, m, 6, 6).clone(), inner)[0])
+    given.varies("the output channels", given.tensor("the estimate", results[0])[0])
+    what = "the estimate from 8 even angles, compared with 4, for features without an angle"
+    given.close(what, results[1], results[0])
+
+
+@judge.property("with evenly spread angles it is equivariant to quarter turns", points=0.5)
+def _(lesson, given):
+    layer = _estimating(lesson, 2, 2, 1, 4, 1)
+    layer.eval()
+    inner, x = torch.arange(4) * (math.pi / 2), given.noise(1, 2, 4, 7, 6)
+    got, expected = layer(given.acted(x, 1), inner)[0], given.acted(layer(x, inner)[0], 1)
+    given.varies("the output channels", given.tensor("conv(x)", expected)[0])
+    given.close("conv(L_g x), g = 90°", got, expected)
+
+
+judge.score()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **How good is the estimate?** Lifted features of a smooth picture, a group kernel, and one output angle. We take many sets of $M$ angles and ask how far the estimate is from that with 256 angles, relative to its size. Once the angles
+# are drawn at random, and once spread evenly and turned by one random angle. **Predict first:** how many more random angles halve the error?
+
+# %%
+pl.seed_everything(SEED, verbose=False)
+lift, conv = ContinuousKernel(1, 2, 5, waves=0), ContinuousKernel(2, 2, 5, waves=2)
+picture, whole_circle = draw_pattern(1.0, size=25), 2 * math.pi
+
+
+def estimate(inner: Tensor) -> Tensor:
+    """Return the convolution for the output angle 0, estimated from the angles `inner` [M]."""
+    features = F.conv2d(picture, lift.sample(inner, torch.zeros(1)).flatten(0, 1).flatten(1, 2))
+    kernels = conv.sample(torch.zeros(1), inner).flatten(0, 1).flatten(1, 2)
+    return F.conv2d(F.relu(features), kernels) / len(inner)
+
+
+counts, repeats = (2, 4, 8, 16, 32, 64), 5 if FAST_RUN else 50
+spread = {"random": [], "even, turned at random": []}
+with torch.no_grad():
+    exact = estimate(torch.arange(256) * whole_circle / 256)
+    for count in counts:
+        even = torch.arange(count) / count
+        for name, found in spread.items():
+            shares = [
+                torch.rand(count) if name == "random" else (even + torch.rand(1)) % 1
+                for _ in range(repeats)
+            ]
+            errors = [(estimate(whole_circle * share) - exact).norm() for share in shares]
+            found.append((torch.stack(errors).mean() / exact.norm()).item())
+
+# %%
+fig, axis = plt.subplots(figsize=(8, 3.6))
+styles = (("blue", "s", "--"), ("orange", "o", "-"))
+for (name, found), (colour, marker, style) in zip(spread.items(), styles, strict=True):
+    axis.loglog(counts, found, color=PALETTE[colour], marker=marker, ls=style, label=name)
+line = [spread["random"][0] * math.sqrt(counts[0] / count) for count in counts]
+axis.loglog(counts, line, color=PALETTE["muted"], ls=":", label="falls like $1/\\sqrt{M}$")
+axis.set(xlabel="number of angles $M$", ylabel="relative error")
+axis.set_xticks(counts, counts)
+axis.minorticks_off()
+axis.set_title("Error of the Monte-Carlo estimate, mean of many draws")
+axis.grid(color=PALETTE["line"], linewidth=0.5)
+axis.legend()
+fig.tight_layout()
+numbers = "; ".join(
+    f"{name}: {found[1]:.2g} with 4 angles, {found[-1]:.2g} with 64"
+    for name, found in spread.items()
+)
+show(
+    fig,
+    "Error over the number of angles, both axes logarithmic. Random angles follow a line that falls like one over the "
+    f"square root; even ones fall much faster. {numbers}.",
+)
+
+# %% [markdown]
+# Four times as many. Evenly spread angles do far better, because the features change smoothly with the angle and hold few waves. That is why the test uses them.
+#
+# ### 4.3 A network that has seen every angle of its kernels
+#
+# The network: pooling, batch norm and a mean as in lesson 1's better recipe. Every layer draws its own angles and hands them on together with its features. In training the layers draw eight angles each.
+
+
+# %% id="continuous-cnn" grade="readonly"
+class ContinuousCNN(nn.Module):
+    """Convolutions over SO(2) by Monte-Carlo: [B, C_in, X, Y] → [B, out].
+
+    Args:
+        in_channels, out_channels, kernel_size, num_hidden, hidden_channels: as before.
+        waves: of the group kernels.
+        samples: angles for each layer and step.
+        sines: take small sine networks for kernels in place of circular harmonics.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        num_hidden: int,
+        hidden_channels: int,
+        waves: int = 3,
+        samples: int = 8,
+        sines: bool = False,
+    ):
+        super().__init__()
+        sizes = (hidden_channels, hidden_channels, kernel_size, waves, samples, kernel_size // 2)
+        layers = [MonteCarloConvolution(in_channels, hidden_channels, kernel_size, 0, samples)]
+        layers += [MonteCarloConvolution(*sizes) for _ in range(num_hidden)]
+        for layer in layers if sines else ():
+            inputs = layer.kernel.weight.shape[1]
+            layer.kernel = SineKernel(inputs, hidden_channels, kernel_size, layer.kernel.waves)
+        self.layers = nn.ModuleList(layers)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(hidden_channels) for _ in layers)
+        self.final_linear = nn.Linear(hidden_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, (2, 2, 2, 2), mode="replicate")[:, :, None]  # an image has no angle: M = 1
+        angles = x.new_zeros(1)
+        for index, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            x, angles = layer(x, angles)
+            x = F.relu(norm(x.flatten(2)).view_as(x))
+            if index < 2:
+                x = F.avg_pool3d(x, (1, 2, 2))
+        return self.final_linear(x.flatten(2).mean(dim=2))
+
+
+# %% [markdown]
+# For comparison, the other kind of function: a small network with sine activations, from the coordinates $h^{-1}x$ and the direction $h^{-1}\tilde h$ to all values of the kernel.
+
+
+# %% id="sine-kernel" grade="readonly"
+class SineKernel(ContinuousKernel):
+    """A kernel computed by a network with sines; `width` is its size, `omega` its frequency."""
+
+    width, omega = 72, 10.0
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, waves: int):
+        super().__init__(in_channels, out_channels, kernel_size, waves)
+        del self.weight  # the network takes its place
+        self.channels = out_channels, in_channels
+        self.first, self.second = nn.Linear(4, self.width), nn.Linear(self.width, self.width)
+        self.last = nn.Linear(self.width, out_channels * in_channels)
+        bound = math.sqrt(6 / self.width)  # as SIREN: the sines' arguments keep their size
+        nn.init.uniform_(self.second.weight, -bound, bound)
+        nn.init.uniform_(self.last.weight, -bound, bound)
+
+    def sample(self, outer: Tensor, inner: Tensor) -> Tensor:
+        """Return k(h⁻¹x, h⁻¹h̃) for angles h [N] and h̃ [M]: [C_out, N, C_in, M, k, k]."""
+        x = self.rotations.left_action_on_R2(-outer, self.grid_R2)[:, :, None]  # [2, N, 1, k, k]
+        pose = (inner[None, :] - outer[:, None])[None, :, :, None, None]
+        # A lifting kernel does not know any pose.
+        pose = torch.cat([pose.cos(), pose.sin()]) * (self.waves > 0)
+        shape = (len(outer), len(inner), self.kernel_size, self.kernel_size)
+        points = torch.cat([x.expand(2, *shape), pose.expand(2, *shape)]).movedim(0, -1)
+        values = torch.sin(self.second(torch.sin(self.omega * self.first(points))))
+        kernels = self.last(values).movedim(-1, 0).unflatten(0, self.channels).transpose(1, 2)
+        size = math.sqrt(self.channels[1]) * self.kernel_size
+        return kernels * disk_mask(self.grid_R2, self.kernel_size) / size
+
+
+# %% id="continuous-recipes" grade="readonly"
+MODELS |= {"ContinuousCNN": ContinuousCNN}
+CONTINUOUS = {
+    "C8, interpolated": MIRRORS["p4"] | dict(group=CyclicGroup(8), hidden_channels=11),
+    "C16, interpolated": MIRRORS["p4"] | dict(group=CyclicGroup(16), hidden_channels=8),
+    "continuous, harmonics": dict(model_name="ContinuousCNN", hidden_channels=15, **BRIEF),
+    "continuous, sines": dict(model_name="ContinuousCNN", hidden_channels=15, sines=True, **BRIEF),
+}
+RECIPES |= CONTINUOUS
+TABLES["continuous"] = {"p4": MIRRORS["p4"]} | CONTINUOUS
+TRAINED |= {
+    "C8, interpolated": "{{sha256 c8-interpolated}}",
+    "C16, interpolated": "{{sha256 c16-interpolated}}",
+    "continuous, harmonics": "{{sha256 continuous-harmonics}}",
+    "continuous, sines": "{{sha256 continuous-sines}}",
+}
+
+# %% [markdown]
+# Each network has about as many weights as p4, and all train alike, on upright digits:
+#
+# {{measured continuous}}
+
+# %%
+for name in CONTINUOUS:
+    if TRAINING == "full" or FAST_RUN:
+        networks[name], _ = get_model(name, data)
+    elif loaded := load_model(name):
+        networks[name] = loaded[0]
+
+# %% [markdown]
+# **Over the angles.** Predict first: which curves have dips, how many, and where?
+
+# %%
+angles = torch.arange(0.0, 360.0, 90.0 if FAST_RUN else 15.0)
+images, labels = (part[: 16 if FAST_RUN else 300] for part in data.upright.tensors)
+fig, axis = plt.subplots(figsize=(9, 3.8))
+styles = dict(
+    zip(
+        ("p4", *CONTINUOUS),
+        (
+            ("slate", "s", "--"),
+            ("blue", "^", "--"),
+            ("green", "v", "--"),
+            ("orange", "o", "-"),
+            ("plum", "x", ":"),
+        ),
+        strict=True,
+    )
+)
+summary = []
+for name, (colour, marker, style) in styles.items():
+    if name in networks:
+        read = [100 * share for share in over_angles(networks[name], images, labels, angles)]
+        line = {"color": PALETTE[colour], "marker": marker, "ls": style, "label": name}
+        axis.plot(angles, read, **line)
+        summary.append(f"{name} {min(read):.0f} to {max(read):.0f} %")
+axis.set(xlabel="angle", ylabel="read correctly, in %", xticks=range(0, 361, 45))
+axis.set_title("Accuracy over the angle, for networks of equal size")
+axis.grid(color=PALETTE["line"], linewidth=0.5)
+if summary:
+    axis.legend(fontsize=9, ncols=3)
+fig.tight_layout()
+show(fig, f"Accuracy of networks of equal size over the angle: {'; '.join(summary)}.")
+
+# %% [markdown] exercise="q-monte-carlo" title="What is exact now?" minutes=8
+# (a) Why does the layer take the mean over the angles and not the sum? Think of a network that is trained with 8 angles and tested with 16. (b) Why are random angles good in training, and evenly spread ones in a test? (c) The
+# kernel is never interpolated any more. Is the network now exactly invariant to every rotation of the digit? Name what is left.
+
+# %% [markdown] id="q-monte-carlo" grade="answer" points=3 exercise="q-monte-carlo"
+# (a) The mean estimates the integral, whose size does not depend on how many angles are drawn. A sum would double when the number of angles doubles, and the next layers and the batch norm's statistics would
+# meet features of a size they have never seen.
+#
+# (b) Random angles are right on average, for every kernel, and new ones in each step mean that in the long run weights are trained for all angles, not for eight of them. The noise acts as a mild augmentation. In a test the same picture should give the
+# same answer, and for features that change smoothly with the angle an even grid is far more exact than random angles.
+#
+# (c) No. The kernel is still evaluated at the pixels only: a turned kernel is sampled exactly, but its sum over pixels is not the integral over the plane. The digit itself is interpolated when it is turned, and pooling keeps to the pixel grid. And a finite number of angles
+# estimates the integral over the group. Only the interpolation of weights is gone.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: the mean estimates the integral and does not grow with the number of angles.
+# - 1 point: random: unbiased, all angles get trained; even: repeatable and a smaller error.
+# - 1 point: not exact; at least one of: pixel grid (sums for integrals), interpolated digits, pooling, finite number of angles.
+# === END MARK SCHEME ===

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -146,3 +147,19 @@ def test_folded_kernels_are_unfolded_and_others_refused() -> None:
     assert torch.equal(given.kernels(kernels, *kernels.shape), kernels)
     with pytest.raises(PropertyFailed):
         given.kernels(kernels.transpose(0, 1), *kernels.shape)
+
+
+def test_given_code_that_needs_a_value_of_the_notebook_is_left_out(lesson: Lesson) -> None:
+    """Such code may stand before the last tests, and must not keep them from being judged."""
+    given = replace(
+        lesson.cell("group-base"),
+        id="training",
+        source="EPOCHS = int(10)\ndef train(epochs=EPOCHS): pass\ndef after(): pass",
+    )
+    names = reference.namespace(replace(lesson, cells=(given, *lesson.cells)), {})
+    assert "train" not in names
+    assert {"after", "CyclicGroup", "GroupEquivariantCNN"} <= set(names)
+    texts = reference.sources(replace(lesson, cells=(given, *lesson.cells)), {}, [])
+    assert ("def train(epochs=EPOCHS):\n    pass", False) in texts
+    with pytest.raises(ZeroDivisionError):  # an answer has to hold as a whole
+        reference.namespace(lesson, {"third-power": "def third_power(g=1 / 0): pass"})

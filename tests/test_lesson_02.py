@@ -155,3 +155,57 @@ def test_it_has_no_cell_of_lesson_1_s_name():
     first = Lesson.load(Course(ROOT).lesson_path("01_regular_group_convolutions"))
     own = {cell.id for cell in first.cells if cell.grade}
     assert not own & {cell.id for cell in LESSON.cells if cell.grade}
+
+
+# ------------------------------------------------------------ scale
+
+
+def test_a_network_keeps_its_weights_when_it_gets_more_scales(names):
+    """The slice of scale 1 is the ordinary CNN; that of scale 2 reads what is twice as large."""
+    torch.manual_seed(0)
+    small = names.ScaleNetwork(names.DilationGroup(1), channels=3, num_hidden=1).eval()
+    large = names.ScaleNetwork(names.DilationGroup(2, 2.0), channels=3, num_hidden=1).eval()
+    large.load_state_dict(small.state_dict())
+    pattern, twice = names.draw_pattern(2.0, 33), names.draw_pattern(4.0, 65)
+    with torch.no_grad():
+        once = small(pattern)[0, 0]
+        torch.testing.assert_close(large(pattern)[0, 0], once)
+        torch.testing.assert_close(large(twice)[0, 1], once, rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize("step", [1.2, 2.0])
+def test_steps_count_from_either_side(names, step):
+    group = names.DilationGroup(4, step)
+    scales = group.elements()
+    assert group.steps(scales).tolist() == [0, 1, 2, 3]
+    assert group.steps(group.inverse(scales)).tolist() == [0, -1, -2, -3]
+    assert group.normalize_group_elements(scales[-1] * step) > 1  # nothing comes round
+
+
+# ------------------------------------------------------------ kernels that are functions
+
+
+@pytest.mark.parametrize("kind", ["ContinuousKernel", "SineKernel"])
+@pytest.mark.parametrize("waves", [0, 2])
+def test_a_function_turns_with_all_its_angles(names, kind, waves):
+    """k for h and h̃ turned by 90° more is the kernel turned by 90°."""
+    torch.manual_seed(0)
+    kernel = getattr(names, kind)(2, 3, 5, waves)
+    outer, inner = 3 * noise(4), 3 * noise(2)
+    with torch.no_grad():
+        kernels = kernel.sample(outer, inner)
+        turned = kernel.sample(outer + math.pi / 2, inner + math.pi / 2)
+    assert kernels.std() > 0.01
+    torch.testing.assert_close(turned, kernels.rot90(1, (-2, -1)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("sines", [False, True])
+def test_a_continuous_network_is_invariant_to_quarter_turns_in_a_test(names, sines):
+    torch.manual_seed(0)
+    network = names.ContinuousCNN(1, 10, 5, num_hidden=1, hidden_channels=4, sines=sines)
+    images = noise(2, 1, 28, 28)
+    network(images)  # in training mode: batch norm now has statistics
+    network.eval()
+    with torch.no_grad():
+        output, turned = network(images), network(images.rot90(1, (-2, -1)))
+    assert (turned - output).norm() / output.norm() < 1e-4

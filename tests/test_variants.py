@@ -32,7 +32,8 @@ CATALOGUE = [
 
 # Names whose statements draw, train or measure; what they make is not there for later statements
 # either.
-SLOW = {"display", "draw_vegetable", "plt", "show", "smooth_images", "train_model"}
+SLOW = {"display", "draw_vegetable", "get_model", "plt", "show", "smooth_images", "train_model"}
+SLOW |= {"draw_pattern", "train_small"}
 
 
 @functools.cache

@@ -148,10 +148,15 @@ def sources(
     `cells` are the student's, for what the answers need besides the lesson. Raises SyntaxError if
     an answer is not valid Python.
     """
-    lessons = [(ast.unparse(_kept(text)), True) for text in _cells(lesson, answers)]
+
+    def texts(answers: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+        for text, matters in _cells(lesson, answers):
+            body = _kept(text).body
+            parts = [ast.Module(body, [])] if matters else body
+            yield from ((ast.unparse(part), matters) for part in parts)
+
     own = [(text, False) for text in helper_sources(lesson, cells, answers.values())]
-    without = [(ast.unparse(_kept(text)), True) for text in _cells(lesson, {})]
-    return [*(without if own else ()), *own, *lessons]
+    return [*(texts({}) if own else ()), *own, *texts(answers)]
 
 
 def leftovers(lesson: Lesson, cells: Iterable[str]) -> set[str]:
@@ -225,14 +230,29 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], helpers: Helpers | Non
 
 
 def _define(lesson: Lesson, answers: Mapping[str, str], result: dict) -> None:
-    for source in _cells(lesson, answers):
-        exec(definitions(source), result)
+    for source, matters in _cells(lesson, answers):
+        if matters:
+            exec(definitions(source), result)
+            continue
+        for code in _single_definitions(source):
+            with contextlib.suppress(NameError):
+                exec(code, result)
 
 
-def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[str]:
-    """Yield the cells up to the last tests, with these answers, without the tests."""
+@functools.lru_cache(maxsize=1024)
+def _single_definitions(source: str) -> tuple[CodeType, ...]:
+    return tuple(_compile([node]) for node in _kept(source).body)
+
+
+def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    """Yield the cells up to the last tests, with these answers, without the tests.
+
+    With each comes whether all its definitions matter. Given code may need a value that only the
+    whole notebook computes (how many epochs to train, say); what needs it is left out then.
+    """
     last = max(index for index, cell in enumerate(lesson.cells) if cell.grade == "tests")
     for cell in lesson.cells[:last]:
-        if cell.kind == "code" and cell.grade != "tests":
-            own = strip_hidden(MAGIC.sub("", cell.source))
-            yield strip_hidden(answers[cell.id]) if cell.id in answers else own
+        if cell.id in answers:
+            yield strip_hidden(answers[cell.id]), True
+        elif cell.kind == "code" and cell.grade != "tests":
+            yield strip_hidden(MAGIC.sub("", cell.source)), cell.grade == "solution"

@@ -2102,3 +2102,1416 @@ VARIANTS = [
     *CAYLEYS,
     *PERMUTATIONS,
 ]
+
+# Section 3. Points: dilation 4, dilation-kernel 3, dilation-shift 3.
+
+SCALED, UNSCALED, SCALING, AREA = (("dilation-group", number) for number in range(4))
+WHERE, DIVIDED = (("dilated-lifting-kernel", number) for number in range(2))
+STEPS, SHIFTED = (("dilated-group-kernel", number) for number in range(2))
+
+DILATIONS = [
+    *catalogue(
+        "dilation",
+        SCALED,
+        [
+            ("mul", "the product of numbers", "product = torch.mul(h_prime, h)"),
+            ("by logarithms", "logarithms add", "product = torch.exp(h.log() + h_prime.log())"),
+            (
+                "by steps",
+                "whole steps add",
+                "product = self.step ** (self.steps(h) + self.steps(h_prime)).to(h)",
+            ),
+            ("sum", "scales multiply", "product = h + h_prime", 3.5),
+            ("quotient", "that is h · h'⁻¹", "product = h / h_prime", 3.5),
+            (
+                "round again",
+                "scales do not come round",
+                "product = torch.remainder(h * h_prime, self.elements()[-1] * self.step)",
+                3.5,
+            ),
+            (
+                "kept inside",
+                "the product may lie outside",
+                "product = (h * h_prime).clamp(1.0, self.elements()[-1].item())",
+                3.5,
+            ),
+            ("the larger", "not a product", "product = torch.maximum(h, h_prime)", 3.5),
+            ("matrix product", "of numbers", "product = h @ h_prime", 3.5),
+            ("in place", "cannot broadcast", "h *= h_prime\nproduct = h", 3.5),
+            ("product left open", "nothing done", "product = ...", 3.5),
+        ],
+    ),
+    *catalogue(
+        "dilation",
+        UNSCALED,
+        [
+            ("reciprocal", "1/h", "inverse = h.reciprocal()"),
+            ("power of −1", "1/h", "inverse = h**-1"),
+            ("ones over h", "1/h", "inverse = torch.ones_like(h) / h"),
+            ("by logarithms, back", "the sign changes", "inverse = torch.exp(-torch.log(h))"),
+            ("steps back", "as many", "inverse = self.step ** -self.steps(h).to(h)"),
+            ("h itself", "undoes nothing", "inverse = h.clone()", 3.5),
+            ("minus h", "as for angles", "inverse = -h", 3.5),
+            ("one minus h", "not an inverse", "inverse = 1 - h", 3.5),
+            ("one over h²", "that undoes h twice", "inverse = 1 / h**2", 3.5),
+            ("not below 1", "inverses lie outside", "inverse = (1 / h).clamp(min=1)", 3.5),
+            ("reversed", "the order of the elements", "inverse = h.flip(0)", 3.5),
+            ("in place, back", "h is changed too", "inverse = h.reciprocal_()", 3.5),
+            ("step over h", "off by a step", "inverse = self.step / h", 3.5),
+            ("inverse left open", "nothing done", "inverse = ...", 3.5),
+        ],
+    ),
+    *catalogue(
+        "dilation",
+        SCALING,
+        [
+            (
+                "diag_embed",
+                "a diagonal of two",
+                "representation = torch.diag_embed(torch.stack([h, h], dim=-1))",
+            ),
+            (
+                "einsum",
+                "an outer product with the identity",
+                'representation = torch.einsum("...,ij->...ij", h, torch.eye(2).to(h))',
+            ),
+            (
+                "rows",
+                "stacked as in lesson 1",
+                """
+zero = torch.zeros_like(h)
+rows = [torch.stack([h, zero], dim=-1), torch.stack([zero, h], dim=-1)]
+representation = torch.stack(rows, dim=-2)
+""",
+            ),
+            (
+                "entry by entry",
+                "two of four",
+                """
+representation = torch.zeros(*h.shape, 2, 2, dtype=h.dtype)
+representation[..., 0, 0] = h
+representation[..., 1, 1] = h
+""",
+            ),
+            (
+                "loop",
+                "one matrix after the other",
+                """
+matrices = [[[a, 0.0], [0.0, a]] for a in h.flatten().tolist()]
+representation = torch.tensor(matrices, dtype=h.dtype).reshape(*h.shape, 2, 2)
+""",
+            ),
+            ("eye times h", "does not broadcast", "representation = torch.eye(2) * h", 3),
+            (
+                "filled",
+                "h off the diagonal too",
+                "representation = h[..., None, None].expand(*h.shape, 2, 2)",
+                3,
+            ),
+            (
+                "one axis",
+                "only rows are moved",
+                """
+one, zero = torch.ones_like(h), torch.zeros_like(h)
+rows = [torch.stack([h, zero], dim=-1), torch.stack([zero, one], dim=-1)]
+representation = torch.stack(rows, dim=-2)
+""",
+                3,
+            ),
+            (
+                "of the inverse",
+                "that makes smaller",
+                "representation = torch.eye(2).to(h) / h[..., None, None]",
+                3,
+            ),
+            (
+                "area on the diagonal",
+                "lengths grow by h",
+                "representation = torch.eye(2).to(h) * h[..., None, None] ** 2",
+                3,
+            ),
+            (
+                "a rotation",
+                "from lesson 1",
+                """
+cos, sin = torch.cos(h), torch.sin(h)
+rows = [torch.stack([cos, -sin], dim=-1), torch.stack([sin, cos], dim=-1)]
+representation = torch.stack(rows, dim=-2)
+""",
+                3,
+            ),
+            (
+                "one number only",
+                "torch.tensor takes numbers",
+                "representation = torch.tensor([[h, 0.0], [0.0, h]], dtype=h.dtype)",
+                3,
+            ),
+            (
+                "always a list",
+                "one scale gets an axis too many",
+                "representation = h.reshape(-1, 1, 1) * torch.eye(2).to(h)",
+                3,
+            ),
+            (
+                "axes in front",
+                "the matrix axes come first",
+                "representation = torch.eye(2).to(h).view(2, 2, *[1] * h.dim()) * h",
+                3,
+            ),
+            ("matrix left open", "nothing done", "representation = ...", 3),
+        ],
+    ),
+    *catalogue(
+        "dilation",
+        AREA,
+        [
+            ("square", "h²", "determinant = h.square()"),
+            ("h times h", "h²", "determinant = h * h"),
+            (
+                "of the matrix",
+                "its determinant",
+                "determinant = torch.linalg.det(self.matrix_representation(h))",
+            ),
+            ("twice", "h · h has the scale h²", "determinant = self.product(h, h)"),
+            ("by the inverse", "h over 1/h", "determinant = h / self.inverse(h)"),
+            ("h", "the factor of lengths", "determinant = h", 2),
+            ("one", "as for rotations", "determinant = torch.ones_like(h)", 2),
+            ("twice h", "h² is not 2h", "determinant = 2 * h", 2),
+            ("cube", "the factor of volumes", "determinant = h**3", 2),
+            ("inverse area", "1/|h| is not |h|", "determinant = 1 / h**2", 2),
+            ("by the dimension", "it is 1, that of H", "determinant = h**self.dimension", 2),
+            ("of all", "one number for all scales", "determinant = (h**2).prod()", 2),
+            ("root", "not the square", "determinant = h.sqrt()", 2),
+            ("the trace", "2h", "determinant = self.matrix_representation(h).sum((-2, -1))", 2),
+            ("item", "one scale only", "determinant = torch.tensor(h.item() ** 2)", 2),
+            ("determinant left open", "nothing done", "determinant = ...", 2),
+        ],
+    ),
+]
+
+SEVERAL = [
+    Variant(
+        "dilation: as for angles",
+        "lesson 1's methods",
+        {
+            SCALED: "product = torch.remainder(h + h_prime, 2 * math.pi)",
+            UNSCALED: "inverse = torch.remainder(-h, 2 * math.pi)",
+            SCALING: """
+rows = [torch.stack([h.cos(), -h.sin()], -1), torch.stack([h.sin(), h.cos()], -1)]
+representation = torch.stack(rows, dim=-2)
+""",
+            AREA: "determinant = torch.ones_like(h)",
+        },
+        {"dilation": 0},
+    ),
+    Variant(
+        "dilation: as for logarithms",
+        "right if elements were logarithms of scales, but they are scales",
+        {
+            SCALED: "product = h + h_prime",
+            UNSCALED: "inverse = -h",
+            SCALING: "representation = torch.exp(h)[..., None, None] * torch.eye(2).to(h)",
+            AREA: "determinant = torch.exp(2 * h)",
+        },
+        {"dilation": 0},
+    ),
+    Variant(
+        "dilation: numbers one by one",
+        "tensors of several scales have no item",
+        {
+            SCALING: "representation = torch.tensor([[h.item(), 0.0], [0.0, h.item()]])",
+            AREA: "determinant = torch.tensor(h.item() ** 2)",
+        },
+        {"dilation": 1},
+    ),
+    Variant(
+        "dilation: all left open",
+        "nothing done",
+        {
+            SCALED: "product = ...",
+            UNSCALED: "inverse = ...",
+            SCALING: "representation = ...",
+            AREA: "determinant = ...",
+        },
+        {"dilation": 0},
+    ),
+]
+
+DILATED = [
+    *catalogue(
+        "dilation-kernel",
+        WHERE,
+        [
+            (
+                "a loop",
+                "stacked along the second axis",
+                """
+positions = torch.stack(
+    [self.group.left_action_on_R2(self.group.inverse(h), self.grid_R2) for h in elements], dim=1
+)
+""",
+            ),
+            (
+                "divided",
+                "h⁻¹x is x/h",
+                "positions = self.grid_R2[:, None] / elements.to(self.grid_R2).view(-1, 1, 1)",
+            ),
+            (
+                "matrices",
+                "the matrices of the inverses",
+                """
+matrices = self.group.matrix_representation(self.group.inverse(elements)).to(self.grid_R2)
+positions = torch.einsum("nij,jxy->inxy", matrices, self.grid_R2)
+""",
+            ),
+            (
+                "inverted matrices",
+                "inverses of the matrices",
+                """
+matrices = torch.linalg.inv(self.group.matrix_representation(elements)).to(self.grid_R2)
+positions = (matrices @ self.grid_R2.flatten(1)).unflatten(2, self.grid_R2.shape[1:])
+positions = positions.transpose(0, 1)
+""",
+            ),
+            (
+                "outer product",
+                "each coordinate times each inverse",
+                'positions = torch.einsum("cxy,n->cnxy", self.grid_R2, 1 / elements)',
+            ),
+            (
+                "forward",
+                "the inverse is missing: kernels shrink",
+                "positions = self.group.left_action_on_R2(elements, self.grid_R2)",
+                1,
+            ),
+            (
+                "not moved",
+                "all kernels have one size",
+                "positions = self.grid_R2[:, None].expand(-1, len(elements), -1, -1)",
+                1,
+            ),
+            (
+                "moved twice",
+                "grows by h²",
+                """
+back = self.group.inverse(elements)
+positions = self.group.left_action_on_R2(self.group.product(back, back), self.grid_R2)
+""",
+                1,
+            ),
+            (
+                "coordinates exchanged",
+                "the kernel is transposed",
+                """
+positions = self.group.left_action_on_R2(self.group.inverse(elements), self.grid_R2.flip(0))
+""",
+                0.5,
+            ),
+            (
+                "mirrored",
+                "−h⁻¹x",
+                """
+positions = -self.group.left_action_on_R2(self.group.inverse(elements), self.grid_R2)
+""",
+                0.5,
+            ),
+            (
+                "clamped",
+                "outside there is nothing, not the border",
+                """
+positions = self.group.left_action_on_R2(self.group.inverse(elements), self.grid_R2)
+positions = positions.clamp(-1, 1)
+""",
+                0.5,
+            ),
+            (
+                "another grid",
+                "from −1 to 1 over the large kernel",
+                """
+grid = create_grid_R2(self.kernel_size)
+positions = self.group.left_action_on_R2(self.group.inverse(elements), grid)
+""",
+                0.5,
+            ),
+            (
+                "step 2 hard-coded",
+                "there are other steps",
+                """
+scales = 2.0 ** torch.arange(len(elements))
+positions = self.grid_R2[:, None] / scales.view(-1, 1, 1)
+""",
+                1,
+            ),
+            (
+                "root of the scale",
+                "areas grow by h",
+                "positions = self.grid_R2[:, None] / elements.sqrt().view(-1, 1, 1)",
+                1,
+            ),
+            (
+                "scales reversed",
+                "the largest comes first",
+                "positions = self.grid_R2[:, None] / elements.flip(0).view(-1, 1, 1)",
+                0.5,
+            ),
+            (
+                "scrambled",
+                "stacked in front, then reshaped",
+                """
+back = self.group.inverse(elements)
+grids = torch.stack([self.group.left_action_on_R2(h, self.grid_R2) for h in back])
+positions = grids.reshape(2, len(back), *self.grid_R2.shape[1:])
+""",
+                0,
+            ),
+            ("positions left open", "nothing done", "positions = ...", 0),
+        ],
+    ),
+    *catalogue(
+        "dilation-kernel",
+        DIVIDED,
+        [
+            (
+                "broadcast by None",
+                "the second axis",
+                """
+area = self.group.determinant(elements)
+kernels = dilated / area[None, :, None, None, None]
+""",
+            ),
+            (
+                "areas of the inverses",
+                "they multiply",
+                """
+area = self.group.determinant(self.group.inverse(elements))
+kernels = dilated * area.view(1, -1, 1, 1, 1)
+""",
+            ),
+            (
+                "einsum with the areas",
+                "along n",
+                'kernels = torch.einsum("onixy,n->onixy", dilated, elements.to(dilated) ** -2)',
+            ),
+            (
+                "loop over the scales",
+                "one after the other",
+                """
+parts = [dilated[:, n] / self.group.determinant(h) for n, h in enumerate(elements)]
+kernels = torch.stack(parts, dim=1)
+""",
+            ),
+            (
+                "axis moved",
+                "last, divided, and back",
+                """
+kernels = dilated.movedim(1, -1) / self.group.determinant(elements)
+kernels = kernels.movedim(-1, 1)
+""",
+            ),
+            (
+                "early return",
+                "the same",
+                "return dilated / (elements**2).view(-1, 1, 1, 1)",
+            ),
+            (
+                "in place",
+                "a tensor of our own",
+                """
+kernels = dilated.clone()
+for n, h in enumerate(elements):
+    kernels[:, n] /= h * h
+""",
+            ),
+            ("no factor", "grows with the area", "kernels = dilated", 2),
+            (
+                "multiplied",
+                "grows even more",
+                "kernels = dilated * self.group.determinant(elements).view(-1, 1, 1, 1)",
+                2,
+            ),
+            ("by h", "not |h|", "kernels = dilated / elements.view(-1, 1, 1, 1)", 2),
+            (
+                "twice",
+                "too small",
+                "kernels = dilated / self.group.determinant(elements).view(-1, 1, 1, 1) ** 2",
+                2,
+            ),
+            ("by h³", "too small", "kernels = dilated / elements.view(-1, 1, 1, 1) ** 3", 2),
+            (
+                "along the last axis",
+                "sizes do not match",
+                "kernels = dilated / self.group.determinant(elements)",
+                0,
+            ),
+            (
+                "along the first axis",
+                "the output channels",
+                "kernels = dilated / self.group.determinant(elements).view(-1, 1, 1, 1, 1)",
+                0,
+            ),
+            (
+                "by the largest",
+                "the same for all",
+                "kernels = dilated / self.group.determinant(elements).max()",
+                1.5,
+            ),
+            (
+                "unit sums",
+                "every kernel sums to 1",
+                "kernels = dilated / dilated.sum(dim=(-2, -1), keepdim=True)",
+                0,
+            ),
+            (
+                "unit energy",
+                "every kernel has the norm 1",
+                "kernels = dilated / dilated.norm(dim=(-2, -1), keepdim=True)",
+                0,
+            ),
+            (
+                "detached",
+                "the weights never learn",
+                "kernels = dilated.detach() / self.group.determinant(elements).view(-1, 1, 1, 1)",
+                2.5,
+            ),
+            (
+                "a mean",
+                "divided by the number of pixels",
+                "kernels = dilated / self.kernel_size**2",
+                1.5,
+            ),
+            ("kernels left open", "nothing done", "kernels = ...", 0),
+        ],
+    ),
+]
+
+SHIFTS = [
+    *catalogue(
+        "dilation-shift",
+        STEPS,
+        [
+            (
+                "steps subtracted",
+                "of each element",
+                """
+steps = self.group.steps(elements)
+steps = steps[None, :] - steps[:, None]
+""",
+            ),
+            (
+                "numbers subtracted",
+                "element number i has i steps",
+                """
+number = torch.arange(self.group.order)
+steps = number - number[:, None]
+""",
+            ),
+            (
+                "logarithms",
+                "of the ratio",
+                """
+ratio = torch.log(elements[None, :] / elements[:, None]) / math.log(self.group.step)
+steps = ratio.round().long()
+""",
+            ),
+            (
+                "row by row",
+                "a loop over h",
+                """
+rows = [self.group.product(self.group.inverse(h), elements) for h in elements]
+steps = self.group.steps(torch.stack(rows))
+""",
+            ),
+            (
+                "ratio",
+                "h̃ over h",
+                "steps = self.group.steps(elements[None, :] / elements[:, None])",
+            ),
+            (
+                "transposed",
+                "it looks at smaller scales",
+                """
+back = self.group.inverse(elements)
+steps = self.group.steps(self.group.product(elements[:, None], back[None, :]))
+""",
+                2,
+            ),
+            (
+                "no inverse",
+                "steps add",
+                "steps = self.group.steps(self.group.product(elements[:, None], elements))",
+                0.5,
+            ),
+            (
+                "without sign",
+                "smaller scales count as larger",
+                "steps = self.group.steps(elements[None, :] / elements[:, None]).abs()",
+                0.5,
+            ),
+            (
+                "cyclic",
+                "there is no first scale after the last",
+                "steps = self.group.steps(elements / elements[:, None]) % self.group.order",
+                0.5,
+            ),
+            (
+                "cut off at 0",
+                "smaller scales get the first weights",
+                "steps = self.group.steps(elements[None, :] / elements[:, None]).clamp(min=0)",
+                0.5,
+            ),
+            (
+                "counted from 1",
+                "one too many",
+                "steps = self.group.steps(elements[None, :] / elements[:, None]) + 1",
+                0.5,
+            ),
+            (
+                "scales for steps",
+                "the product itself",
+                "steps = elements[None, :] / elements[:, None]",
+                0,
+            ),
+            (
+                "coordinates",
+                "from −1 to 1",
+                "steps = self.group.normalize_group_elements(elements / elements[:, None])",
+                0,
+            ),
+            (
+                "no steps",
+                "nothing shifts",
+                "steps = torch.zeros(self.group.order, self.group.order, dtype=torch.long)",
+                0,
+            ),
+            (
+                "the same row",
+                "h has no part in it",
+                "steps = self.group.steps(elements)[None, :].expand(self.group.order, -1)",
+                0.5,
+            ),
+            (
+                "one axis only",
+                "pairs are wanted",
+                "steps = self.group.steps(self.group.inverse(elements) * elements)",
+                0,
+            ),
+            ("steps left open", "nothing done", "steps = ...", 0),
+        ],
+    ),
+    *catalogue(
+        "dilation-shift",
+        SHIFTED,
+        [
+            (
+                "one-hot",
+                "a sum with zeros and ones",
+                """
+chosen = torch.stack([self.steps == m for m in range(self.scales)]).to(dilated)
+kernels = torch.einsum("ohimxy,mhp->ohipxy", dilated, chosen)
+""",
+            ),
+            (
+                "looked up and masked",
+                "what is out of range becomes 0",
+                """
+valid = ((self.steps >= 0) & (self.steps < self.scales)).to(dilated)
+place = self.steps.clamp(0, self.scales - 1)
+kernels = torch.stack([dilated[:, h][:, :, place[h]] for h in range(n)], dim=1)
+kernels = kernels * valid.view(1, n, 1, n, 1, 1)
+""",
+            ),
+            (
+                "slices",
+                "from the diagonal on",
+                """
+kernels = torch.zeros(self.out_channels, n, self.in_channels, n, size, size).to(dilated)
+for h in range(n):
+    count = min(self.scales, n - h)
+    kernels[:, h, :, h : h + count] = dilated[:, h, :, :count]
+""",
+            ),
+            (
+                "stacked pairs",
+                "lists of kernels and zeros",
+                """
+rows = []
+for h in range(n):
+    row = []
+    for other in range(n):
+        m = int(self.steps[h, other])
+        one = dilated[:, h, :, 0]
+        row.append(dilated[:, h, :, m] if 0 <= m < self.scales else torch.zeros_like(one))
+    rows.append(torch.stack(row, dim=2))
+kernels = torch.stack(rows, dim=1)
+""",
+            ),
+            (
+                "padded",
+                "zeros behind the weights, then moved on",
+                """
+rows = []
+for h in range(n):
+    room = F.pad(dilated[:, h], (0, 0, 0, 0, h, n))
+    rows.append(room[:, :, :n])
+kernels = torch.stack(rows, dim=1)
+""",
+            ),
+            (
+                "filled by nonzero",
+                "for each number of steps its pairs",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for m in range(self.scales):
+    for h, other in (self.steps == m).nonzero().tolist():
+        kernels[:, h, :, other] = dilated[:, h, :, m]
+""",
+            ),
+            (
+                "cyclic kernels",
+                "there is no first scale after the last",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h in range(n):
+    for m in range(self.scales):
+        kernels[:, h, :, (h + m) % n] = dilated[:, h, :, m]
+""",
+                0.5,
+            ),
+            (
+                "negative numbers",
+                "they count from the end",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h in range(n):
+    for other in range(n):
+        if self.steps[h, other] < self.scales:
+            kernels[:, h, :, other] = dilated[:, h, :, self.steps[h, other]]
+""",
+                0.5,
+            ),
+            (
+                "the other element's size",
+                "the kernel belongs to h, not to h̃",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, h, :, other] = dilated[:, other, :, m]
+""",
+                0.5,
+            ),
+            (
+                "pairs exchanged",
+                "it looks at smaller scales",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, other, :, h] = dilated[:, other, :, m]
+""",
+                2,
+            ),
+            (
+                "first weights only",
+                "the others are never used",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h in range(n):
+    kernels[:, h, :, h] = dilated[:, h, :, 0]
+""",
+                0,
+            ),
+            (
+                "last weights left out",
+                "steps go to S − 1",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales - 1:
+        kernels[:, h, :, other] = dilated[:, h, :, m]
+""",
+                0,
+            ),
+            (
+                "one step too far",
+                "there are no weights for S steps",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m <= self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, m]
+""",
+                0,
+            ),
+            (
+                "last weights repeated",
+                "larger scales are zero",
+                """
+place = self.steps.clamp(0, self.scales - 1)
+kernels = torch.stack([dilated[:, h][:, :, place[h]] for h in range(n)], dim=1)
+""",
+                0.5,
+            ),
+            (
+                "weights backwards",
+                "the first are those of h itself",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, self.scales - 1 - m]
+""",
+                0.5,
+            ),
+            (
+                "ones for zeros",
+                "where there is no weight",
+                """
+kernels = dilated.new_ones(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, m]
+""",
+                0.5,
+            ),
+            (
+                "shift not by h",
+                "all scales look at the first ones",
+                """
+kernels = F.pad(dilated, (0, 0, 0, 0, 0, n))[:, :, :, :n]
+""",
+                0.5,
+            ),
+            (
+                "weights summed",
+                "over the steps",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h in range(n):
+    kernels[:, h, :, h] = dilated[:, h].sum(dim=2)
+""",
+                0,
+            ),
+            (
+                "a mean over the scales",
+                "divided once more",
+                """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, m] / n
+""",
+                0.5,
+            ),
+            (
+                "detached kernels",
+                "the weights never learn",
+                """
+kernels = torch.zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    m = self.steps[h, other].item()
+    if 0 <= m < self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, m].detach()
+""",
+                2.5,
+            ),
+            ("kernels left open", "nothing done", "kernels = ...", 0),
+        ],
+    ),
+]
+
+VARIANTS += [*DILATIONS, *SEVERAL, *DILATED, *SHIFTS]
+
+# Section 4. Points: continuous-kernel 4, monte-carlo-layer 3.
+
+ASKED, RELATIVE, SUMMED = (("continuous-kernel", number) for number in range(3))
+DRAWN, ESTIMATE = (("monte-carlo-convolution", number) for number in range(2))
+
+CONTINUOUS = [
+    *catalogue(
+        "continuous-kernel",
+        ASKED,
+        [
+            (
+                "minus the angle",
+                "the inverse of a rotation",
+                "positions = self.rotations.left_action_on_R2(-outer, self.grid_R2)",
+            ),
+            (
+                "written out",
+                "the inverse matrix",
+                """
+cos, sin = outer.cos().view(-1, 1, 1), outer.sin().view(-1, 1, 1)
+r0, r1 = self.grid_R2
+positions = torch.stack([cos * r0 + sin * r1, -sin * r0 + cos * r1])
+""",
+            ),
+            (
+                "a loop over the angles",
+                "stacked along the second axis",
+                """
+back = [self.rotations.inverse(h) for h in outer]
+positions = torch.stack(
+    [self.rotations.left_action_on_R2(h, self.grid_R2) for h in back], dim=1
+)
+""",
+            ),
+            (
+                "transposed matrices",
+                "the transpose undoes a rotation",
+                """
+matrices = self.rotations.matrix_representation(outer)
+positions = torch.einsum("nji,jxy->inxy", matrices, self.grid_R2)
+""",
+            ),
+            (
+                "complex numbers",
+                "times a number of length 1",
+                """
+z = torch.complex(self.grid_R2[0], self.grid_R2[1])
+z = z * torch.polar(torch.ones_like(outer), -outer).view(-1, 1, 1)
+positions = torch.stack([z.real, z.imag])
+""",
+            ),
+            (
+                "forward",
+                "the inverse is missing",
+                "positions = self.rotations.left_action_on_R2(outer, self.grid_R2)",
+                3,
+            ),
+            (
+                "not turned",
+                "the same grid for every angle",
+                "positions = self.grid_R2[:, None].expand(-1, len(outer), -1, -1)",
+                1,
+            ),
+            (
+                "coordinates exchanged",
+                "rows for columns",
+                "positions = self.rotations.left_action_on_R2(-outer, self.grid_R2.flip(0))",
+                1,
+            ),
+            (
+                "degrees",
+                "angles are in radians",
+                "positions = self.rotations.left_action_on_R2(-torch.deg2rad(outer), self.grid_R2)",
+                1,
+            ),
+            (
+                "quarter turns",
+                "the nearest one",
+                """
+near = torch.round(outer / (math.pi / 2)) * (math.pi / 2)
+positions = self.rotations.left_action_on_R2(-near, self.grid_R2)
+""",
+                1,
+            ),
+            (
+                "half the angle",
+                "does not turn far enough",
+                "positions = self.rotations.left_action_on_R2(-outer / 2, self.grid_R2)",
+                1,
+            ),
+            (
+                "input angles",
+                "the kernel is turned by h",
+                "positions = self.rotations.left_action_on_R2(-inner, self.grid_R2)",
+                0.5,
+            ),
+            (
+                "one angle only",
+                "the first",
+                """
+positions = self.rotations.left_action_on_R2(-outer[:1], self.grid_R2)
+positions = positions.expand(-1, len(outer), -1, -1)
+""",
+                1,
+            ),
+            ("positions left open", "nothing done", "positions = ...", 0),
+        ],
+    ),
+    *catalogue(
+        "continuous-kernel",
+        RELATIVE,
+        [
+            (
+                "by the group",
+                "product and inverse",
+                """
+back = self.rotations.inverse(outer)
+relative = self.rotations.product(back[:, None], inner[None, :])
+""",
+            ),
+            (
+                "the other order",
+                "h̃⁻¹h is right too",
+                "relative = outer[:, None] - inner[None, :]",
+            ),
+            (
+                "row by row",
+                "a loop over h",
+                "relative = torch.stack([inner - h for h in outer])",
+            ),
+            (
+                "on the circle",
+                "modulo 2π",
+                "relative = (inner.unsqueeze(0) - outer.unsqueeze(1)) % (2 * math.pi)",
+            ),
+            ("sum of angles", "the inverse is missing", "relative = inner + outer[:, None]", 3),
+            (
+                "input angles only",
+                "h has no part in it",
+                "relative = inner[None, :].expand(len(outer), -1)",
+                3,
+            ),
+            (
+                "output angles only",
+                "h̃ has no part in it",
+                "relative = outer[:, None].expand(-1, len(inner))",
+                3,
+            ),
+            ("no sign", "left and right alike", "relative = (inner - outer[:, None]).abs()", 3),
+            ("half angles", "not the angle", "relative = (inner - outer[:, None]) / 2", 3),
+            (
+                "in degrees",
+                "cosines want radians",
+                "relative = torch.rad2deg(inner - outer[:, None])",
+                3,
+            ),
+            ("angles transposed", "h̃ comes first", "relative = inner[:, None] - outer", 0.5),
+            ("pair by pair", "all pairs are wanted", "relative = inner - outer", 0),
+            (
+                "no angles",
+                "all zero",
+                "relative = torch.zeros(len(outer), len(inner))",
+                2.5,
+            ),
+            ("relative left open", "nothing done", "relative = ...", 0),
+        ],
+    ),
+    *catalogue(
+        "continuous-kernel",
+        SUMMED,
+        [
+            (
+                "in two steps",
+                "first over space, then over the group",
+                """
+parts = torch.einsum("oitj,jnxy->oitnxy", self.weight, space)
+kernels = torch.einsum("oitnxy,tnm->onimxy", parts, pose)
+""",
+            ),
+            (
+                "a loop over the waves",
+                "one product for each t",
+                """
+kernels = 0
+for t in range(len(pose)):
+    part = torch.tensordot(self.weight[:, :, t], space, dims=1)  # [C_out, C_in, N, k, k]
+    kernels = kernels + part.movedim(1, 2)[:, :, :, None] * pose[t].view(
+        1, len(outer), 1, len(inner), 1, 1
+    )
+""",
+            ),
+            (
+                "one basis",
+                "products of both kinds of functions",
+                """
+basis = space[None, :, :, None] * pose[:, None, :, :, None, None]  # [T, J, N, M, k, k]
+kernels = torch.tensordot(self.weight, basis, dims=2).transpose(1, 2)
+""",
+            ),
+            (
+                "matrix product",
+                "weights times a matrix of all functions",
+                """
+basis = torch.einsum("jnxy,tnm->tjnmxy", space, pose)
+kernels = self.weight.flatten(2) @ basis.flatten(0, 1).flatten(1)
+kernels = kernels.unflatten(2, basis.shape[2:]).transpose(1, 2)
+""",
+            ),
+            (
+                "other letters",
+                "names mean nothing",
+                'return torch.einsum("tnm,abtj,jnxy->anbmxy", pose, self.weight, space)',
+            ),
+            (
+                "channels exchanged",
+                "outputs come first",
+                'kernels = torch.einsum("iotj,jnxy,tnm->onimxy", self.weight, space, pose)',
+                0.5,
+            ),
+            (
+                "angles exchanged",
+                "outputs come first here, too",
+                'kernels = torch.einsum("oitj,jnxy,tnm->ominxy", self.weight, space, pose)',
+                0.5,
+            ),
+            (
+                "input angle before the channel",
+                "the axes are in another order",
+                'kernels = torch.einsum("oitj,jnxy,tnm->onmixy", self.weight, space, pose)',
+                1.5,
+            ),
+            (
+                "a mean over the functions",
+                "a sum is wanted",
+                """
+kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose) / len(space)
+""",
+                1,
+            ),
+            (
+                "first wave only",
+                "the group has no part in it",
+                """
+kernels = torch.einsum("oij,jnxy->onixy", self.weight[:, :, 0], space)[:, :, :, None]
+kernels = kernels.expand(-1, -1, -1, len(inner), -1, -1)
+""",
+                2.5,
+            ),
+            (
+                "detached",
+                "the weights never learn",
+                """
+kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight.detach(), space, pose)
+""",
+                3.5,
+            ),
+            (
+                "weights in another order",
+                "t and j are exchanged",
+                'kernels = torch.einsum("oijt,jnxy,tnm->onimxy", self.weight, space, pose)',
+                0,
+            ),
+            (
+                "cut off",
+                "not linear in the weights",
+                """
+kernels = F.relu(torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose))
+""",
+                0.5,
+            ),
+            (
+                "the disk twice",
+                "it is in the harmonics already",
+                """
+kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose)
+kernels = kernels * disk_mask(self.grid_R2, self.kernel_size)
+""",
+                1,
+            ),
+            ("kernels left open", "nothing done", "kernels = ...", 0),
+        ],
+    ),
+]
+
+ESTIMATES = [
+    *catalogue(
+        "monte-carlo-layer",
+        DRAWN,
+        [
+            (
+                "uniform",
+                "between 0 and 2π",
+                "angles = torch.empty(self.samples).uniform_(0, 2 * math.pi)",
+            ),
+            (
+                "numpy",
+                "its uniform numbers",
+                """
+angles = torch.as_tensor(np.random.uniform(0, 2 * np.pi, self.samples), dtype=torch.float32)
+""",
+            ),
+            (
+                "a distribution",
+                "torch's uniform one",
+                """
+circle = torch.distributions.Uniform(0.0, 2 * math.pi)
+angles = circle.sample((self.samples,))
+""",
+            ),
+            (
+                "from −π",
+                "brought back to the circle",
+                "angles = (math.pi * (2 * torch.rand(self.samples) - 1)) % (2 * math.pi)",
+            ),
+            (
+                "a turned even grid",
+                "each angle is equally likely, and the spread is even",
+                """
+even = torch.arange(self.samples) / self.samples
+angles = 2 * math.pi * ((even + torch.rand(1)) % 1)
+""",
+            ),
+            (
+                "one in each sector",
+                "stratified",
+                """
+number = torch.arange(self.samples)
+angles = (number + torch.rand(self.samples)) * (2 * math.pi / self.samples)
+""",
+            ),
+            (
+                "sorted",
+                "the order does not matter",
+                "angles = torch.sort(2 * math.pi * torch.rand(self.samples)).values",
+            ),
+            ("up to 1", "2π is missing", "angles = torch.rand(self.samples)", 2.5),
+            ("half a circle", "π is half", "angles = math.pi * torch.rand(self.samples)", 2.5),
+            ("degrees", "radians", "angles = 360 * torch.rand(self.samples)", 2.5),
+            (
+                "normal",
+                "leaves the circle",
+                "angles = 2 * math.pi * torch.randn(self.samples)",
+                2.5,
+            ),
+            (
+                "normal, wrapped",
+                "not equally likely",
+                "angles = torch.randn(self.samples) % (2 * math.pi)",
+                2.5,
+            ),
+            (
+                "squared",
+                "small angles are more likely",
+                "angles = 2 * math.pi * torch.rand(self.samples) ** 2",
+                2.5,
+            ),
+            (
+                "quarter turns",
+                "other angles never come",
+                "angles = torch.randint(4, (self.samples,)) * (math.pi / 2)",
+                2.5,
+            ),
+            (
+                "an even grid",
+                "nothing is random",
+                "angles = torch.arange(self.samples) * (2 * math.pi / self.samples)",
+                2.5,
+            ),
+            (
+                "one for all",
+                "the same angle N times",
+                "angles = 2 * math.pi * torch.rand(1).repeat(self.samples)",
+                2.5,
+            ),
+            ("a single one", "N are wanted", "angles = 2 * math.pi * torch.rand(1)", 2),
+            (
+                "seeded",
+                "the same in each step",
+                """
+generator = torch.Generator().manual_seed(0)
+angles = 2 * math.pi * torch.rand(self.samples, generator=generator)
+""",
+                2,
+            ),
+            (
+                "drawn once",
+                "kept for all steps",
+                """
+if not hasattr(self, "kept"):
+    self.kept = 2 * math.pi * torch.rand(self.samples)
+angles = self.kept
+""",
+                2,
+            ),
+            (
+                "linspace",
+                "not random, and 2π is 0",
+                "angles = torch.linspace(0, 2 * math.pi, self.samples)",
+                2,
+            ),
+            ("angles left open", "nothing done", "angles = ...", 2),
+        ],
+    ),
+    *catalogue(
+        "monte-carlo-layer",
+        ESTIMATE,
+        [
+            (
+                "kernels divided",
+                "the factor may stand anywhere",
+                """
+folded = (kernels / len(inner)).flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding)
+""",
+            ),
+            (
+                "a mean of convolutions",
+                "one for each input angle",
+                """
+parts = [
+    F.conv2d(x[:, :, m], kernels[:, :, :, m].flatten(0, 1), padding=self.padding)
+    for m in range(len(inner))
+]
+x = torch.stack(parts).mean(dim=0)
+""",
+            ),
+            (
+                "output angles one by one",
+                "stacked behind the channels",
+                """
+y, folded = x.flatten(1, 2), kernels.flatten(2, 3)
+slices = [
+    F.conv2d(y, folded[:, n], padding=self.padding) / kernels.shape[3] for n in range(len(outer))
+]
+x = torch.stack(slices, dim=2).flatten(1, 2)
+""",
+            ),
+            (
+                "reshape",
+                "the sizes written out",
+                """
+o, n, i, m, k, _ = kernels.shape
+x = x.reshape(x.shape[0], i * m, *x.shape[-2:]) / m
+x = F.conv2d(x, kernels.reshape(o * n, i * m, k, k), padding=self.padding)
+""",
+            ),
+            (
+                "padded first",
+                "zeros around the image",
+                """
+room = F.pad(x.flatten(1, 2), (self.padding,) * 4)
+x = F.conv2d(room, kernels.flatten(0, 1).flatten(1, 2)) / x.shape[2]
+""",
+            ),
+            (
+                "a sum",
+                "grows with the number of angles",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding)
+""",
+                1.5,
+            ),
+            (
+                "divided by N",
+                "the output angles are not summed over",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / self.samples
+""",
+                1.5,
+            ),
+            (
+                "divided by the root",
+                "that would keep the spread, not the mean",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / math.sqrt(len(inner))
+""",
+                1.5,
+            ),
+            (
+                "channels in the mean",
+                "they are summed",
+                """
+y, folded = x.flatten(1, 2), kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(y, folded, padding=self.padding) / y.shape[1]
+""",
+                2,
+            ),
+            (
+                "padding forgotten",
+                "the result is too small",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded) / len(inner)
+""",
+                2,
+            ),
+            (
+                "folded in another order",
+                "angles first in the input, channels first in the kernels",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.transpose(1, 2).flatten(1, 2), folded, padding=self.padding) / len(inner)
+""",
+                1.5,
+            ),
+            (
+                "output angles first",
+                "N must count fast",
+                """
+folded = kernels.transpose(0, 1).flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / len(inner)
+""",
+                1.5,
+            ),
+            (
+                "first angle only",
+                "the others are left out",
+                "x = F.conv2d(x[:, :, 0], kernels[:, :, :, 0].flatten(0, 1), padding=self.padding)",
+                1.5,
+            ),
+            (
+                "means of both",
+                "the mean of products is not the product of means",
+                """
+folded = kernels.mean(dim=3).flatten(0, 1)
+x = F.conv2d(x.mean(dim=2), folded, padding=self.padding)
+""",
+                2,
+            ),
+            (
+                "the largest",
+                "not the mean",
+                """
+parts = [
+    F.conv2d(x[:, :, m], kernels[:, :, :, m].flatten(0, 1), padding=self.padding)
+    for m in range(len(inner))
+]
+x = torch.stack(parts).amax(dim=0)
+""",
+                1.5,
+            ),
+            (
+                "with a ReLU",
+                "the network does that",
+                """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.relu(F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / len(inner))
+""",
+                2,
+            ),
+            ("estimate left open", "nothing done", "x = ...", 1),
+        ],
+    ),
+    Variant(
+        "monte-carlo-layer: all left open",
+        "nothing done",
+        {DRAWN: "angles = ...", ESTIMATE: "x = ..."},
+        {"monte-carlo-layer": 0},
+    ),
+    Variant(
+        "monte-carlo-layer: one angle, and a fold in another order",
+        "neither draws nor sums as it should",
+        {
+            DRAWN: "angles = 2 * math.pi * torch.rand(1)",
+            ESTIMATE: """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.transpose(1, 2).flatten(1, 2), folded, padding=self.padding)
+""",
+        },
+        {"monte-carlo-layer": 0},
+    ),
+    Variant(
+        "monte-carlo-layer: seeded, and not folded",
+        "five axes are no image",
+        {
+            DRAWN: "torch.manual_seed(0)\nangles = 2 * math.pi * torch.rand(self.samples)",
+            ESTIMATE: "x = F.conv2d(x, kernels, padding=self.padding)",
+        },
+        {"monte-carlo-layer": 0},
+    ),
+]
+
+VARIANTS += [*CONTINUOUS, *ESTIMATES]
