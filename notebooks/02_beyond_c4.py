@@ -16,17 +16,19 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({{colab}})
 #
 # Quarter turns are the easy case: they map the pixel grid to itself. In this lesson you leave it. You
-# measure what turns by other angles cost and make them cheaper, add mirror images to the group, and
-# end with kernels that are written for any finite group at all.
+# measure what turns by other angles cost and make them cheaper, add mirror images to the group, write a kernel
+# for any finite group at all, meet a group that does not end, and finish with kernels that need no grid.
 
 # %% [markdown]
 # ## 0 Introduction
 #
 # In lesson 1 you built lifting and group convolutions for the rotations $C_n$ and trained a network that
-# reads turned digits. Three questions were left open at its end, and this lesson takes them up:
+# reads turned digits. Its last questions were left open. This lesson answers them by building:
 #
 # 1. **rotations of any order**: how equivariant is $C_8$ or $C_{16}$ on a square grid, and how do you measure that?
 # 2. **reflections**: a group whose elements are described by two numbers, an angle and a flip.
+# 3. **scale**: a group that has no end and changes areas, so that the factor $1/\lvert h\rvert$ is needed at last.
+# 4. **continuous kernels**: functions in place of grids, for every angle there is.
 #
 # **Your part.** The lesson has {{n_exercises}} exercises with {{n_blocks}} blocks between the marker lines
 # that you know, and {{n_questions}} written questions. The exercises give {{exercise_points}} points
@@ -37,7 +39,7 @@
 # the table in 0.2 says what each is for.
 #
 # **Time.** About {{total_minutes}} minutes for the exercises and questions ({{minutes_by_chapter}}),
-# and another hour for reading, looking and training.
+# and at least half an hour for reading and looking.
 
 # %% [markdown]
 # ### 0.1 Setup
@@ -1831,7 +1833,7 @@ show_table(["network", "parameters", "ms a step", "wrong", "most frequent confus
 # === END MARK SCHEME ===
 
 # %% [markdown]
-# ## 3 Scale: where $|h|$ matters
+# ## 3 Scale: where the determinant matters
 #
 # ### 3.1 The group of dilations
 #
@@ -3415,3 +3417,36 @@ show(fig, f"Accuracy of networks of equal size over the angle: {'; '.join(summar
 # - 1 point: random: unbiased, all angles get trained; even: repeatable and a smaller error.
 # - 1 point: not exact; at least one of: pixel grid (sums for integrals), interpolated digits, pooling, finite number of angles.
 # === END MARK SCHEME ===
+
+# %% [markdown]
+# ## 5 Where to go next
+#
+# **Steerable kernels.** The circular harmonics of section 4 have a property that we have not used yet. Written with a complex
+# number, a wave around the centre is $e^{im\alpha}$, and turning it by $\theta$ multiplies it by a number:
+#
+# $$ (L_\theta\, e^{im\,\cdot})(\alpha) = e^{im(\alpha - \theta)} = e^{-im\theta}\, e^{im\alpha} . {{equation steerable}} $$
+#
+# So a response to the kernel $e^{im\alpha}$ tells what the response to the *turned* kernel would be, for every $\theta$, without
+# convolving again. A layer that keeps these responses, one complex number for each frequency $m$, in place of a value for each of $|H|$
+# poses, is equivariant to all rotations at once, and no group has to be sampled. The price: ReLU may no longer be applied to the
+# numbers one by one, since that would not commute with the factor in {{eq steerable}}. It acts on their size, or one goes back to
+# poses for that moment. Our features over $C_n$ and those frequencies are two views of the same thing, related by a
+# Fourier transform over the group: that is why the Monte-Carlo layer with evenly spread angles was so exact.
+#
+# The library [escnn](https://github.com/QUVA-Lab/escnn) is built on this idea, for rotations, reflections and many more groups.
+#
+# **References.**
+#
+# - T. Cohen, M. Welling: *Group Equivariant Convolutional Networks*. ICML 2016. The groups p4 and p4m.
+# - D. Worrall, S. Garbin, D. Turmukhambetov, G. Brostow: *Harmonic Networks: Deep Translation and Rotation
+#   Equivariance*. CVPR 2017. Circular harmonics as kernels.
+# - M. Weiler, G. Cesa: *General E(2)-Equivariant Steerable CNNs*. NeurIPS 2019. Steerable kernels for all groups of rotations and
+#   reflections of the plane, compared.
+# - E. Bekkers: *B-Spline CNNs on Lie Groups*. ICLR 2020. Kernels on groups, dilations among them.
+# - I. Sosnovik, M. Szmaja, A. Smeulders: *Scale-Equivariant Steerable Networks*. ICLR 2020. Scale, and where its axis ends.
+# - V. Sitzmann, J. Martel, A. Bergman, D. Lindell, G. Wetzstein: *Implicit Neural Representations with Periodic Activation
+#   Functions*. NeurIPS 2020. Networks with sines (SIREN).
+# - D. Romero, A. Kuzina, E. Bekkers, J. Tomczak, M. Hoogendoorn: *CKConv: Continuous Kernel Convolution for
+#   Sequential Data*. ICLR 2022.
+# - D. Knigge, D. Romero, E. Bekkers: *Exploiting Redundancy: Separable Group Convolutional Networks on Lie Groups*. ICML 2022.
+#   Kernels over a continuous group.
