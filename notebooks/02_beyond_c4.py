@@ -372,7 +372,7 @@ show(
 
 # %% id="act" grade="readonly"
 def group_index(group: GroupBase, h: Tensor) -> Tensor:
-    """Return the places of elements h in `group.elements()`, whole numbers from 0."""
+    """Return the places of elements h in `group.elements()`, whole numbers from 0: [...]."""
     place = (group.normalize_group_elements(h) + 1) / 2 * (group.order - 1)
     return place.round().long() % group.order
 
@@ -1925,7 +1925,7 @@ class DilationGroup(GroupBase):
         return moved.reshape(2, *h.shape, *x.shape[1:])
 
     def steps(self, h: Tensor) -> Tensor:
-        """Return how many steps s lead from 1 to h, whole numbers: 0 for 1, −1 for 1/s."""
+        """Return how many steps s lead from 1 to h, whole numbers (0 for 1, −1 for 1/s): [...]."""
         return torch.round(torch.log(h) / math.log(self.step)).long()
 
     def normalize_group_elements(self, h: Tensor) -> Tensor:
