@@ -754,7 +754,7 @@ show(
 # One number no longer describes an element. We use a pair $h = (\theta, f)$: an angle and a **flip**, 0 or 1. It acts in two steps: *first* mirror, if
 # $f = 1$, *then* turn by $\theta$,
 #
-# $$ (\theta, f)\, x = R(\theta)\, F^f x, \qquad F = \begin{pmatrix} 1 & 0 \\ 0 & -1 \end{pmatrix} . {{equation dihedral-action}} $$
+# $$ (\theta, f)\, x = R(\theta)\, F^f x, \qquad F = \begin{pmatrix} 1 & 0 \cr 0 & -1 \end{pmatrix} . {{equation dihedral-action}} $$
 #
 # $F$ changes the sign of $r_1$, the coordinate along the columns: it exchanges left and right, as `flip(-1)` does with an image.
 
@@ -762,7 +762,7 @@ show(
 # What is the product? Do $h'$ first, then $h$: $R(\theta) F^f R(\theta') F^{f'}$. To bring this into the form of {{eq dihedral-action}} the $F^f$ in
 # the middle has to get past $R(\theta')$. A mirror turns the sense of a rotation round, $F R(\theta') = R(-\theta') F$, and so
 #
-# $$ (\theta, f) \cdot (\theta', f') = \begin{cases} (\theta + \theta',\; f') & f = 0 \\
+# $$ (\theta, f) \cdot (\theta', f') = \begin{cases} (\theta + \theta',\; f') & f = 0 \cr
 #    (\theta - \theta',\; f' + 1) & f = 1 \end{cases} {{equation dihedral-product}} $$
 #
 # with angles modulo $2\pi$ and flips modulo 2. It matters which of the two comes first: $D_n$ is not commutative for $n \ge 3$.
@@ -2312,7 +2312,7 @@ show(
 # at its own scale and larger ones. We give it weights for the first $S$ of these only, as Worrall and Welling (2019) and Sosnovik, Szmaja and Smeulders (2020) recommend; below you see why. So, with the weights
 # $k_0, \dots, k_{S-1}$ of a kernel,
 #
-# $$ k_h(x, \tilde h) = \begin{cases} \frac{1}{|h|}\, k_m(h^{-1} x) & \text{if } h^{-1}\tilde h = s^m \text{ with } 0 \le m < S , \\
+# $$ k_h(x, \tilde h) = \begin{cases} \frac{1}{|h|}\, k_m(h^{-1} x) & \text{if } h^{-1}\tilde h = s^m \text{ with } 0 \le m < S , \cr
 #    0 & \text{otherwise.} \end{cases} {{equation dilated-group}} $$
 #
 # This is a *shift* along the group axis, as for rotations, but **with zeros moved in**: there is no first scale after the last one.

@@ -73,12 +73,13 @@ def course(tmp_path):
         ],
     )
     course = Course(tmp_path)
-    nbformat.write(notebook, course.solutions_notebook(STEM))
-    write_release(course, notebook)
+    for stem in Course(ROOT).lessons():  # the README links to each
+        nbformat.write(notebook, course.solutions_notebook(stem))
+        write_release(course, notebook, stem)
     return course
 
 
-def write_release(course, notebook):
+def write_release(course, notebook, stem):
     """Write the student notebook that belongs to a rendered one."""
     given = nbformat.from_dict(notebook)
     _, code, why = given.cells
@@ -86,7 +87,7 @@ def write_release(course, notebook):
     code.metadata = nbformat.from_dict({"nbgrader": {"solution": True, "grade": False}})
     why.source = "*Your answer.*"
     why.metadata = nbformat.from_dict({"nbgrader": {"solution": True, "grade": True}})
-    path = course.release_notebook(STEM)
+    path = course.release_notebook(stem)
     path.parent.mkdir(parents=True)
     nbformat.write(given, path)
 
