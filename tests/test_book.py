@@ -74,6 +74,7 @@ def course(tmp_path):
     )
     course = Course(tmp_path)
     for stem in Course(ROOT).lessons():  # the README links to each
+        notebook.cells[0].source = TEXT.replace(STEM, stem)
         nbformat.write(notebook, course.solutions_notebook(stem))
         write_release(course, notebook, stem)
     return course
