@@ -300,6 +300,7 @@ class _Parser:
     def __init__(self, path: Path, course: Course | None) -> None:
         self.path = path
         self.course = course or Course(path.resolve().parent.parent)
+        self.earlier: dict[str, Lesson] = {}  # those that give code to this one, as written
 
     def error(self, line: int, message: str) -> CourseError:
         """Return the error to raise for a mistake in `line`."""
@@ -406,14 +407,16 @@ class _Parser:
         if stem not in earlier:
             known = ", ".join(earlier) or "none"
             raise self.error(line, f"no earlier lesson is called {stem!r}; there are: {known}")
-        path = self.course.lesson_path(stem)
-        cells = _Parser(path, self.course).read(path.read_text(encoding="utf-8"))
-        code = {cell.id: cell for cell in cells if cell.kind == "code" and cell.grade != "tests"}
+        if stem not in self.earlier:
+            path = self.course.lesson_path(stem)
+            cells = _Parser(path, self.course).read(path.read_text(encoding="utf-8"))
+            self.earlier[stem] = Lesson(stem, path, tuple(cells), ())
+        giving = self.earlier[stem]
+        code = {one.id: one for one in giving.cells if one.kind == "code" and one.grade != "tests"}
         for id in wanted:
             if id not in code:
                 raise self.error(line, f"{stem} has no code cell with the id {id!r} to be given")
-        title = Lesson(stem, path, tuple(cells), ()).title
-        parts = [f"# Given, from {title}. There is nothing to fill in: run the cell."]
+        parts = [f"# Given, from {giving.title}. There is nothing to fill in: run the cell."]
         parts += [as_given(code[id].source) for id in wanted]
         tags = tuple(dict.fromkeys([*keys.get("tags", ()), HIDE_TAG]))
         text = "\n\n\n".join(parts)

@@ -172,10 +172,10 @@ def write_row(path: Path, row: dict) -> None:
 
 def make_table(rows: list[dict], recipes: Iterable[str]) -> str:
     """Return the accuracies by recipe as a Markdown table, mean ± deviation of several seeds."""
-    found = {name: [row for row in rows if row["network"] == name] for name in recipes}
+    trained = {row["network"] for row in rows}
     found = {
-        name: group for name, group in found.items() if group
-    }  # the others are not trained yet
+        name: [row for row in rows if row["network"] == name] for name in recipes if name in trained
+    }
     kinds = ["turned", "upright"]
     kinds += [
         name

@@ -2900,6 +2900,7 @@ def seconds_per_step(network: nn.Module, images: Tensor, repeats: int = 5) -> fl
     return sorted(times)[repeats // 2]
 
 
+# %%
 images = noise(8 if FAST_RUN else 64, 1, 28, 28)
 for name, network in (("interpolated in every step", plain), ("by matrix", fast)):
     print(f"{name:>27}: {1000 * seconds_per_step(network, images):.0f} ms a step")

@@ -1596,7 +1596,7 @@ judge.score()
 
 # %% id="given-data" from="01_regular_group_convolutions" cells="how-much-training load-digits load-small-digits rotate-each normalize digits rotated-mnist"
 
-# %% id="given-networks" from="01_regular_group_convolutions" cells="fast-sampling fast-kernels network cnn better smooth-kernels better-gcnn"
+# %% id="given-networks" from="01_regular_group_convolutions" cells="fast-sampling fast-kernels seconds-per-step network cnn better smooth-kernels better-gcnn"
 
 # %% [markdown]
 # The network: a lifting convolution, then convolutions with your kernel. As in lesson 1 the kernels are sampled by a matrix that is computed
@@ -1783,17 +1783,6 @@ show(fig, f"Accuracy of three networks over the angle, mirrored and not: {'; '.j
 
 
 # %%
-def seconds_per_step(network: nn.Module, images: Tensor, repeats: int = 5) -> float:
-    """Return the median time (s) of a forward and a backward pass for images [B, C, X, Y]."""
-    network, times = copy.deepcopy(network).train(), []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        network(images).sum().backward()
-        times.append(time.perf_counter() - started)
-    return sorted(times)[repeats // 2]
-
-
-# %%
 images, labels = (part[: 64 if FAST_RUN else 2000] for part in data.test.tensors)
 rows = []
 for name, network in networks.items():
@@ -1804,7 +1793,8 @@ for name, network in networks.items():
     most = ", ".join(
         f"{p // 10} read as {p % 10}: {pairs[p]}" for p in pairs.argsort().flip(0)[:4].tolist()
     )
-    step = seconds_per_step(network, normalize(images[:64]), 1 if FAST_RUN else 5)
+    training, few = copy.deepcopy(network).train(), normalize(images[:64])
+    step = seconds_per_step(training, few, 1 if FAST_RUN else 5)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     rows.append(
         [name, f"{parameters:,}", f"{1000 * step:.0f}", f"{wrong.sum()} of {len(labels)}", most]
@@ -2201,14 +2191,6 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "dilation-kernel", globals())
 
 
-def _tents(weight, h, size):
-    """The weights [..., k, k] enlarged by h, linearly between their pixels: [..., K, K]."""
-    places = torch.arange(size) - size // 2
-    centres = torch.arange(weight.shape[-1]) - weight.shape[-1] // 2
-    tents = (1 - (places[:, None] / h - centres).abs()).clamp(min=0)
-    return tents @ weight @ tents.T
-
-
 def _dilated_kernel(lesson, given, order, step, size, inputs, outputs):
     """A kernel with new weights; what it gives, and what k(h⁻¹x) is for its scales."""
     kernel = lesson.DilatedLiftingKernel(lesson.DilationGroup(order, step), size, inputs, outputs)
@@ -2216,7 +2198,7 @@ def _dilated_kernel(lesson, given, order, step, size, inputs, outputs):
     scales = [step**index for index in range(order)]
     large = 2 * (math.ceil(scales[-1] * (size + 1) / 2 - 1e-4) - 1) + 1
     got = given.kernels(kernel.sample(), outputs, order, inputs, large, large)
-    right = torch.stack([_tents(weight, h, large) for h in scales], dim=1)
+    right = torch.stack([given.dilation.enlarged(weight, h, large) for h in scales], dim=1)
     return got, right, torch.tensor(scales).view(-1, 1, 1, 1)
 
 
@@ -2436,15 +2418,7 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "dilation-shift", globals())
 
 
-def _tent_copies(weight, h, size):
-    """The weights [..., k, k] enlarged by h and divided by h²: [..., K, K]."""
-    places = torch.arange(size) - size // 2
-    centres = torch.arange(weight.shape[-1]) - weight.shape[-1] // 2
-    tents = (1 - (places[:, None] / h - centres).abs()).clamp(min=0)
-    return tents @ weight @ tents.T / h**2
-
-
-def _on_scales(weight, order, step, scales, size, number):
+def _on_scales(given, weight, order, step, scales, size, number):
     """The kernels for weights [O, I·S, k, k]; `number` says which belongs to a pair (h, h̃)."""
     weight = weight.unflatten(1, (-1, scales))
     outputs, inputs = weight.shape[:2]
@@ -2453,7 +2427,8 @@ def _on_scales(weight, order, step, scales, size, number):
         for other in range(order):
             m = number(h, other)
             if m is not None and 0 <= m < scales:
-                kernels[:, h, :, other] = _tent_copies(weight[:, :, m], step**h, size)
+                kernel = given.dilation.enlarged(weight[:, :, m], step**h, size)
+                kernels[:, h, :, other] = kernel / step ** (2 * h)
     return kernels
 
 
@@ -2474,7 +2449,7 @@ def _(lesson, given):
         got, weight, size = _shifted_kernel(lesson, given, order, step, scales, inputs, outputs)
 
         def made(number, given_to=(weight, order, step, scales, size)):
-            return _on_scales(*given_to, number)
+            return _on_scales(given, *given_to, number)
 
         mistakes = {
             "the shift is cyclic, but there is no first scale after the last": made(
@@ -2499,7 +2474,9 @@ def _(lesson, given):
     for order, step, scales, inputs, outputs in SHIFT_CASES[:2]:
         got, weight, size = _shifted_kernel(lesson, given, order, step, scales, inputs, outputs)
         right, back = (
-            _on_scales(weight, order, step, scales, size, lambda h, other, s=sign: s * (other - h))
+            _on_scales(
+                given, weight, order, step, scales, size, lambda h, other, s=sign: s * (other - h)
+            )
             for sign in (1, -1)
         )
         mistakes = {"it looks at smaller scales, h̃⁻¹h in place of h⁻¹h̃": back}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from autograder.checks import dihedral, oracle, remote
+from autograder.checks import dihedral, dilation, oracle, remote
 from autograder.checks.failure import PropertyFailed
 
 MOST_WEIGHTS = 1000  # of a layer whose weights are tried one by one
@@ -24,6 +24,7 @@ class Given:
 
     oracle = oracle
     dihedral = dihedral
+    dilation = dilation
 
     def __init__(self, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
