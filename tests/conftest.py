@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -76,3 +77,18 @@ def built_course(_built: Course, tmp_path: Path) -> Course:
 def tiny(course: Course) -> Lesson:
     """The tiny lesson."""
     return Lesson.load(course.lesson_path(TINY))
+
+
+@pytest.fixture(scope="session")
+def escnn() -> ModuleType:
+    """escnn, a library of equivariant layers written by others, or a skipped test."""
+    try:
+        import escnn
+        import escnn.gspaces
+        import escnn.nn
+    except ImportError as error:
+        pytest.skip(
+            f"escnn cannot be imported here ({error}); CONTRIBUTING.md, 'The oracle and escnn', "
+            "says how to install it for this test"
+        )
+    return escnn

@@ -189,21 +189,6 @@ INPUTS, OUTPUTS, SIZE = 3, 2, 5
 
 
 @pytest.fixture(scope="module")
-def escnn() -> ModuleType:
-    """The library, or a skipped test."""
-    try:
-        import escnn
-        import escnn.gspaces
-        import escnn.nn
-    except ImportError as error:
-        pytest.skip(
-            f"escnn cannot be imported here ({error}); CONTRIBUTING.md, 'The oracle and escnn', "
-            "says how to install it for this test"
-        )
-    return escnn
-
-
-@pytest.fixture(scope="module")
 def definitions() -> SimpleNamespace:
     """What the lesson's solution defines."""
     lesson = Lesson.load(Course.find().lesson_path(LESSON))
