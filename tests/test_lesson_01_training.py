@@ -413,10 +413,10 @@ def test_better_networks_are_invariant_and_no_larger(in_full):
 
 def test_every_step_changes_what_it_says_and_only_upright_digits_are_seen(in_full):
     names = in_full
-    assert list(names.STEPS)[8] == "all steps, C8"
+    assert list(names.STEPS)[9] == "all steps, C8"
     for step in names.STEPS.values():
         assert step["epochs"] == 3 and step["data"]["train_images"] == 20_000
-    first = list(names.STEPS.values())[:9]
+    first = list(names.STEPS.values())[:10]
     for before, after in itertools.pairwise(first):
         assert {key for key in after if before.get(key) != after[key]} - {"group"}
     for kind in ("GCNN, C8", "CNN"):
@@ -428,3 +428,28 @@ def test_every_step_changes_what_it_says_and_only_upright_digits_are_seen(in_ful
         assert full["epochs"] == 10 and full["data"] == {"move_training": 1.0}
     turned = [name for name, recipe in names.RECIPES.items() if "turn" in repr(recipe.get("data"))]
     assert turned == ["all steps, oracle C8"]
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (9, 9), (8, 11)])
+def test_the_window_is_a_disk(names, shape):
+    window = names.disk_window(torch.zeros(1, 2, *shape))
+    assert window.shape == shape
+    assert torch.equal(window, window.flip(0)) and torch.equal(window, window.flip(1))
+    if shape[0] == shape[1]:
+        assert torch.equal(window, window.rot90())
+    row, column = (torch.arange(n) - (n - 1) / 2 for n in shape)
+    away = torch.hypot(*torch.meshgrid(row, column, indexing="ij"))
+    assert (window[away <= min(shape) / 2 - 0.5] == 1).all()
+    assert (window[away >= min(shape) / 2 + 0.5] == 0).all()
+    assert window[0, 0] == 0 and (window.amax(dim=1) > 0).all()
+
+
+def test_a_round_window_hides_the_corners_from_the_network(names):
+    torch.manual_seed(0)
+    network = names.BetterGCNN(names.CyclicGroup(8), 1, 10, 5, 1, 2, pooled=(), round_window=True)
+    seen = []
+    for layer in network.layers[1:]:
+        layer.register_forward_pre_hook(lambda layer, args: seen.append(args[0]))
+    network(torch.randn(2, 1, 28, 28))
+    corner, middle = seen[0][..., :3, :3], seen[0][..., 12:16, 12:16]
+    assert (corner == 0).all() and middle.std() > 0.01
