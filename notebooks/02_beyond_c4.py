@@ -3400,21 +3400,206 @@ show(fig, f"Accuracy of networks of equal size over the angle: {'; '.join(summar
 # === END MARK SCHEME ===
 
 # %% [markdown]
-# ## 5 Where to go next
+# ## 5 What the field does
 #
-# **Steerable kernels.** The circular harmonics of section 4 have a property that we have not used yet. Written with a complex
+# ### 5.1 Steerable kernels, in one page
+#
+# The circular harmonics of section 4 have a property that we have not used yet. Written with a complex
 # number, a wave around the centre is $e^{im\alpha}$, and turning it by $\theta$ multiplies it by a number:
 #
 # $$ (L_\theta\, e^{im\,\cdot})(\alpha) = e^{im(\alpha - \theta)} = e^{-im\theta}\, e^{im\alpha} . {{equation steerable}} $$
 #
-# So a response to the kernel $e^{im\alpha}$ tells what the response to the *turned* kernel would be, for every $\theta$, without
-# convolving again. A layer that keeps these responses, one complex number for each frequency $m$, in place of a value for each of $|H|$
-# poses, is equivariant to all rotations at once, and no group has to be sampled. The price: ReLU may no longer be applied to the
-# numbers one by one, since that would not commute with the factor in {{eq steerable}}. It acts on their size, or one goes back to
-# poses for that moment. Our features over $C_n$ and those frequencies are two views of the same thing, related by a
-# Fourier transform over the group: that is why the Monte-Carlo layer with evenly spread angles was so exact.
+# So the response to the kernel $w(r)\,e^{im\alpha}$, with any function $w$ of the radius, tells what the response to the *turned*
+# kernel would be, for every $\theta$, without convolving again. Such a kernel is called **steerable**. Let us see it: one picture, and
+# four kernels that are turned by 36 angles. Each response is computed twice, by convolving with the turned kernel (marks), and from
+# the response at 0° and {{eq steerable}} (lines).
+
+
+# %%
+def wave_kernel(x: Tensor, m: int) -> Tensor:
+    """Return w(r) exp(imα) at positions x [2, ...] in pixels, w a ring of radius 3: [...]."""
+    ring = torch.exp(-((x.norm(dim=0) - 3) ** 2) / 2)
+    return torch.polar(ring, m * torch.atan2(-x[0], x[1]))  # counter-clockwise, as group elements
+
+
+rotations, angles = CyclicGroup(1), torch.arange(0, 360, 10) * math.pi / 180
+turned = rotations.left_action_on_R2(rotations.inverse(angles), 4 * create_grid_R2(9))
+picture = draw_pattern(1.0, size=9)[0, 0]
+responses, predicted = {}, {}
+for m in range(4):
+    responses[m] = (picture * wave_kernel(turned, m)).sum(dim=(-2, -1))  # 36 convolutions
+    predicted[m] = torch.polar(torch.ones(36), -m * angles) * responses[m][0]  # one
+
+with checking("Steerable kernels") as check:
+    for m in range(4):
+        error = ((responses[m] - predicted[m]).norm() / responses[m].norm()).item()
+        check.true(f"m = {m}: one response gives all the others ({error:.0e})", error < 1e-5)
+
+# %% tags=["hide-input"]
+fig, axis = plt.subplots(figsize=(9, 3.6))
+for m, (colour, marker) in enumerate(
+    zip(("slate", "blue", "orange", "green"), "osv^", strict=True)
+):
+    where = angles * 180 / math.pi
+    axis.plot(where, predicted[m].real, color=PALETTE[colour], label=f"$m = {m}$")
+    axis.plot(where, responses[m].real, color=PALETTE[colour], marker=marker, ls="")
+axis.set(xlabel="angle of the kernel", ylabel="response, real part")
+axis.set_xticks(range(0, 361, 45), [f"{angle}°" for angle in range(0, 361, 45)])
+axis.set_title("The response to a turned kernel, convolved (marks) and predicted (lines)")
+axis.grid(color=PALETTE["line"], linewidth=0.5)
+axis.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+fig.tight_layout()
+show(
+    fig,
+    "Response over the angle of the kernel for four frequencies. For m = 0 a flat line, for m = 1, 2 and 3 "
+    "cosines with one, two and three periods; all marks lie on their lines.",
+)
+
+# %% [markdown]
+# A layer may therefore keep *one complex number for each frequency* $m$ in place of a value for each of $|H|$ poses. If the picture turns by
+# $\theta$, the feature of frequency $m$ moves along and is multiplied by $e^{im\theta}$. Which kernels lead from such
+# a feature of frequency $m$ to one of frequency $n$? The output has to be multiplied by $e^{in\theta}$, the input is by $e^{im\theta}$,
+# so the kernel has to supply the rest. With {{eq steerable}}, it is
+#
+# $$ k_{nm}(r, \alpha) = w_{nm}(r)\; e^{i(n - m)\alpha} . {{equation steerable-kernel}} $$
+#
+# That is all there is to it. The angle is settled by the symmetry, and what remains to be learned is a function of the radius for each pair
+# of frequencies. The layer is equivariant to *all* rotations at once, and no group has to be sampled: no loop over elements,
+# no angles drawn at random. (On pixels this is true up to the grid, as in section 1.)
+#
+# The price is paid at the nonlinearity. ReLU may not be applied to those numbers one by one, since that would not commute with
+# the factor $e^{im\theta}$. It acts on their absolute value, or one goes back to values at some poses for that moment. Features over $C_n$
+# and frequencies are two views of the same thing, related by a Fourier transform over the group. That is why the
+# Monte-Carlo layer with evenly spread angles was so exact.
+
+# %% [markdown]
+# ### 5.2 escnn's layer beside ours
 #
 # The library [escnn](https://github.com/QUVA-Lab/escnn) is built on this idea, for rotations, reflections and many more groups.
+# A feature map has a *type* there, which says how its channels change when the picture turns. The type of our features, one number for
+# each pose, is called **regular**. Its layer `R2Conv` goes from any type to any other: it finds all kernels that the types allow, once,
+# as circular harmonics on rings, and learns the weights in front of them. Between regular types these kernels obey the relation
+# that you have programmed: at quarter turns and mirrors, our layers with the weights of escnn's kernels give
+# what escnn gives, up to rounding. (The course tests that for $C_4$, $C_8$, $D_1$, $D_2$, $D_4$ and $D_8$.)
+#
+# So `R2Conv` can take the place of our layers, in a network that is otherwise the same:
+
+
+# %% id="steerable-cnn" grade="readonly"
+class SteerableConvolution(nn.Module):
+    """escnn's `R2Conv` for C_n: [B, C_in, X, Y] or [B, C_in, n, X, Y] → [B, C_out, n, X', Y'].
+
+    Raises ImportError where escnn is not installed.
+    """
+
+    def __init__(
+        self,
+        order: int,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        padding: int = 0,
+        lifting: bool = False,
+    ):
+        super().__init__()
+        from escnn import gspaces
+        from escnn import nn as steerable
+
+        space = gspaces.rot2dOnR2(order)
+        kind = space.trivial_repr if lifting else space.regular_repr
+        self.inputs = steerable.FieldType(space, in_channels * [kind])
+        outputs = steerable.FieldType(space, out_channels * [space.regular_repr])
+        self.conv = steerable.R2Conv(self.inputs, outputs, kernel_size, padding=padding, bias=False)
+        self.order, self.tensor = order, steerable.GeometricTensor
+        self.conv.register_state_dict_post_hook(self.keep_weights)
+
+    @staticmethod
+    def keep_weights(conv, state, prefix, metadata) -> None:
+        """Leave out of a checkpoint the sampled kernels that the layer keeps in evaluation."""
+        state.pop(f"{prefix}filter", None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.reshape(len(x), -1, *x.shape[-2:])
+        return self.conv(self.tensor(x, self.inputs)).tensor.unflatten(1, (-1, self.order))
+
+
+class SteerableCNN(Better):
+    """`FiniteGroupCNN` for C_n with escnn's layers: [B, C_in, X, Y] → [B, out]."""
+
+    def __init__(self, order, in_channels, out_channels, kernel_size, num_hidden, hidden_channels):
+        sizes = (hidden_channels, hidden_channels, kernel_size, kernel_size // 2)
+        layers = [
+            SteerableConvolution(order, in_channels, hidden_channels, kernel_size, lifting=True)
+        ]
+        layers += [SteerableConvolution(order, *sizes) for _ in range(num_hidden)]
+        super().__init__(layers, hidden_channels, out_channels)
+
+
+# %% id="steerable-recipes" grade="readonly"
+MODELS |= {"SteerableCNN": SteerableCNN}
+STEERABLE = {
+    "C8, escnn, 11 channels": dict(model_name="SteerableCNN", order=8, hidden_channels=11, **BRIEF),
+    "C8, escnn, 17 channels": dict(model_name="SteerableCNN", order=8, hidden_channels=17, **BRIEF),
+}
+if importlib.util.find_spec("escnn"):
+    RECIPES |= STEERABLE
+TABLES["steerable"] = {
+    name: (CONTINUOUS | STEERABLE)[name]
+    for name in ("C8, interpolated", "continuous, harmonics", *STEERABLE)
+}
+
+# %% [markdown]
+# escnn is not one of this course's packages. The course has trained these networks where it is installed, in the same way as
+# all others, once with as many channels as our network for $C_8$, and once with about as many weights:
+#
+# {{measured steerable}}
+#
+# What a step costs, for a batch of 64 on a processor, all networks measured in turn:
+#
+# {{measured networks}}
+
+# %% [markdown]
+# **Lines of code.** How many lines did it take? We count those with code in the methods that make the layers work, for ours also
+# the group and the interpolation.
+
+
+# %%
+import inspect
+
+
+def count_lines(*things) -> int:
+    """Count the lines of functions, and of the methods of classes, without comments."""
+    functions = []
+    for thing in things:
+        functions += vars(thing).values() if isinstance(thing, type) else [thing]
+    lines = [
+        line.strip()
+        for function in functions
+        if inspect.isfunction(function)
+        for line in inspect.getsource(function).splitlines()
+    ]
+    return sum(bool(line) and not line.startswith("#") for line in lines)
+
+
+ours = (CyclicGroup, create_grid_R2, group_index, bilinear_interpolation, LiftingKernelBase)
+ours += (InterpolativeLiftingKernel, LiftingConvolution, PermutedGroupKernel)
+ours += (GroupConvolution, PermutedGroupConvolution)
+show_table(
+    ["layers", "lines"],
+    [
+        ["ours, by interpolation", str(count_lines(*ours))],
+        [
+            "continuous, harmonics",
+            str(count_lines(waves, harmonics, ContinuousKernel, MonteCarloConvolution)),
+        ],
+        ["with escnn's R2Conv", str(count_lines(SteerableConvolution))],
+    ],
+)
+
+# %% [markdown]
+# TODO what it shows.
+#
+# ### 5.3 Where to go next
 #
 # **References.**
 #

@@ -1,0 +1,78 @@
+"""What a step of each network of lesson 2 costs, beside the same with escnn's layers.
+
+    python benchmarks/networks.py                 print the table
+    python benchmarks/networks.py --rounds 5
+    python benchmarks/networks.py --write         also write it to data/results/networks.md
+
+All are timed in turn in one run, one step of each after the other, and compared by medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+from layers import BATCH, COURSE, evaluate, in_turn, step
+from torch import nn
+
+from autograder.lesson import Lesson
+from autograder.names import lesson_names
+from autograder.results import write_text
+
+LESSON = lesson_names(Lesson.load(COURSE.lesson_path("02_beyond_c4")))
+TRAINING_ONLY = ("epochs", "schedule", "data")
+
+
+def network(recipe: dict) -> nn.Module:
+    """Return the untrained network of a recipe."""
+    settings = {key: value for key, value in recipe.items() if key not in TRAINING_ONLY}
+    torch.manual_seed(0)
+    return LESSON.create_model(settings.pop("model_name"), settings)
+
+
+def compare(rounds: int) -> list[str]:
+    """Time training and evaluation of all networks; return the table."""
+    images, labels = torch.randn(BATCH, 1, 28, 28), torch.randint(10, (BATCH,))
+    models = {name: network(recipe) for name, recipe in LESSON.RECIPES.items()}
+    if missing := set(LESSON.STEERABLE) - set(models):
+        print(f"left out, since escnn cannot be imported here: {', '.join(sorted(missing))}")
+    for model in models.values():
+        model.train()
+    training = in_turn(
+        {name: lambda m=model: step(m, images, labels) for name, model in models.items()}, rounds
+    )
+    for model in models.values():
+        model.eval()
+    evaluation = in_turn(
+        {name: lambda m=model: evaluate(m, images, labels) for name, model in models.items()},
+        rounds,
+    )
+    rows = [
+        "| network | parameters | training, ms a step | against p4 | evaluation, ms | against p4 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, model in models.items():
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        rows.append(
+            f"| {name} | {parameters:,} | {1e3 * training[name]:.0f} | "
+            f"{training[name] / training['p4']:.2f} | {1e3 * evaluation[name]:.0f} | "
+            f"{evaluation[name] / evaluation['p4']:.2f} |"
+        )
+    return rows
+
+
+def main() -> None:
+    """Measure, print, and write if so wanted."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15, help="how often each is timed")
+    parser.add_argument("--write", action="store_true", help="write to data/results/networks.md")
+    args = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batch {BATCH}")
+    rows = compare(args.rounds)
+    print("\n".join(rows))
+    if args.write:
+        write_text(COURSE.results_table("networks"), "\n".join(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()
