@@ -1130,13 +1130,15 @@ d4, image = (
     DihedralGroup(4),
     F.pad(MOTIF[:, 1:].repeat_interleave(6, 0).repeat_interleave(6, 1), (6, 6, 3, 3))[None],
 )
-fig, axes = plt.subplots(2, 4, figsize=(8, 4.4))
+fig, axes = plt.subplots(2, 4, figsize=(8, 4.8), layout="constrained")
 for axis, h in zip(axes.flat, d4.elements(), strict=True):
     axis.imshow(act_on_image(d4, h, image)[0], cmap="gray")
     axis.set(title=f"({math.degrees(h[0]):.0f}°, {h[1]:.0f})", xticks=[], yticks=[])
-    axis.set(xlabel="$r_1$", ylabel="$r_0$")
+for axis in axes[1]:
+    axis.set_xlabel("$r_1$")
+for axis in axes[:, 0]:
+    axis.set_ylabel("$r_0$")
 fig.suptitle("The eight elements of $D_4$ act on a letter F")
-fig.tight_layout()
 show(
     fig,
     "Two rows of four letters F. Above, the rotations: upright, turned counter-clockwise by 90°, 180° and 270°. "
@@ -1760,7 +1762,7 @@ def over_angles(network: nn.Module, images: Tensor, labels: Tensor, angles: Tens
 
 angles = torch.arange(0.0, 360.0, 90.0 if FAST_RUN else 30.0)
 images, labels = (part[: 16 if FAST_RUN else 300] for part in data.upright.tensors)
-fig, axis = plt.subplots(figsize=(9, 3.8))
+fig, axis = plt.subplots(figsize=(9, 4.2), layout="constrained")
 summary = []
 for (name, network), colour in zip(networks.items(), ("blue", "orange", "green"), strict=False):
     for mirrored in (False, True):
@@ -1773,8 +1775,7 @@ for (name, network), colour in zip(networks.items(), ("blue", "orange", "green")
 axis.set(xlabel="angle", ylabel="read correctly, in %", xticks=range(0, 361, 90), ylim=(0, 103))
 axis.set_title("Accuracy over the angle, for digits as they are and mirrored")
 axis.grid(color=PALETTE["line"], linewidth=0.5)
-axis.legend(fontsize=9, ncols=3, loc="lower center")
-fig.tight_layout()
+fig.legend(fontsize=9, ncols=3, loc="outside lower center")
 show(fig, f"Accuracy of three networks over the angle, mirrored and not: {'; '.join(summary)}.")
 
 # %% [markdown]
@@ -3350,7 +3351,7 @@ for name in CONTINUOUS:
 # %%
 angles = torch.arange(0.0, 360.0, 90.0 if FAST_RUN else 15.0)
 images, labels = (part[: 16 if FAST_RUN else 300] for part in data.upright.tensors)
-fig, axis = plt.subplots(figsize=(9, 3.8))
+fig, axis = plt.subplots(figsize=(9, 4.2), layout="constrained")
 styles = dict(
     zip(
         ("p4", *CONTINUOUS),
@@ -3375,8 +3376,7 @@ axis.set(xlabel="angle", ylabel="read correctly, in %", xticks=range(0, 361, 45)
 axis.set_title("Accuracy over the angle, for networks of equal size")
 axis.grid(color=PALETTE["line"], linewidth=0.5)
 if summary:
-    axis.legend(fontsize=9, ncols=3)
-fig.tight_layout()
+    fig.legend(fontsize=9, ncols=3, loc="outside lower center")
 show(fig, f"Accuracy of networks of equal size over the angle: {'; '.join(summary)}.")
 
 # %% [markdown] exercise="q-monte-carlo" title="What is exact now?" minutes=8
@@ -3418,7 +3418,8 @@ show(fig, f"Accuracy of networks of equal size over the angle: {'; '.join(summar
 # %%
 def wave_kernel(x: Tensor, m: int) -> Tensor:
     """Return w(r) exp(imα) at positions x [2, ...] in pixels, w a ring of radius 3: [...]."""
-    ring = torch.exp(-((x.norm(dim=0) - 3) ** 2) / 2)
+    radius = x.norm(dim=0)
+    ring = radius * torch.exp(-((radius - 3) ** 2) / 2)  # 0 in the centre, which has no direction
     return torch.polar(ring, m * torch.atan2(-x[0], x[1]))  # counter-clockwise, as group elements
 
 
@@ -3436,19 +3437,19 @@ with checking("Steerable kernels") as check:
         check.true(f"m = {m}: one response gives all the others ({error:.0e})", error < 1e-5)
 
 # %% tags=["hide-input"]
-fig, axis = plt.subplots(figsize=(9, 3.6))
+fig, axis = plt.subplots(figsize=(9, 4), layout="constrained")
 for m, (colour, marker) in enumerate(
     zip(("slate", "blue", "orange", "green"), "osv^", strict=True)
 ):
     where = angles * 180 / math.pi
-    axis.plot(where, predicted[m].real, color=PALETTE[colour], label=f"$m = {m}$")
-    axis.plot(where, responses[m].real, color=PALETTE[colour], marker=marker, ls="")
-axis.set(xlabel="angle of the kernel", ylabel="response, real part")
+    size = responses[m].abs().mean()
+    axis.plot(where, predicted[m].real / size, color=PALETTE[colour], label=f"$m = {m}$")
+    axis.plot(where, responses[m].real / size, color=PALETTE[colour], marker=marker, ls="")
+axis.set(xlabel="angle of the kernel", ylabel="real part, relative to the size")
 axis.set_xticks(range(0, 361, 45), [f"{angle}°" for angle in range(0, 361, 45)])
 axis.set_title("The response to a turned kernel, convolved (marks) and predicted (lines)")
 axis.grid(color=PALETTE["line"], linewidth=0.5)
-axis.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2))
-fig.tight_layout()
+fig.legend(ncols=4, loc="outside lower center")
 show(
     fig,
     "Response over the angle of the kernel for four frequencies. For m = 0 a flat line, for m = 1, 2 and 3 "

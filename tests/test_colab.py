@@ -25,10 +25,15 @@ from autograder.matching import NOTES
 from autograder.restore import restore
 from autograder.submissions import cell_by_id, fill_in
 
-STEM = "01_regular_group_convolutions"
 COURSE = Course(ROOT)
-LESSON = Lesson.load(COURSE.lesson_path(STEM))
-SETUP = ("install", "imports", "libraries", "seed")
+# For each lesson the cells that set up, and checks that are no exercise.
+LESSONS = {
+    "01_regular_group_convolutions": (
+        ("install", "imports", "libraries", "seed"),
+        ("The group axioms", "The fast kernels", "The better network"),
+    ),
+    "02_beyond_c4": (("given-setup",), ("The network", "Steerable kernels")),
+}
 
 SITECUSTOMIZE = """
 import sys
@@ -66,7 +71,9 @@ path.write_text(json.dumps(asked), encoding="utf-8")
 class Colab:
     """A notebook that was run there: its cells with outputs, the folder, and pip's orders."""
 
-    def __init__(self, site: Path, folder: Path) -> None:
+    def __init__(self, stem: str, site: Path, folder: Path) -> None:
+        self.stem, self.lesson = stem, Lesson.load(COURSE.lesson_path(stem))
+        self.setup, self.further_checks = LESSONS[stem]
         site.mkdir()
         folder.mkdir()
         (site / "sitecustomize.py").write_text(SITECUSTOMIZE, encoding="utf-8")
@@ -74,7 +81,7 @@ class Colab:
         (site / "pip" / "__init__.py").touch()
         (site / "pip" / "__main__.py").write_text(PIP, encoding="utf-8")
         self.folder = folder
-        self.notebook = fill_in(nbformat.read(COURSE.release_notebook(STEM), 4), LESSON)
+        self.notebook = fill_in(nbformat.read(COURSE.release_notebook(stem), 4), self.lesson)
         self.last = nbformat.v4.new_code_cell("progress()")
         self.notebook.cells.append(self.last)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("COURSE_")}
@@ -100,11 +107,11 @@ class Colab:
         )
 
 
-@pytest.fixture(scope="module")
-def colab(tmp_path_factory: pytest.TempPathFactory) -> Colab:
-    """The worked-out student notebook, run once."""
+@pytest.fixture(scope="module", params=LESSONS)
+def colab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Colab:
+    """A worked-out student notebook, run once."""
     folder = tmp_path_factory.mktemp("colab")
-    return Colab(folder / "site", folder / "content")
+    return Colab(request.param, folder / "site", folder / "content")
 
 
 @pytest.mark.slow
@@ -117,22 +124,22 @@ def test_only_what_is_missing_is_installed(colab: Colab) -> None:
 
 @pytest.mark.slow
 def test_the_setup_prints_one_line_on_versions_and_device(colab: Colab) -> None:
-    installing, line = colab.printed(*SETUP).splitlines()
+    installing, line = colab.printed(*colab.setup).splitlines()
     assert installing == "Installing pytorch-lightning>=2.2,<3 …"
     assert re.fullmatch(
         r"Python 3\.\S+ · torch \S+ · torchvision \S+ · Lightning \S+ · device: (cpu|cuda)", line
     )
     assert f"torch {version('torch')}" in line
-    outputs = [o for c in colab.notebook.cells if c.id in SETUP for o in c.outputs]
+    outputs = [o for c in colab.notebook.cells if c.id in colab.setup for o in c.outputs]
     assert [output.output_type for output in outputs] == ["stream", "stream"]
 
 
 @pytest.mark.slow
 def test_it_runs_to_its_end_and_all_visible_checks_pass(colab: Colab) -> None:
     printed = colab.printed()
-    for exercise in itertools.filterfalse(lambda item: item.manual, LESSON.exercises):
+    for exercise in itertools.filterfalse(lambda item: item.manual, colab.lesson.exercises):
         assert f"All visible checks of {exercise.label} passed. The grader also" in printed
-    for text in ("The group axioms", "The fast kernels"):
+    for text in colab.further_checks:
         assert f"All visible checks of {text} passed.\n" in printed
     assert {path.name for path in colab.folder.iterdir()} <= {"data", "runs"}
 
@@ -142,33 +149,36 @@ def test_the_checks_are_as_many_as_the_build_has_counted(colab: Colab) -> None:
     counted = json.loads(re.search(r'CHECKS = .*?"""(.*?)"""', planned(colab), re.DOTALL)[1])
     shown = {
         f"{exercise.label} · {exercise.title}": colab.printed(exercise.test_cell_id).count("✓ ")
-        for exercise in LESSON.exercises
+        for exercise in colab.lesson.exercises
         if not exercise.manual
     }
     assert counted == shown
     total = sum(shown.values())
+    answers = [cell.source for cell in colab.lesson.cells if cell.grade == "solution"]
+    blocks = "\n".join(answers).count("## YOUR CODE STARTS HERE ##")
     assert "".join(output.text for output in colab.last.outputs) == (
-        f"20 of 20 blocks done, {total} of {total} visible checks passing, "
+        f"{blocks} of {blocks} blocks done, {total} of {total} visible checks passing, "
         "next: the written questions\n"
     )
 
 
 def planned(colab: Colab) -> str:
-    return cell_by_id(colab.notebook, "planned").source
+    (found,) = (cell.source for cell in colab.notebook.cells if "CHECKS = json" in cell.source)
+    return found
 
 
 @pytest.mark.slow
 def test_what_colab_saves_is_made_whole_again(colab: Colab) -> None:
     """Ids in the metadata, all other metadata collapsed, outputs; grading is tested elsewhere."""
-    release = nbformat.read(COURSE.release_notebook(STEM), as_version=4)
-    saved = saved_by_colab(release, LESSON)
+    release = nbformat.read(COURSE.release_notebook(colab.stem), as_version=4)
+    saved = saved_by_colab(release, colab.lesson)
     for cell, run in zip(saved.cells, colab.notebook.cells, strict=False):
         assert set(cell.metadata) <= {"id", "colab", "outputId", "executionInfo"}
         if cell.cell_type == "code":
             cell.outputs = run.outputs
     whole = restore(json.loads(json.dumps(saved)), release)
     assert whole.metadata[NOTES] == []
-    for cell in LESSON.cells:
+    for cell in colab.lesson.cells:
         if cell.grade == "solution":
             answer = cell_by_id(whole, cell.id)
             assert answer.source == cell_by_id(colab.notebook, cell.id).source
