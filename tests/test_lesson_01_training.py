@@ -392,11 +392,14 @@ def test_a_network_turns_as_a_whole_and_only_in_training(in_full):
     assert network.double()(images.double()).dtype == torch.float64
 
 
+OF_TRAINING = ("data", "schedule", "epochs", "looks")
+
+
 def test_better_networks_are_invariant_and_no_larger(in_full):
     names = in_full
     plain = names.RECIPES["GCNN"]
     for name, recipe in names.RECIPES.items():
-        recipe = {key: recipe[key] for key in recipe if key not in ("data", "schedule", "epochs")}
+        recipe = {key: recipe[key] for key in recipe if key not in OF_TRAINING}
         model = names.create_model(recipe.pop("model_name"), recipe)
         assert sum(weight.numel() for weight in model.parameters()) <= 105_000, name
         assert recipe["kernel_size"] == plain["kernel_size"]
@@ -413,10 +416,10 @@ def test_better_networks_are_invariant_and_no_larger(in_full):
 
 def test_every_step_changes_what_it_says_and_only_upright_digits_are_seen(in_full):
     names = in_full
-    assert list(names.STEPS)[9] == "all steps, C8"
+    assert list(names.STEPS)[10] == "all steps, C8"
     for step in names.STEPS.values():
         assert step["epochs"] == 3 and step["data"]["train_images"] == 20_000
-    first = list(names.STEPS.values())[:10]
+    first = list(names.STEPS.values())[:11]
     for before, after in itertools.pairwise(first):
         assert {key for key in after if before.get(key) != after[key]} - {"group"}
     for kind in ("GCNN, C8", "CNN"):
@@ -453,3 +456,48 @@ def test_a_round_window_hides_the_corners_from_the_network(names):
     network(torch.randn(2, 1, 28, 28))
     corner, middle = seen[0][..., :3, :3], seen[0][..., 12:16, 12:16]
     assert (corner == 0).all() and middle.std() > 0.01
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_all_images_turn_counter_clockwise(names, degrees):
+    images = torch.randn(2, 1, 9, 9)
+    turned = names.turn_all(images, degrees)
+    torch.testing.assert_close(turned, images.rot90(degrees // 90, (-2, -1)), rtol=0, atol=1e-5)
+
+
+def test_between_quarter_turns_it_turns_as_the_test_digits_do(names):
+    images = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    images[:, 6:20, 12:16] = 250
+    expected = names.rotate_each(images, torch.tensor([45.0]))
+    turned = names.turn_all(images[:, None].float(), 45)[:, 0]
+    torch.testing.assert_close(turned.round().to(torch.uint8), expected)
+
+
+def test_two_looks_are_a_mean_and_for_tests_only(names):
+    torch.manual_seed(0)
+    network = names.create_model("CNN", dict(hidden_channels=2, **names.SIZES)).eval()
+    images = torch.randn(3, 1, 28, 28)
+    one, two = (names.ImageClassifier(network, looks=looks) for looks in (1, 2))
+    with torch.no_grad():
+        first, second = network(images), network(names.turn_all(images, 45))
+        torch.testing.assert_close(one(images), first)
+        torch.testing.assert_close(two(images), (first + second) / 2)
+    assert not torch.allclose(first, second)
+    given = []
+    network.register_forward_hook(lambda *_: given.append(1))
+    two.log_dict = lambda *args, **settings: None
+    batch = (images, torch.tensor([0, 1, 2]))
+    for step, looks in ((two.training_step, 1), (two.validation_step, 1), (two.test_step, 2)):
+        given.clear()
+        step(batch, 0)
+        assert len(given) == looks
+
+
+def test_every_recipe_looks_twice_or_once_and_the_cnn_as_often(in_full):
+    looks = {name: recipe.get("looks", 1) for name, recipe in in_full.RECIPES.items()}
+    assert {name for name, count in looks.items() if count == 2} == {
+        "Better CNN",
+        "Better GCNN, C8",
+        *(name for name in looks if name.startswith("all steps")),
+    }
+    assert set(looks.values()) == {1, 2}
