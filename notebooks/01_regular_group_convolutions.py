@@ -3960,7 +3960,7 @@ class SmoothGroupKernel(SmoothSampling, InterpolativeGroupKernel):
 # so the network sees an upright digit as it would see one that is turned by $-\theta$. The mean over random angles is a
 # Monte-Carlo estimate of an integral over all rotations. It costs nothing but a few more matrices, since there are nine
 # angles to choose from. No digit is turned for it, but be clear about what it is: another road to what training on
-# turned digits would teach. That is why the table below shows the step before it as well.
+# turned digits would teach. That is why the table below has a row without it.
 
 
 # %% id="better-gcnn"
@@ -4118,7 +4118,9 @@ RECIPES |= STEPS
 #
 # Smooth kernels read upright digits a little worse and turned ones much better. Digits that move make the task
 # harder: in so short a training that costs both, but the difference between the two shrinks. The strongest pose reads
-# upright digits better, and sees more of the small differences between poses; kernels at every angle take those away.
+# upright digits better, and sees more of the small differences between poses; kernels at every angle take those away. With a
+# round window there is hardly any difference left. A second look cannot add to that here; it will after a longer
+# training, in which a network gets used to how upright digits lie on the grid.
 #
 # The **oracle** is the same network, but trained on *turned* digits. It shows a ceiling: what can be reached by a network
 # that does not know which way is up. (A turned 6 may be a 9.) Accuracy on upright digits is the other

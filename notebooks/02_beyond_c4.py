@@ -3512,11 +3512,12 @@ class SteerableConvolution(nn.Module):
         outputs = steerable.FieldType(space, out_channels * [space.regular_repr])
         self.conv = steerable.R2Conv(self.inputs, outputs, kernel_size, padding=padding, bias=False)
         self.order, self.tensor = order, steerable.GeometricTensor
-        self.conv.register_state_dict_post_hook(self.keep_weights)
+        # In evaluation it keeps its sampled kernels; a checkpoint shall hold the weights only.
+        self.conv.register_state_dict_post_hook(self.leave_out)
+        self.conv.register_load_state_dict_pre_hook(lambda conv, *_: conv.train())
 
     @staticmethod
-    def keep_weights(conv, state, prefix, metadata) -> None:
-        """Leave out of a checkpoint the sampled kernels that the layer keeps in evaluation."""
+    def leave_out(conv, state, prefix, metadata) -> None:
         state.pop(f"{prefix}filter", None)
 
     def forward(self, x: Tensor) -> Tensor:
