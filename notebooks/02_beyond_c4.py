@@ -29,6 +29,7 @@
 # 2. **reflections**: a group whose elements are described by two numbers, an angle and a flip.
 # 3. **scale**: a group that has no end and changes areas, so that the factor $1/\lvert h\rvert$ is needed at last.
 # 4. **continuous kernels**: functions in place of grids, for every angle there is.
+# 5. **steerable kernels**: what the field makes of that, and a library's layer beside yours.
 #
 # **Your part.** The lesson has {{n_exercises}} exercises with {{n_blocks}} blocks between the marker lines
 # that you know, and {{n_questions}} written questions. The exercises give {{exercise_points}} points
@@ -39,7 +40,7 @@
 # the table in 0.2 says what each is for.
 #
 # **Time.** About {{total_minutes}} minutes for the exercises and questions ({{minutes_by_chapter}}),
-# and at least half an hour for reading and looking.
+# and at least half an hour for reading and looking, a quarter of an hour of it for section 5. So take three hours.
 
 # %% [markdown]
 # ### 0.1 Setup
@@ -3335,8 +3336,8 @@ TRAINED |= {
 # {{measured continuous}}
 #
 # In so short a training the harmonics reach the most on turned digits, and lose the least by turning. The sine networks learn more
-# slowly: they have to find their waves first, where the harmonics only have to weigh them. (These are single trainings, three epochs each.
-# Differences of a percent mean nothing.)
+# slowly: they have to find their waves first, where the harmonics only have to weigh them. (Three epochs each, and the sine
+# networks, which are far behind, were trained only once. Differences of a percent mean nothing.)
 
 # %%
 for name in CONTINUOUS:
