@@ -210,6 +210,7 @@ def try_options(rounds: int) -> list[str]:
 
     def made(compiled: bool = False) -> nn.Module:
         model = LESSON.speed_up(network(4))
+        model(images[:1])  # the matrices are computed once, which cannot be compiled
         return torch.compile(model) if compiled else model
 
     last = images.contiguous(memory_format=torch.channels_last)

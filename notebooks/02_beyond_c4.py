@@ -3600,7 +3600,17 @@ show_table(
 )
 
 # %% [markdown]
-# TODO what it shows.
+# What does the comparison show?
+#
+# - **Accuracy and weights.** With as many channels as ours for $C_8$ escnn's network has less than half the weights, 11 numbers for each pair of
+#   poses where ours has 25: of a 5 × 5 kernel only as many waves are kept as its rings can hold. It reads turned
+#   digits better all the same, for its kernels are smooth, round, and turn without interpolation, and more weights
+#   for more channels bring it further. That is what lesson 1's better recipe and section 4 were after. The harmonics of section 4
+#   keep more waves and draw their angles, and pay for it with accuracy on upright digits in so short a training.
+# - **Time.** Networks with equally many channels take equally long: nearly all of the time goes into `conv2d`, and it is the
+#   same for both. How the kernels were made hardly matters, once it is done by a matrix.
+# - **Lines.** The library's layer is a few lines, in which nothing can be got wrong but the types. What you wrote is
+#   longer, and you know what happens in it.
 #
 # ### 5.3 Where to go next
 #
