@@ -3142,7 +3142,7 @@ class ImageClassifier(pl.LightningModule):
         self.model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the scores: means over the looks, turned evenly within a quarter turn."""
+        """Return the scores [B, classes], means over looks that are turned evenly within 90°."""
         looks = self.hparams.looks
         views = [x] + [turn_all(x, 90 * look / looks) for look in range(1, looks)]
         return sum(self.model(view) for view in views) / looks

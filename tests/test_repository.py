@@ -91,7 +91,8 @@ def imported_modules(text: str) -> set[str]:
 
 def test_what_is_imported_is_declared():
     declared = {requirement.name.lower().replace("_", "-") for requirement in requirements()}
-    own = {"autograder", "tasks", "tests"}
+    # escnn is imported only where it is installed, and its place in lesson 2 says so.
+    own = {"autograder", "tasks", "tests", "escnn"}
     distributions = importlib.metadata.packages_distributions()
     undeclared = {}
     files = [*ROOT.glob("autograder/**/*.py"), *ROOT.glob("notebooks/*.py")]

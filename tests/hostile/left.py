@@ -23,9 +23,12 @@ def planted() -> set[str]:
 
 def strays() -> set[int]:
     """Return the processes that descend from this one, or from a sandbox nobody waits for."""
-    children = psutil.Process().children(recursive=True)
-    # Python's own, which multiprocessing keeps until the end.
-    found = {one.pid for one in children if "resource_tracker" not in " ".join(one.cmdline())}
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            # multiprocessing keeps a process of its own until the end.
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                found.add(child.pid)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             outside = [one for one in process.parents() if not _in_sandbox(one.pid)]
