@@ -170,6 +170,21 @@ def in_turn(calls: dict[str, Callable[[], float]], rounds: int) -> dict[str, flo
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def train_and_evaluate(
+    models: dict[str, nn.Module], images: Tensor, labels: Tensor, rounds: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Time a step in training and one in evaluation; return the medians of the seconds of each."""
+    medians = []
+    for training, call in ((True, step), (False, evaluate)):
+        for model in models.values():
+            model.train(training)
+        calls = {
+            name: lambda m=model, c=call: c(m, images, labels) for name, model in models.items()
+        }
+        medians.append(in_turn(calls, rounds))
+    return medians[0], medians[1]
+
+
 def compare(orders: list[int], rounds: int) -> list[str]:
     """Time training and evaluation of all networks."""
     libraries = find_libraries()
@@ -181,18 +196,7 @@ def compare(orders: list[int], rounds: int) -> list[str]:
     ]
     for order in orders:
         models = competitors(order, libraries)
-        for model in models.values():
-            model.train()
-        training = in_turn(
-            {name: lambda m=model: step(m, images, labels) for name, model in models.items()},
-            rounds,
-        )
-        for model in models.values():
-            model.eval()
-        evaluation = in_turn(
-            {name: lambda m=model: evaluate(m, images, labels) for name, model in models.items()},
-            rounds,
-        )
+        training, evaluation = train_and_evaluate(models, images, labels, rounds)
         floor = next(iter(models))
         for name in models:
             rows.append(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 
 import torch
-from layers import BATCH, COURSE, evaluate, in_turn, step
+from layers import BATCH, COURSE, train_and_evaluate
 from torch import nn
 
 from autograder.lesson import Lesson
@@ -36,17 +36,7 @@ def compare(rounds: int) -> list[str]:
     models = {name: network(recipe) for name, recipe in LESSON.RECIPES.items()}
     if missing := set(LESSON.STEERABLE) - set(models):
         print(f"left out, since escnn cannot be imported here: {', '.join(sorted(missing))}")
-    for model in models.values():
-        model.train()
-    training = in_turn(
-        {name: lambda m=model: step(m, images, labels) for name, model in models.items()}, rounds
-    )
-    for model in models.values():
-        model.eval()
-    evaluation = in_turn(
-        {name: lambda m=model: evaluate(m, images, labels) for name, model in models.items()},
-        rounds,
-    )
+    training, evaluation = train_and_evaluate(models, images, labels, rounds)
     rows = [
         "| network | parameters | training, ms a step | against p4 | evaluation, ms | against p4 |",
         "|---|---|---|---|---|---|",
