@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import ROOT
+from steerable import TOLERANCE, Theirs
 
 from autograder.checks import dihedral
 from autograder.course import Course
@@ -160,63 +161,28 @@ def test_it_has_no_cell_of_lesson_1_s_name():
 # ------------------------------------------------------------ against escnn
 
 
-class Theirs:
-    """escnn's lifting and group convolution for D_n with random weights, in our layout.
-
-    `places` holds, for each of our elements, the place of theirs with the same matrix.
-    """
-
-    inputs, outputs, size = 2, 3, 5
-
-    def __init__(self, escnn, group, dtype=torch.float64):
-        n, order = group.n, group.order
-        space = escnn.gspaces.flipRot2dOnR2(n, axis=math.pi / 2)
-        with torch.random.fork_rng():
-            torch.manual_seed(n)
-            image = escnn.nn.FieldType(space, self.inputs * [space.trivial_repr])
-            lifted = escnn.nn.FieldType(space, self.inputs * [space.regular_repr])
-            out = escnn.nn.FieldType(space, self.outputs * [space.regular_repr])
-            layers = [escnn.nn.R2Conv(one, out, self.size, bias=False) for one in (image, lifted)]
-        self.lifting, self.group = (layer.to(dtype) for layer in layers)
-        self.types, self.tensor, self.order = (image, lifted), escnn.nn.GeometricTensor, order
-        # Coordinates (x, y) with y upwards, in place of our (row, column) with rows downwards.
-        change = torch.tensor([[0.0, 1], [-1, 0]], dtype=dtype)
-        ours = change @ group.matrix_representation(group.elements()).to(dtype) @ change.T
-        elements = space.fibergroup.elements
-        theirs = torch.stack([torch.as_tensor(space.basespace_action(one)) for one in elements])
-        apart = (ours[:, None] - theirs.to(dtype)).abs().amax(dim=(-2, -1))
-        assert apart.amin(dim=1).max() < 1e-6
-        self.places = apart.argmin(dim=1)
-        assert sorted(self.places.tolist()) == list(range(order))
-
-    def kernels(self, layer):
-        """Return the kernels in our order of the elements: [C_out, |H|, C_in, (|H|,) k, k]."""
-        kernels = layer.expand_parameters()[0].detach()
-        kernels = kernels.unflatten(0, (self.outputs, self.order))[:, self.places]
-        if layer is self.group:
-            kernels = kernels.unflatten(2, (self.inputs, self.order))[:, :, :, self.places]
-        return kernels
-
-    @torch.no_grad()
-    def convolve(self, layer, x):
-        """Return the layer's output for ours, [B, C_in, (|H|,) X, Y], in our order."""
-        if layer is self.group:
-            back = self.places.argsort()
-            x = x[:, :, back].flatten(1, 2)
-        out = layer(self.tensor(x, self.types[layer is self.group])).tensor
-        return out.unflatten(1, (self.outputs, self.order))[:, :, self.places]
-
-
-ESCNN_TOLERANCE = {"rtol": 0, "atol": 1e-5}  # it computes its filters in float32
+def for_turns_and_mirrors(escnn, group):
+    """escnn's layers for D_n, in the order of our elements: those with the same matrices."""
+    space = escnn.gspaces.flipRot2dOnR2(group.n, axis=math.pi / 2)
+    # Coordinates (x, y) with y upwards, in place of our (row, column) with rows downwards.
+    change = torch.tensor([[0.0, 1], [-1, 0]])
+    ours = change @ group.matrix_representation(group.elements()) @ change.T
+    elements = space.fibergroup.elements
+    theirs = torch.stack([torch.as_tensor(space.basespace_action(one)) for one in elements])
+    apart = (ours[:, None] - theirs.to(ours)).abs().amax(dim=(-2, -1))
+    assert apart.amin(dim=1).max() < 1e-6
+    places = apart.argmin(dim=1)
+    assert sorted(places.tolist()) == list(range(group.order))
+    return Theirs(escnn, space, 2, 3, 5, places)
 
 
 def copied(names, theirs, group):
     """Return our two layers with the weights that escnn's filters of the identity are."""
-    sizes = (theirs.inputs, theirs.outputs, theirs.size)
+    sizes = (theirs.inputs, theirs.outputs, theirs.lifting_kernels.shape[-1])
     lifting = names.LiftingConvolution(group, *sizes, 0).double()
     convolution = names.PermutedGroupConvolution(group, *sizes, 0).double()
-    lifting.kernel.weight.data.copy_(theirs.kernels(theirs.lifting)[:, 0])
-    convolution.kernel.weight.data.copy_(theirs.kernels(theirs.group)[:, 0])
+    lifting.kernel.weight.data.copy_(theirs.lifting_kernels[:, 0])
+    convolution.kernel.weight.data.copy_(theirs.group_kernels[:, 0])
     return lifting, convolution
 
 
@@ -224,22 +190,22 @@ def copied(names, theirs, group):
 @torch.no_grad()
 def test_equal_weights_give_what_escnn_gives_for_turns_and_mirrors(names, escnn, n):
     group = names.DihedralGroup(n)
-    theirs = Theirs(escnn, group)
+    theirs = for_turns_and_mirrors(escnn, group)
     lifting, convolution = copied(names, theirs, group)
-    for ours, other, shape in (
-        (lifting, theirs.lifting, (2, 2, 9, 8)),
-        (convolution, theirs.group, (2, 2, group.order, 9, 8)),
+    for ours, other, kernels, shape in (
+        (lifting, theirs.lifting, theirs.lifting_kernels, (2, 2, 9, 8)),
+        (convolution, theirs.group, theirs.group_kernels, (2, 2, group.order, 9, 8)),
     ):
-        torch.testing.assert_close(ours.kernel.sample(), theirs.kernels(other), **ESCNN_TOLERANCE)
+        torch.testing.assert_close(ours.kernel.sample(), kernels, **TOLERANCE)
         x = noise(*shape).double()
-        torch.testing.assert_close(ours(x), theirs.convolve(other, x), **ESCNN_TOLERANCE)
-        assert theirs.kernels(other).abs().max() > 0.01
+        torch.testing.assert_close(ours(x), other(x), **TOLERANCE)
+        assert kernels.abs().max() > 0.01
 
 
 @torch.no_grad()
 def test_where_weights_are_interpolated_escnn_s_slices_are_most_like_ours(names, escnn):
     group = names.DihedralGroup(8)
-    theirs = Theirs(escnn, group)
+    theirs = for_turns_and_mirrors(escnn, group)
     quarters = [0, 2, 4, 6, 8, 10, 12, 14]
     for ours, other, shape in zip(
         copied(names, theirs, group),
@@ -248,8 +214,8 @@ def test_where_weights_are_interpolated_escnn_s_slices_are_most_like_ours(names,
         strict=True,
     ):
         x = noise(*shape).double()
-        got, expected = ours(x), theirs.convolve(other, x)
-        torch.testing.assert_close(got[:, :, quarters], expected[:, :, quarters], **ESCNN_TOLERANCE)
+        got, expected = ours(x), other(x)
+        torch.testing.assert_close(got[:, :, quarters], expected[:, :, quarters], **TOLERANCE)
         likeness = torch.cosine_similarity(
             got.transpose(0, 2).flatten(1)[:, None], expected.transpose(0, 2).flatten(1), dim=2
         )

@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
+from steerable import TOLERANCE, Theirs
 from torch import Tensor
 
 from autograder.checks import oracle, reference
@@ -14,9 +15,6 @@ from autograder.lesson import Lesson
 
 PLANE = (-2, -1)
 LESSON = "01_regular_group_convolutions"
-
-# escnn computes its filters from a basis in float32.
-ESCNN_TOLERANCE = {"rtol": 0, "atol": 1e-5}
 
 
 def noise(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -195,43 +193,15 @@ def definitions() -> SimpleNamespace:
     return SimpleNamespace(**reference.namespace(lesson, {}))
 
 
-class Theirs:
-    """escnn's lifting and group convolution for C_n with random weights, in our layout."""
-
-    def __init__(self, escnn: ModuleType, order: int) -> None:
-        space = escnn.gspaces.rot2dOnR2(order)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(order)
-            self.image = escnn.nn.FieldType(space, INPUTS * [space.trivial_repr])
-            self.lifted = escnn.nn.FieldType(space, INPUTS * [space.regular_repr])
-            out = escnn.nn.FieldType(space, OUTPUTS * [space.regular_repr])
-            self.lifting_layer = escnn.nn.R2Conv(self.image, out, SIZE, bias=False).double()
-            self.group_layer = escnn.nn.R2Conv(self.lifted, out, SIZE, bias=False).double()
-        self.order, self.tensor = order, escnn.nn.GeometricTensor
-        self.lifting_kernels = self.filters(self.lifting_layer)
-        self.group_kernels = self.filters(self.group_layer).unflatten(2, (INPUTS, order))
-
-    def filters(self, layer: torch.nn.Module) -> Tensor:
-        """Return the kernels that the layer convolves with: [C_out, n, ...]."""
-        return layer.expand_parameters()[0].detach().unflatten(0, (OUTPUTS, self.order))
-
-    @torch.no_grad()
-    def lifting(self, x: Tensor) -> Tensor:
-        """[B, C_in, X, Y] to [B, C_out, n, X', Y']."""
-        out = self.lifting_layer(self.tensor(x, self.image)).tensor
-        return out.unflatten(1, (OUTPUTS, self.order))
-
-    @torch.no_grad()
-    def group(self, x: Tensor) -> Tensor:
-        """[B, C_in, n, X, Y] to [B, C_out, n, X', Y']."""
-        out = self.group_layer(self.tensor(x.flatten(1, 2), self.lifted)).tensor
-        return out.unflatten(1, (OUTPUTS, self.order))
+def for_rotations(escnn: ModuleType, order: int) -> Theirs:
+    """escnn's layers for C_n."""
+    return Theirs(escnn, escnn.gspaces.rot2dOnR2(order), INPUTS, OUTPUTS, SIZE)
 
 
 @pytest.fixture(scope="module", params=[4, 8], ids=["C4", "C8"])
 def theirs(request: pytest.FixtureRequest, escnn: ModuleType) -> Theirs:
     """escnn's layers for one group."""
-    return Theirs(escnn, request.param)
+    return for_rotations(escnn, request.param)
 
 
 def images(order: int) -> tuple[Tensor, Tensor]:
@@ -240,22 +210,14 @@ def images(order: int) -> tuple[Tensor, Tensor]:
 
 
 def test_equal_weights_give_what_escnn_gives_for_c4(escnn: ModuleType) -> None:
-    theirs = Theirs(escnn, 4)
+    theirs = for_rotations(escnn, 4)
     image, lifted = images(4)
     weight = theirs.lifting_kernels[:, 0]
-    torch.testing.assert_close(
-        oracle.lifting_kernels(weight), theirs.lifting_kernels, **ESCNN_TOLERANCE
-    )
-    torch.testing.assert_close(
-        oracle.lifting(image, weight), theirs.lifting(image), **ESCNN_TOLERANCE
-    )
+    torch.testing.assert_close(oracle.lifting_kernels(weight), theirs.lifting_kernels, **TOLERANCE)
+    torch.testing.assert_close(oracle.lifting(image, weight), theirs.lifting(image), **TOLERANCE)
     weight = theirs.group_kernels[:, 0]
-    torch.testing.assert_close(
-        oracle.group_kernels(weight)[0], theirs.group_kernels, **ESCNN_TOLERANCE
-    )
-    torch.testing.assert_close(
-        oracle.group(lifted, weight)[0], theirs.group(lifted), **ESCNN_TOLERANCE
-    )
+    torch.testing.assert_close(oracle.group_kernels(weight)[0], theirs.group_kernels, **TOLERANCE)
+    torch.testing.assert_close(oracle.group(lifted, weight)[0], theirs.group(lifted), **TOLERANCE)
 
 
 def test_an_element_acts_on_escnn_s_channels_as_on_our_group_axis(theirs: Theirs) -> None:
@@ -270,15 +232,15 @@ def test_an_element_acts_on_escnn_s_channels_as_on_our_group_axis(theirs: Theirs
 def test_escnn_s_kernels_and_layers_obey_the_same_relation(theirs: Theirs, turns: int) -> None:
     steps = turns * theirs.order // 4
     kernels = turned(theirs.lifting_kernels, turns).roll(steps, dims=1)
-    torch.testing.assert_close(kernels, theirs.lifting_kernels, **ESCNN_TOLERANCE)
+    torch.testing.assert_close(kernels, theirs.lifting_kernels, **TOLERANCE)
     kernels = turned(theirs.group_kernels, turns).roll((steps, steps), dims=(1, 3))
-    torch.testing.assert_close(kernels, theirs.group_kernels, **ESCNN_TOLERANCE)
+    torch.testing.assert_close(kernels, theirs.group_kernels, **TOLERANCE)
 
     image, lifted = images(theirs.order)
     got, expected = theirs.lifting(turned(image, turns)), acted(theirs.lifting(image), turns)
-    torch.testing.assert_close(got, expected, **ESCNN_TOLERANCE)
+    torch.testing.assert_close(got, expected, **TOLERANCE)
     got, expected = theirs.group(acted(lifted, turns)), acted(theirs.group(lifted), turns)
-    torch.testing.assert_close(got, expected, **ESCNN_TOLERANCE)
+    torch.testing.assert_close(got, expected, **TOLERANCE)
 
 
 @torch.no_grad()
@@ -297,7 +259,7 @@ def test_equal_weights_give_the_lesson_s_layers_what_escnn_gives(
         (convolution(lifted), theirs.group(lifted)),
     ):
         # Exact at quarter turns, where no weight is interpolated …
-        torch.testing.assert_close(ours[:, :, ::quarter], other[:, :, ::quarter], **ESCNN_TOLERANCE)
+        torch.testing.assert_close(ours[:, :, ::quarter], other[:, :, ::quarter], **TOLERANCE)
         # … and alike between them: each slice resembles escnn's slice of the same element most.
         likeness = torch.cosine_similarity(
             ours.transpose(0, 2).flatten(1)[:, None], other.transpose(0, 2).flatten(1)[None], dim=2
