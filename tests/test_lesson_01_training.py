@@ -461,25 +461,26 @@ def test_a_round_window_hides_the_corners_from_the_network(names):
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_all_images_turn_counter_clockwise(names, degrees):
     images = torch.randn(2, 1, 9, 9)
-    turned = names.turn_all(images, degrees)
+    turned = names.rotate(images, torch.full((2,), float(degrees)))
     torch.testing.assert_close(turned, images.rot90(degrees // 90, (-2, -1)), rtol=0, atol=1e-5)
 
 
-def test_between_quarter_turns_it_turns_as_the_test_digits_do(names):
-    images = torch.zeros(1, 28, 28, dtype=torch.uint8)
-    images[:, 6:20, 12:16] = 250
-    expected = names.rotate_each(images, torch.tensor([45.0]))
-    turned = names.turn_all(images[:, None].float(), 45)[:, 0]
-    torch.testing.assert_close(turned.round().to(torch.uint8), expected)
+def test_beyond_the_border_there_are_zeros_or_the_border_goes_on(names):
+    images, angles = torch.full((1, 2, 9, 9), 5.0), torch.tensor([45.0])
+    border = names.rotate(images, angles, outside="border")
+    torch.testing.assert_close(border, images)
+    zeros = names.rotate(images, angles)
+    assert (zeros[..., 0, 0] == 0).all() and (zeros[..., 4, 4] == 5).all()
 
 
 def test_two_looks_are_a_mean_and_for_tests_only(names):
     torch.manual_seed(0)
     network = names.create_model("CNN", dict(hidden_channels=2, **names.SIZES)).eval()
     images = torch.randn(3, 1, 28, 28)
+    turned = names.rotate(images, torch.full((3,), 45.0), outside="border")
     one, two = (names.ImageClassifier(network, looks=looks) for looks in (1, 2))
     with torch.no_grad():
-        first, second = network(images), network(names.turn_all(images, 45))
+        first, second = network(images), network(turned)
         torch.testing.assert_close(one(images), first)
         torch.testing.assert_close(two(images), (first + second) / 2)
     assert not torch.allclose(first, second)
