@@ -2624,7 +2624,7 @@ def shrink(images: Tensor, factor: float) -> Tensor:
 
 
 # %% [markdown]
-# A short training, in a plain loop: it takes some seconds, on a slow machine half a minute, for each seed.
+# A short training, in a plain loop: it takes some seconds, on a slow machine up to a minute, for each seed.
 
 
 # %%
