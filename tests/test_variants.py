@@ -19,6 +19,7 @@ import torch
 from variants import FOLDER, Variant, load
 
 from autograder.checks.judge import SEED_VARIABLE
+from autograder.checks.reference import names_defined
 from autograder.course import Course
 from autograder.lesson import BEGIN_HIDDEN, END_HIDDEN, Cell, Lesson
 
@@ -133,6 +134,25 @@ def test_a_variant_gets_exactly_its_points(stem: str, variant: Variant) -> None:
 def test_the_solution_gets_everything_with_any_seed(stem: str, seed: int, monkeypatch) -> None:
     monkeypatch.setenv(SEED_VARIABLE, str(seed))
     assert points_of(lesson_of(stem), Variant("solution", "")) == full_points(lesson_of(stem))
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_nobody_is_graded_for_the_lesson_s_own_solution(stem: str) -> None:
+    """An answer that is what its name stood for before: not the solution, in any surroundings."""
+    lesson, kept, answers = lesson_of(stem), [], {}
+    for cell in lesson.cells:
+        if cell.grade == "solution":
+            names = sorted(names_defined(cell.source))
+            kept += [f"kept_{name} = {name}" for name in names]
+            answers[cell.id] = "\n".join(
+                f"class {name}(kept_{name}):\n    pass"
+                if name[0].isupper()
+                else f"def {name}(*args):\n    return kept_{name}(*args)"
+                for name in names
+            )
+    first = next(iter(answers))
+    thief = Variant("keeps the solution", "", cells=answers, before={first: "\n".join(kept)})
+    assert set(points_of(lesson, thief).values()) == {0}
 
 
 @pytest.mark.parametrize("stem", STEMS)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, ModuleType
 
-from autograder.lesson import Lesson, strip_hidden
+from autograder.lesson import Lesson, strip_hidden, stub_blocks
 
 # A line for IPython in a lesson's own cell; none of them defines anything.
 MAGIC = re.compile(r"^[%!].*$", re.MULTILINE)
@@ -156,7 +156,16 @@ def sources(
             yield from ((ast.unparse(part), matters) for part in parts)
 
     own = [(text, False) for text in helper_sources(lesson, cells, answers.values())]
-    return [*(texts({}) if own else ()), *own, *texts(answers)]
+    return [*(texts(_stubs(lesson, answers)) if own else ()), *own, *texts(answers)]
+
+
+def _stubs(lesson: Lesson, answers: Iterable[str]) -> dict[str, str]:
+    """Return what students are given in place of these answers.
+
+    Helpers may need the lesson's definitions. They must not see the solution of what is judged: it
+    could be kept under another name and come back as the answer.
+    """
+    return {id: stub_blocks(lesson.cell(id).source) for id in answers}
 
 
 def leftovers(lesson: Lesson, cells: Iterable[str]) -> set[str]:
@@ -219,7 +228,8 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], helpers: Helpers | Non
     """
     result: dict = {"__name__": "lesson"}
     if helpers is not None and helpers.code:
-        _define(lesson, {}, result)  # a helper class may need the lesson's to be defined
+        # A helper class may need the lesson's to be defined.
+        _define(lesson, _stubs(lesson, answers), result)
     if helpers is not None:
         result.update(helpers.values)
         for code in helpers.code:
