@@ -22,6 +22,7 @@ from autograder.gradebook import database_name, open_api
 MOVED = ("submitted", "autograded", "feedback", "reports", "gradebook.db", ".grading-seed")
 MOVED_FILES = ("grades*.csv", "gradebook.db.*")
 COPIED = ("notebooks", "source", "release", CONFIG_NAME, "pyproject.toml")
+COPIED += ("data/results", "data/networks")  # the lessons quote them
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -68,10 +69,12 @@ def archive(course: Course, name: str) -> list[str]:
         raise CourseError("there is nothing to put away: nobody has handed in anything")
     target.mkdir(parents=True)
     for path in (course.root / part for part in COPIED):
+        copy = target / path.relative_to(course.root)
+        copy.parent.mkdir(exist_ok=True)
         if path.is_dir():
-            shutil.copytree(path, target / path.name)
+            shutil.copytree(path, copy)
         elif path.is_file():
-            shutil.copyfile(path, target / path.name)
+            shutil.copyfile(path, copy)
     for path in found:
         move(path, target / path.name)
     return [path.name for path in found]

@@ -10,8 +10,6 @@ import atexit
 import functools
 import hashlib
 import json
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Collection, Mapping
@@ -51,19 +49,21 @@ ENVIRONMENT = {
 class Assignment:
     """A lesson as the grader needs it, by value.
 
-    lesson: the lesson's text; source, release: its notebooks as JSON.
+    source, release: its notebooks as JSON.
     private: the text of the instructor's own hidden tests, None if there are none.
-    files: name → contents of further files that students were given.
     others: the releases of the course's other lessons, to recognise a notebook of one of them.
     """
 
-    stem: str
-    lesson: str
+    lesson: Lesson
     source: str
     release: str
     private: str | None = None
-    files: Mapping[str, bytes] = field(default_factory=dict)
     others: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stem(self) -> str:
+        """The lesson's name."""
+        return self.lesson.stem
 
     @functools.cached_property
     def version(self) -> str:
@@ -134,7 +134,7 @@ class _Grader:
     @classmethod
     def get(cls, assignment: Assignment, limits: Limits, how: How) -> _Grader:
         """Return the grader for this assignment, made anew if the last one was for another."""
-        key = (assignment.version, assignment.private, tuple(assignment.files), limits, how)
+        key = (assignment, limits, how)
         if cls._last is not None and cls._last[0] == key:
             return cls._last[1]
         cls.close_last()
@@ -149,8 +149,7 @@ class _Grader:
             last[1].close()
 
     def __init__(self, assignment: Assignment, limits: Limits, how: How) -> None:
-        self.assignment, self.limits = assignment, limits
-        self.lesson = Lesson.parse(assignment.lesson, Path("notebooks", f"{assignment.stem}.py"))
+        self.assignment, self.lesson, self.limits = assignment, assignment.lesson, limits
         self.source = nbformat.reads(assignment.source, as_version=4)
         self.release = nbformat.reads(assignment.release, as_version=4)
         # Texts of the course, which may hold what a student's may not.
@@ -158,13 +157,9 @@ class _Grader:
         self.trusted = {*texts, *mark_schemes(self.source).values()}
         self.private = self._private_tests()
         self.modules = sorted(m.__name__ for m in reference.modules(self.lesson).values())
-        self.folder = Path(tempfile.mkdtemp(prefix="assignment-"))
-        for name, content in assignment.files.items():
-            (self.folder / name).write_bytes(content)
         self.starter = Starter(
             limits,
             modules=[*kernels.MODULES, *self.modules],
-            files=self.folder,
             data=Path(how.data) if how.data else None,
             env=ENVIRONMENT,
             sandboxed=how.sandboxed,
@@ -179,7 +174,6 @@ class _Grader:
     def close(self) -> None:
         """Stop what was started."""
         self.starter.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def assess(self, submission: Submission, seed: int) -> Assessment:
         """Grade one submission."""

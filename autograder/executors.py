@@ -31,6 +31,7 @@ class Here:
     """Runs each call in this process, at once."""
 
     workers = 0  # so that none is begun before the result of the one before was taken
+    lost: type[Exception] | tuple = ()  # nothing can be lost
 
     def submit(self, function: Callable, *args: object) -> Future:
         """Call at once."""
@@ -50,6 +51,8 @@ class Here:
 
 class Processes:
     """Runs calls in processes of this machine."""
+
+    lost: type[Exception] | tuple = ()  # `results` itself looks for BrokenProcessPool
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -117,6 +120,9 @@ class Cluster:
                 f"there is no Dask scheduler at {address} ({str(error).splitlines()[0]}): start "
                 "one with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`"
             ) from error
+        from distributed.scheduler import KilledWorker
+
+        self.lost = KilledWorker
         self.executor: Executor = self.client.get_executor(pure=False, retries=TRIES)
         self.workers = max(1, sum(self.client.nthreads().values()))
         if not self.client.nthreads():
@@ -188,6 +194,8 @@ def results(
                     suspects.append((key, args, tried + 1))
                 else:
                     yield key, Lost(f"its process ended {tried} times")
+            elif isinstance(error, executor.lost):
+                yield key, Lost("it ended one worker after the other")
             else:
                 yield key, error or future.result()
         if broken:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbgrader.api import MissingEntry
 from nbgrader.apps import NbGraderAPI
 from rich.console import Console
 from rich.text import Text
@@ -179,7 +178,7 @@ def lesson_marks(
         known = {entry.student.id for entry in gradebook.assignment_submissions(lesson.stem)}
     students = sorted(known | set(submitted_students(course, lesson.stem)))
     results = collect(api, course, lesson, students)
-    return [_mark(result, _penalty(api, result), with_open) for result in results]
+    return [_mark(result, with_open) for result in results]
 
 
 def export(
@@ -226,29 +225,20 @@ def feedback(result: Result) -> str:
     if not result.graded:
         return ""
     points = [(exercise, result.points(exercise)) for exercise in result.exercises]
-    return FEEDBACK + ", ".join(
+    parts = [
         f"{exercise.label} {'open' if got is None else number(got)}/{number(exercise.points)}"
         for exercise, got in points
-    )
+    ]
+    return FEEDBACK + ", ".join(parts + [f"late -{number(result.penalty)}"] * bool(result.penalty))
 
 
-def _mark(result: Result, penalty: float, with_open: bool) -> Mark:
+def _mark(result: Result, with_open: bool) -> Mark:
     student, stem = result.student, result.assignment
     if result.problem is not None:
         return Mark(student, stem, None, result.problem)
     if result.unread and not with_open:
         return Mark(student, stem, None, f"{plural(result.unread, 'written answer')} to mark")
-    return Mark(student, stem, max(0.0, result.total - penalty), "", feedback(result))
-
-
-def _penalty(api: NbGraderAPI, result: Result) -> float:
-    """Return the points that nbgrader takes off for being late, if the course is set up for it."""
-    with api.gradebook as gradebook:
-        try:
-            submission = gradebook.find_submission(result.assignment, result.student)
-        except MissingEntry:
-            return 0.0
-        return submission.late_submission_penalty or 0.0
+    return Mark(student, stem, result.total, "", feedback(result))
 
 
 def _several(roster: Roster | None) -> bool:

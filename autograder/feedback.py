@@ -82,6 +82,12 @@ def run(args: argparse.Namespace) -> int:
         for student in graded_students(api, course, stem)
         if not args.student or student in args.student
     ]
+    for name in args.student or ():
+        if name not in {student for _, student in work}:
+            raise CourseError(
+                f"nothing of {name!r} was graded: --student takes the name of a folder in "
+                f"{course.submitted}"
+            )
     if not work:
         raise CourseError("there is nothing to give feedback on: run `python -m autograder grade`")
     console = Console()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import glob
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -146,11 +146,11 @@ def run(args: argparse.Namespace) -> int:
     """Grade, print the table and where everything is; return 1 if nothing could be graded."""
     course = Course.find()
     stems = [course.check_lesson(args.assignment)] if args.assignment else submitted_lessons(course)
+    chosen = chosen_submissions(course, stems, args.student)
     names = ("force", "timeout", "seed", "sandbox", "jobs", "executor")
     options = {name: getattr(args, name) for name in names}
     results = []
-    for stem in stems:
-        students = chosen_students(course, stem, args.student)
+    for stem, students in chosen.items():
         results += grade_with_progress(
             course, stem, students, db_url=args.db, forked=not args.fresh, **options
         )
@@ -239,7 +239,7 @@ def grade_lesson(
     """
     lesson = Lesson.load(course.lesson_path(stem))
     check_built(course, lesson)
-    students = chosen_students(course, stem, students)
+    students = chosen_submissions(course, [stem], students)[stem]
     if sandbox and executor == executors.LOCAL:
         find_bwrap()
     api = open_api(course, db_url, timeout, seed)
@@ -430,20 +430,12 @@ def prepare_hidden_tests(api: NbGraderAPI, course: Course, stem: str) -> tuple[i
 
 def read_assignment(course: Course, stem: str, private: str | None = None) -> Assignment:
     """Return a lesson as the grader needs it."""
-    release = course.release_notebook(stem)
-    files = {
-        path.name: path.read_bytes()
-        for path in sorted(release.parent.iterdir())
-        if path.is_file() and path != release
-    }
     paths = {one: course.release_notebook(one) for one in course.lessons() if one != stem}
     return Assignment(
-        stem,
-        lesson=course.lesson_path(stem).read_text(encoding="utf-8"),
+        Lesson.load(course.lesson_path(stem)),
         source=course.source_notebook(stem).read_text(encoding="utf-8"),
-        release=release.read_text(encoding="utf-8"),
+        release=course.release_notebook(stem).read_text(encoding="utf-8"),
         private=private,
-        files=files,
         others={
             one: path.read_text(encoding="utf-8") for one, path in paths.items() if path.is_file()
         },
@@ -500,7 +492,9 @@ def submitted_students(course: Course, stem: str) -> list[str]:
         if folder.is_symlink() and not hidden:  # not followed, and said so
             names.append(folder.name)
         elif folder.is_dir() and not hidden:
-            held = {entry.name for entry in folder.iterdir() if entry.is_dir()} & lessons
+            held: set[str] = set()
+            with suppress(OSError):  # reading the submission says why it cannot be read
+                held = {entry.name for entry in folder.iterdir() if entry.is_dir()} & lessons
             if stem in held or not held:
                 names.append(folder.name)
     return names
@@ -515,18 +509,24 @@ def is_text(name: str) -> bool:
     return True
 
 
-def chosen_students(course: Course, stem: str, students: Iterable[str] | None) -> list[str]:
-    """Return the students to grade; raise CourseError for one who has no folder."""
-    known = submitted_students(course, stem)
+def chosen_submissions(
+    course: Course, stems: Sequence[str], students: Sequence[str] | None
+) -> dict[str, list[str]]:
+    """Return whom to grade in each lesson: everybody, or those of the students who are there.
+
+    Raises CourseError for a student who has submitted nothing for any of the lessons.
+    """
+    known = {stem: submitted_students(course, stem) for stem in stems}
     if students is None:
         return known
     for student in students:
-        if student not in known:
+        if not any(student in names for names in known.values()):
             raise CourseError(
-                f"{student!r} has submitted nothing for {stem}: --student takes the name of a "
-                f"folder in {course.submitted}"
+                f"{student!r} has submitted nothing for {' or '.join(stems)}: --student takes the "
+                f"name of a folder in {course.submitted}"
             )
-    return list(students)
+    chosen = {stem: [one for one in students if one in names] for stem, names in known.items()}
+    return {stem: names for stem, names in chosen.items() if names}
 
 
 def _sum(data: bytes) -> str:

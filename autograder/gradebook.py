@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import glob
+import logging
 import tempfile
 import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
 from nbgrader.api import (
     Assignment,
     BaseCell,
@@ -29,6 +33,10 @@ from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
 from autograder.nbgrader_plugins import GradingExecute
 from autograder.sandbox import Limits
+
+# Whoever was late is named in the report, not in a warning each time.
+_quiet = logging.getLogger(f"{__name__}.quiet")
+_quiet.setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
@@ -162,7 +170,7 @@ def save_marks(
     if timestamp:
         try:
             when = parse_utc(timestamp)
-        except ValueError:
+        except (ValueError, OverflowError):
             notes.append("timestamp.txt holds no time that can be read; it was left out.")
     names = {"notebook": stem, "assignment": stem, "student": student}
     resources = {"nbgrader": {**names, "db_url": api.coursedir.db_url}}
@@ -234,6 +242,35 @@ def read_lateness(api: NbGraderAPI, stem: str) -> dict[str, float]:
         submissions = gradebook.assignment_submissions(stem)
         late = {entry.student.id: entry.total_seconds_late for entry in submissions}
     return {student: seconds for student, seconds in late.items() if seconds > 0}
+
+
+def read_penalties(api: NbGraderAPI, stem: str, students: Sequence[str]) -> dict[str, float]:
+    """Return the points that nbgrader takes off from those of the students who were late.
+
+    nbgrader works them out when it grades. They may depend on the marks, so they are worked out
+    anew here, when a person may have given some.
+    """
+    with api.gradebook as gradebook:
+        entries = gradebook.assignment_submissions(stem)
+        affected = {
+            entry.student_id
+            for entry in entries
+            if entry.late_submission_penalty or entry.total_seconds_late > 0
+        }
+    found = {}
+    for student in affected.intersection(students):
+        with suppress(MissingEntry):
+            _assign_penalty(api, stem, student)
+            with api.gradebook as gradebook:
+                entry = gradebook.find_submission(stem, student)
+                found[student] = entry.late_submission_penalty or 0.0
+    return found
+
+
+def _assign_penalty(api: NbGraderAPI, stem: str, student: str) -> None:
+    names = {"notebook": stem, "assignment": stem, "student": student}
+    step = AssignLatePenalties(config=api.config, log=_quiet)
+    step.preprocess(new_notebook(), {"nbgrader": {**names, "db_url": api.coursedir.db_url}})
 
 
 def keep_settled(api: NbGraderAPI, stem: str, student: str, before: dict[str, Mark]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -294,6 +295,37 @@ class Lesson:
         raise CourseError(f"{self.path}: no exercise is called {id!r}")
 
 
+def _property_points(source: str) -> list[float]:
+    """Return the points of all properties that a tests cell registers with a judge.
+
+    Empty if not all of them are numbers in decorators at the top level: a judge adds those up.
+    """
+    tree = ast.parse(source)
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "property"
+    ]
+    decorators = [
+        part
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        for part in node.decorator_list
+    ]
+    points = [
+        keyword.value.value
+        for call in calls
+        for keyword in call.keywords
+        if call in decorators
+        and keyword.arg == "points"
+        and isinstance(keyword.value, ast.Constant)
+        and isinstance(keyword.value.value, int | float)
+    ]
+    return points if len(points) == len(calls) else []
+
+
 class _Parser:
     """Turns the text of one lesson into a Lesson; holds the path for error messages."""
 
@@ -466,6 +498,18 @@ class _Parser:
         if cell.kind == "code":
             self.check_stubs(lines, found, body_line)
             self.check_python(cell, body_line)
+        if cell.grade == "tests":
+            self.check_points(cell)
+
+    def check_points(self, cell: Cell) -> None:
+        """The points of hidden properties add up to those of the cell, where they can be read."""
+        points = _property_points(cell.source)
+        if points and not math.isclose(sum(points), cell.points):
+            raise self.error(
+                cell.line,
+                f"the hidden properties are worth {sum(points):g} points, the cell "
+                f"{cell.points:g}; make them agree",
+            )
 
     def check_stubs(self, lines: list[str], found: list[Block], body_line: int) -> None:
         """Every block begins with its stub, has a solution, and no stub stands elsewhere."""

@@ -95,13 +95,19 @@ def graded_page(
         maximum=number(most),
         percent=round(100 * min(total / most, 1)) if most else 0,
         summary=_summary(lesson, result),
-        notes=result.remarks,
+        notes=[*_penalty(result), *result.remarks],
         parts=parts,
         graded_at=graded_at.astimezone(UTC) if graded_at else None,
         checksum=checksum,
         light=Markup(markup.code_styles(markup.LIGHT)),
         dark=Markup(markup.code_styles(markup.DARK)),
     )
+
+
+def _penalty(result: Result) -> list[str]:
+    if not result.penalty:
+        return []
+    return [f"{plural(result.penalty, 'point')} taken off, because it was handed in late."]
 
 
 def ungraded_page(lesson: Lesson, student: str, problem: str) -> str:

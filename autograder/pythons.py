@@ -27,6 +27,7 @@ import psutil
 
 from autograder import agent, sandbox, warm
 from autograder.checks.remote import Session
+from autograder.errors import CourseError
 from autograder.sandbox import MB, Guard, Limits
 
 # Seconds that a Python may take to import a lesson's libraries, and a forked one to begin.
@@ -82,7 +83,7 @@ class Loopback:
             made, _ = self.listener.accept()
             made.settimeout(max(0.01, end - time.monotonic()))
             with contextlib.suppress(OSError):
-                if secrets.compare_digest(made.recv(32, socket.MSG_WAITALL), self.secret.encode()):
+                if secrets.compare_digest(_received(made, 32), self.secret.encode()):
                     self.open = made
                     return made
             made.close()
@@ -95,6 +96,14 @@ class Loopback:
         self.listener.close()
         if self.open is not None:
             self.open.close()
+
+
+def _received(connection: socket.socket, count: int) -> bytes:
+    """Return the next bytes, fewer if the other side ends; Windows has no MSG_WAITALL for this."""
+    data = b""
+    while len(data) < count and (more := connection.recv(count - len(data))):
+        data += more
+    return data
 
 
 Channel = Pair | Loopback
@@ -136,7 +145,6 @@ class Starter:
     Args:
         limits: what each submission may take.
         modules: what a warm parent imports.
-        files: a folder with the assignment's own files.
         data: a folder of data sets, seen as /data.
         env: environment variables of the Pythons.
         sandboxed: whether they run in the sandbox.
@@ -148,13 +156,12 @@ class Starter:
         limits: Limits,
         *,
         modules: Sequence[str] = (),
-        files: Path | None = None,
         data: Path | None = None,
         env: dict[str, str] | None = None,
         sandboxed: bool = True,
         forked: bool = True,
     ) -> None:
-        self.limits, self.modules, self.files, self.data = limits, modules, files, data
+        self.limits, self.modules, self.data = limits, modules, data
         self.sandboxed, self.forked = sandboxed, sandboxed and forked
         own = dict(env or {})
         if sandboxed:
@@ -201,14 +208,27 @@ class Starter:
             channel.started()
 
     def _fork(self, code: str, channel: Pair, own: Path | None, limits: Limits) -> Running:
-        if self._parent is None or not self._parent.alive():
-            self._parent = WarmParent(self)
+        # It may have ended just now. As long as it runs, so do those that were forked from it.
+        with contextlib.suppress(StartFailed):
+            return self._warm().fork(code, channel, own, limits)
         try:
-            return self._parent.fork(code, channel, own, limits)
-        except StartFailed:  # it may have ended just now
-            self._parent.close()
+            return self._warm().fork(code, channel, own, limits)
+        except StartFailed:  # the next submission gets another
+            self._stop_parent()
+            raise
+
+    def _warm(self) -> WarmParent:
+        """Return the warm parent, a new one if none runs."""
+        if self._parent is not None and not self._parent.alive():
+            self._stop_parent()
+        if self._parent is None:
             self._parent = WarmParent(self)
-            return self._parent.fork(code, channel, own, limits)
+        return self._parent
+
+    def _stop_parent(self) -> None:
+        if self._parent is not None:
+            self._parent.close()
+            self._parent = None
 
     def _fresh(self, code: str, channel: Channel, own: Path | None, limits: Limits) -> Running:
         program = [sys.executable, "-I" if self.sandboxed else "-P", "-c", code]
@@ -229,7 +249,7 @@ class Starter:
 
         import resource
 
-        shown = sandbox.shown_files(self.files, self.data, warm=False)
+        shown = sandbox.shown_files(self.data)
         shared = {} if own is None else {warm.OWN: own}
         scratch = limits.scratch * MB
         args = sandbox.command(
@@ -264,8 +284,7 @@ class Starter:
 
     def close(self) -> None:
         """Stop what is left, and remove all folders."""
-        if self._parent is not None:
-            self._parent.close()
+        self._stop_parent()
         sandbox.remove_folder(self.folder)
 
     def __enter__(self) -> Starter:
@@ -278,13 +297,19 @@ class Starter:
     def definitions(self, limits: Limits, total: float) -> Iterator[Session]:
         """Start a Python that runs nothing but what the grader asks for; stop it at the end.
 
-        Raises PropertyFailed if it does not start.
+        Raises CourseError if it does not start: that is no answer's fault.
         """
         channel = self.channel()
         names = [] if self.forked else list(self.modules)
         code = f"{AGENT}\nload({names!r})\nAgent.at({channel.address!r}).serve()"
         limits = replace(limits, file_size=1, seconds=START + total)
-        running = self.start(code, channel, limits=limits)
+        try:
+            running = self.start(code, channel, limits=limits)
+        except StartFailed as error:
+            channel.close()
+            raise CourseError(
+                f"Python could not be started for its hidden tests ({error}); grade it again"
+            ) from error
         try:
             session = Session(channel.connection(START), running.interrupt, START, START)
             session.begin(0)
@@ -307,7 +332,7 @@ class WarmParent:
             starter.bwrap,
             program,
             env=starter.env,
-            shown=sandbox.shown_files(starter.files, starter.data, warm=True),
+            shown=sandbox.shown_files(starter.data),
             shared={warm.SHARED: starter.folder},
             scratch=MB * starter.limits.scratch,
             warm=True,

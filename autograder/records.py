@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 
 from nbgrader.apps import NbGraderAPI
-from sqlalchemy import BigInteger, Column, Connection, Float, MetaData, Table, Text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy import BigInteger, Column, Connection, Float, MetaData, Table, Text, inspect
+from sqlalchemy.exc import OperationalError
+
+from autograder.errors import CourseError
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,20 @@ TABLE = Table(
 
 
 def read_records(api: NbGraderAPI, stem: str) -> dict[str, Record]:
-    """Return the records of a lesson by student; {} if nothing has been graded yet."""
+    """Return the records of a lesson by student; {} if nothing has been graded yet.
+
+    Raises CourseError if the gradebook cannot be read: another program may hold it.
+    """
     try:
         with _connection(api) as connection:
+            if not inspect(connection).has_table(TABLE.name):
+                return {}
             rows = connection.execute(TABLE.select().where(TABLE.c.assignment == stem)).mappings()
             return {row["student"]: _record(row) for row in rows}
-    except (OperationalError, ProgrammingError):  # there is no such table yet
-        return {}
+    except OperationalError as error:
+        raise CourseError(
+            f"the gradebook cannot be read ({error.orig}): close what else uses it, and try again"
+        ) from error
 
 
 def read_record(api: NbGraderAPI, stem: str, student: str) -> Record | None:

@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.course import Course
-from autograder.gradebook import Mark, read_class_marks, read_marks
+from autograder.gradebook import Mark, read_class_marks, read_marks, read_penalties
 from autograder.lesson import Exercise, Lesson, plural
 from autograder.records import read_records
 from autograder.safe import safe_text
@@ -34,6 +34,7 @@ class Result:
     """One row of the table: a submission's marks by exercise, and what needs a person.
 
     earlier: exercise → points that the tests gave when it was graded before; {} if it never was.
+    penalty: points taken off because it was late.
     """
 
     student: str
@@ -45,6 +46,7 @@ class Result:
     seed: int | None = None
     skipped: bool = False
     earlier: Mapping[str, float] = field(default_factory=dict)
+    penalty: float = 0.0
 
     @property
     def graded(self) -> bool:
@@ -76,10 +78,14 @@ class Result:
 
     @property
     def total(self) -> float | None:
-        """Points that count now, graders' marks included; None if the submission was not graded."""
+        """Points that count now, with graders' marks and without what being late has cost.
+
+        None if the submission was not graded.
+        """
         if not self.graded:
             return None
-        return sum(mark.score for mark in map(self.mark, self.exercises) if mark)
+        points = sum(mark.score for mark in map(self.mark, self.exercises) if mark)
+        return max(0.0, points - self.penalty)
 
     @property
     def remarks(self) -> list[str]:
@@ -135,6 +141,7 @@ def collect(
     records = read_records(api, lesson.stem)
     students = list(students)
     all_marks = read_class_marks(api, lesson.stem) if len(students) > 1 else {}
+    penalties = read_penalties(api, lesson.stem, students)
     for student in students:
         record = records.get(student)
         if len(students) > 1:
@@ -154,6 +161,7 @@ def collect(
                 problem,
                 record.seed if record else None,
                 student in skipped,
+                penalty=penalties.get(student, 0.0),
             )
         )
     return results
@@ -217,14 +225,16 @@ def grades_csv(results: Sequence[Result]) -> str:
     """Return grades.csv: one row per student and assignment, one column per exercise id.
 
     A written answer's cell stays empty until it is marked; a submission that could not be graded
-    has no points at all, since 0 would be a verdict. The seed is what `grade --seed` needs to give
-    the same marks elsewhere.
+    has no points at all, since 0 would be a verdict. The penalty, for being late, is taken off
+    in the total. The seed is what `grade --seed` needs to give the same marks elsewhere.
     """
     names = list(dict.fromkeys(ex.id for result in results for ex in result.exercises))
-    columns = ["assignment", "student", *names, "auto_total", "auto_max", "total", "max", "seed"]
+    columns = ["assignment", "student", *names, "auto_total", "auto_max", "penalty", "total", "max"]
     buffer = io.StringIO()
     # RFC 4180: with "\n" alone Python 3.11 would not quote a name that holds a carriage return.
-    writer = csv.DictWriter(buffer, [*columns, "needs_a_person"], restval="", lineterminator="\r\n")
+    writer = csv.DictWriter(
+        buffer, [*columns, "seed", "needs_a_person"], restval="", lineterminator="\r\n"
+    )
     writer.writeheader()
     for result in results:
         writer.writerow(
@@ -234,6 +244,7 @@ def grades_csv(results: Sequence[Result]) -> str:
                 **{ex.id: number(result.points(ex)) for ex in result.exercises},
                 "auto_total": number(result.auto_total),
                 "auto_max": number(maximum(result.exercises, auto_only=True)),
+                "penalty": number(result.penalty) if result.penalty else "",
                 "total": number(result.total),
                 "max": number(maximum(result.exercises)),
                 "seed": "" if result.seed is None else result.seed,

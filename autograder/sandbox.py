@@ -1,7 +1,7 @@
 """A program under bubblewrap: no network, no files but its own, limits, and a clean end.
 
-What a program sees: the system and the Python environment, read-only, and an empty home whose
-folder `work` holds the assignment's own files.
+What a program sees: the system and the Python environment, read-only, and an empty home, in whose
+folder `work` it starts.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from pathlib import Path
 import psutil
 
 from autograder.errors import CourseError
-from autograder.warm import ASSIGNMENT, HOME, OWN, SHARED, WORK
+from autograder.warm import HOME, OWN, SHARED, WORK
 
 DATA = "/data"
+PACKAGE = Path(__file__).resolve().parent
 MB = 2**20
 # What a program needs of the system. Nothing else of / is there.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
@@ -32,7 +33,7 @@ SYSTEM += ("/etc/fonts", "/etc/localtime", "/etc/alternatives", "/etc/mime.types
 # What is taken over from the grader's environment; everything else is cleared.
 KEPT = ("LANG", "LC_ALL", "TZ")
 # Where something else lies in the sandbox than on the machine.
-COVERED = ("/tmp", "/dev/shm", "/proc", HOME, ASSIGNMENT, SHARED, OWN, DATA)
+COVERED = ("/tmp", "/dev/shm", "/proc", HOME, SHARED, OWN, DATA)
 INSTALL = (
     "install the package bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf "
     "install bubblewrap); on macOS and Windows grade in a container (see README.md), or grade with "
@@ -116,6 +117,19 @@ def python_folders() -> list[Path]:
     return sorted(found, key=lambda folder: len(folder.parts))
 
 
+def _package_places() -> list[str]:
+    """Return where a sandbox would show this package, if it is installed with the environment.
+
+    It holds what hidden tests compare with.
+    """
+    folders = [Path(path) for path in SYSTEM if not Path(path).is_symlink()] + python_folders()
+    return [
+        str(folder / PACKAGE.relative_to(folder.resolve()))
+        for folder in folders
+        if PACKAGE.is_relative_to(folder.resolve())
+    ]
+
+
 def command(
     bwrap: str,
     program: Sequence[str],
@@ -145,6 +159,8 @@ def command(
             args += ["--ro-bind", str(path), str(path)]
     for folder in python_folders():
         args += ["--ro-bind", str(folder), str(folder)]
+    for place in _package_places():
+        args += ["--tmpfs", place, "--remount-ro", place]
     args += ["--proc", "/proc", "--dev", "/dev"]
     for folder in ("/tmp", HOME, "/dev/shm"):
         args += ["--size", str(scratch), "--tmpfs", folder]
@@ -337,13 +353,6 @@ def process_limits(limits: Limits) -> dict[int, int]:
     return found
 
 
-def shown_files(folder: Path | None, data: Path | None, warm: bool) -> dict[str, Path]:
-    """Return what a sandbox shows: the assignment's own files in `folder`, and the data folder."""
-    shown = {}
-    if folder is not None and warm:
-        shown[ASSIGNMENT] = folder
-    elif folder is not None:
-        shown |= {f"{WORK}/{path.name}": path for path in sorted(folder.iterdir())}
-    if data is not None and data.is_dir():
-        shown[DATA] = data
-    return shown
+def shown_files(data: Path | None) -> dict[str, Path]:
+    """Return what a sandbox shows besides the system: the data folder, if there is one."""
+    return {DATA: data} if data is not None and data.is_dir() else {}

@@ -1,9 +1,9 @@
 """A warm parent: a Python in the sandbox that has imported the libraries, and forks.
 
 Each child is one student's Python. It has namespaces of its own (processes, files, network, System
-V IPC), a fresh /tmp, home and shared memory, its own copies of the assignment's files, limits, and
-no capability; when it ends, the kernel ends everything in its process namespace with it. So nothing
-of one student's is left for the next, and none of them sees the parent.
+V IPC), a fresh /tmp, home and shared memory, limits, and no capability; when it ends, the kernel
+ends everything in its process namespace with it. So nothing of one student's is left for the next,
+and none of them sees the parent.
 
 The parent runs nothing of a student's. It asks for no more than bubblewrap has given to it: its
 capabilities count inside of its sandbox only.
@@ -18,7 +18,6 @@ import functools
 import importlib
 import json
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -26,7 +25,7 @@ import sys
 import traceback
 
 # Where the sandbox shows what; autograder/sandbox.py names the same places.
-HOME, WORK, ASSIGNMENT = "/home/student", "/home/student/work", "/assignment"
+HOME, WORK = "/home/student", "/home/student/work"
 SHARED, OWN = "/kernels", "/kernel"
 PIPE = 3  # the open socket to the grader in every child
 LARGEST = 2**17  # bytes of a request
@@ -77,8 +76,6 @@ def isolate(own: str, scratch: int) -> None:
         mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, options)
     own_processes()
     os.mkdir(WORK)
-    if os.path.isdir(ASSIGNMENT):
-        shutil.copytree(ASSIGNMENT, WORK, dirs_exist_ok=True)
     os.chdir(WORK)
     with socket.socket() as any_socket:
         request = struct.pack("16sh", b"lo", IFF_UP | IFF_RUNNING)

@@ -22,6 +22,9 @@ def fill(course: Course) -> None:
 
 def test_a_term_is_put_away_whole(course: Course, monkeypatch, capsys) -> None:
     fill(course)
+    for name in ("data/results/steps.md", "data/networks/cnn.pt", "data/MNIST/raw/images"):
+        (course.root / name).parent.mkdir(parents=True)
+        (course.root / name).write_text(name, encoding="utf-8")
     before = {path.name for path in course.root.iterdir()}
     monkeypatch.chdir(course.root)
     assert cli.main(["archive", "2026"]) == 0
@@ -33,8 +36,10 @@ def test_a_term_is_put_away_whole(course: Course, monkeypatch, capsys) -> None:
     assert (term / "submitted" / "ada" / "file").read_text(encoding="utf-8") == "submitted"
     assert {path.name for path in course.root.iterdir()} == before - moved | {"terms"}
     # What the marks depend on is there as well, and stays in the course.
-    for name in (f"notebooks/{TINY}.py", "nbgrader_config.py", "pyproject.toml"):
+    kept = [f"notebooks/{TINY}.py", "nbgrader_config.py", "pyproject.toml"]
+    for name in (*kept, "data/results/steps.md", "data/networks/cnn.pt"):
         assert (term / name).read_bytes() == (course.root / name).read_bytes()
+    assert not (term / "data" / "MNIST").exists()
     assert Course.find(term / "submitted") == Course(term.resolve())
 
 

@@ -20,6 +20,7 @@ from test_grade import FULL, rows, scores
 
 from autograder import grade, pythons
 from autograder.assess import How, assess
+from autograder.build import build
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.gradebook import open_api
@@ -91,6 +92,35 @@ def test_what_the_notebook_says_of_itself_plays_no_part(built_course: Course) ->
     assert points_of(found.notebook)[-3:] == ["2.0", "3.0", "1.0"]
     executed = nbformat.reads(found.notebook, as_version=4)
     assert executed.metadata.kernelspec.name == "python3" and "course_seed" not in executed.metadata
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_a_machine_that_starts_no_python_for_the_tests_costs_nobody_points(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stem = "00_tensors"
+    shutil.copy(ROOT / "tests" / "lessons" / f"{stem}.py", course.notebooks)
+    build(course)
+    lesson = Lesson.load(course.lesson_path(stem))
+    wrong = mistake(lesson, "shift", "steps, dims", "1, dims")
+    release = read_notebook(course.release_notebook(stem))
+    write_submission(course, "ann", stem, fill_in(release, lesson, wrong))
+    assignment, submission = grade.read_assignment(course, stem), grade.read(course, stem, "ann")
+    monkeypatch.chdir("/")  # grading has no need of the course's folder
+    assert assess(submission, assignment, 5, Limits()).problem is None
+    start = pythons.Starter.start
+
+    def fail(self, code, channel, own=None, limits=None):
+        if own is None:
+            raise pythons.StartFailed("no room")
+        return start(self, code, channel, own, limits)
+
+    monkeypatch.setattr(pythons.Starter, "start", fail)
+    found = assess(submission, assignment, 5, Limits())
+    assert found.problem == (
+        "Python could not be started for its hidden tests (no room); grade it again"
+    )
 
 
 @pytest.mark.slow

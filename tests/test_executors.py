@@ -90,3 +90,25 @@ def test_a_cluster_that_is_not_there_is_one_clear_error() -> None:
         executors.open_executor("tcp://127.0.0.1:9", 1),
     ):
         pass
+
+
+class Losing(executors.Here):
+    """Loses every call with a negative number, as a cluster does that has lost all its workers."""
+
+    class Gone(Exception):
+        pass
+
+    lost = Gone
+
+    def submit(self, function, *args):
+        return super().submit(function if args[0] >= 0 else self.lose, *args)
+
+    def lose(self, number: int) -> None:
+        raise self.Gone
+
+
+def test_a_call_that_a_cluster_has_lost_costs_nobody_else_anything() -> None:
+    tasks = ((str(n), (n,)) for n in (1, -2, 3))
+    found = dict(executors.results(Losing(), square, tasks))
+    assert isinstance(found.pop("-2"), executors.Lost)
+    assert found == {"1": 1, "3": 9}

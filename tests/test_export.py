@@ -6,17 +6,19 @@ import csv
 import io
 import shutil
 import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
 import pytest
 from conftest import TINY
 
-from autograder import cli
+from autograder import cli, results
 from autograder.collect import collect
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.export import FEEDBACK, Export, Mark, export, guarded, lesson_marks
+from autograder.feedback import feedback_page, write_feedback
 from autograder.grade import grade_lesson
 from autograder.gradebook import open_api
 from autograder.lesson import Lesson
@@ -386,14 +388,36 @@ def test_marks_are_the_gradebooks(graded: Course, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_nbgrader_takes_off_for_being_late(graded: Course, tmp_path: Path) -> None:
+    """As nbgrader's rule has it for the marks of now, in every table and on the page."""
     late = Course(shutil.copytree(graded.root, tmp_path / "late"))
-    api = open_api(late)
+    with (late.root / "nbgrader_config.py").open("a", encoding="utf-8", newline="\n") as file:
+        file.write('c.LateSubmissionPlugin.penalty_method = "zero"\n')
+    api, lesson = open_api(late), Lesson.load(late.lesson_path(TINY))
     with api.gradebook as gradebook:
+        gradebook.update_or_create_assignment(TINY, duedate="2026-10-02 20:00")
+        for student, hour in (("lovelaceada_101", 21), ("hoppergrace_102", 19)):
+            submission = gradebook.find_submission(TINY, student)
+            submission.timestamp = datetime(2026, 10, 2, hour)
+        # As if it had been graded before the answer was marked.
         found = gradebook.find_submission_notebook(TINY, TINY, "lovelaceada_101")
-        found.late_submission_penalty = 2.0
+        found.late_submission_penalty = 6.0
         gradebook.db.commit()
-    marks = lesson_marks(api, late, Lesson.load(late.lesson_path(TINY)))
-    assert points(marks)["lovelaceada_101"] == 5.5
+    marks = lesson_marks(api, late, lesson, with_open=True)
+    assert (points(marks)["lovelaceada_101"], points(marks)["hoppergrace_102"]) == (0, 6)
+    (mark,) = (mark for mark in marks if mark.student == "lovelaceada_101")
+    assert mark.feedback.endswith("Question 1 1.5/2, late -7.5")
+    (result,) = results.collect(api, late, lesson, ["lovelaceada_101"])
+    assert (result.auto_total, result.penalty, result.total) == (6, 7.5, 0)
+    (row,) = csv.DictReader(io.StringIO(results.grades_csv([result])))
+    assert (row["auto_total"], row["penalty"], row["total"]) == ("6", "7.5", "0")
+    assert write_feedback(api, late, TINY, "lovelaceada_101") is None
+    page = feedback_page(late, TINY, "lovelaceada_101").read_text(encoding="utf-8")
+    assert "7.5 points taken off, because it was handed in late." in page
+    # A date that is put off is a penalty less.
+    with api.gradebook as gradebook:
+        gradebook.update_or_create_assignment(TINY, duedate="2026-10-02 22:00")
+    (result,) = results.collect(api, late, lesson, ["lovelaceada_101"])
+    assert (result.penalty, result.total) == (0, 7.5)
 
 
 @pytest.mark.slow

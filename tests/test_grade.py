@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.gradebook import open_api, read_marks
 from autograder.lesson import Lesson
-from autograder.records import read_record
+from autograder.records import Record, read_record, read_records, write_record
 from autograder.results import Result, grades_csv, number, print_results
 from autograder.seed import course_seed
 from autograder.submissions import (
@@ -476,3 +477,43 @@ def test_numbers_and_arguments() -> None:
     assert parser.parse_args(["--seed", "0"]).seed == 0
     with pytest.raises(SystemExit):
         parser.parse_args(["--seed", "-1"])
+
+
+def test_named_students_are_graded_where_they_have_submitted(course: Course) -> None:
+    for stem, student in (("a", "ann"), ("b", "ben"), ("a", "cyd"), ("b", "cyd")):
+        course.lesson_path(stem).touch()
+        (course.submitted / student / stem).mkdir(parents=True)
+    chosen = grade.chosen_submissions(course, ["a", "b"], ["cyd", "ann"])
+    assert chosen == {"a": ["cyd", "ann"], "b": ["cyd"]}
+    assert grade.chosen_submissions(course, ["a", "b"], ["ben"]) == {"b": ["ben"]}
+    with pytest.raises(CourseError, match="'eve' has submitted nothing for a or b"):
+        grade.chosen_submissions(course, ["a", "b"], ["ann", "eve"])
+
+
+def test_a_folder_that_cannot_be_read_is_somebody_s_all_the_same(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = course.submitted / "ann"
+    locked.mkdir(parents=True)
+    iterdir = Path.iterdir
+
+    def forbidden(self):
+        if self == locked:
+            raise PermissionError(13, "Permission denied")
+        return iterdir(self)
+
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    assert grade.submitted_students(course, TINY) == ["ann"]
+
+
+@pytest.mark.slow
+def test_a_gradebook_that_is_held_is_not_an_empty_one(built_course: Course) -> None:
+    api = open_api(built_course)
+    record = Record("sum", "", "v", 1, "", "now", 0.1)
+    write_record(api, TINY, "ann", record)
+    holder = sqlite3.connect(built_course.root / "gradebook.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(CourseError, match="cannot be read .*locked.*: close what else uses it"):
+        read_records(api, TINY)
+    holder.close()
+    assert read_records(api, TINY) == {"ann": record}

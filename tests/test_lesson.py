@@ -386,6 +386,27 @@ MISTAKES = {
 }
 
 
+def test_hidden_properties_have_to_add_up(parse):
+    text = (ROOT / "tests" / "lessons" / "00_tensors.py").read_text(encoding="utf-8")
+    first, second = (f'@judge.property("moves {name}' for name in ("the", "a sum"))
+
+    def worth(cell: str, *points: str) -> str:
+        changed = text.replace('grade="tests" points=2', f'grade="tests" points={cell}', 1)
+        for start, one in zip((first, second), points, strict=True):
+            before, after = changed.split(start)
+            changed = before + start + after.replace("points=1", one, 1)
+        return changed
+
+    parse(worth("2", "points=1", "points=1"))
+    parse(worth("0.3", "points=0.1", "points=0.2"))
+    with pytest.raises(
+        CourseError, match=r":\d+: the hidden properties are worth 2.5 points, .* 2;"
+    ):
+        parse(worth("2", "points=1.5", "points=1"))
+    # What a text does not say, the judge adds up.
+    parse(worth("2", "points=one", "points=1"))
+
+
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_marking_mistake_is_one_error_with_file_and_line(parse, name):
     old, new, where, message = MISTAKES[name]

@@ -22,8 +22,9 @@ from autograder.checks.failure import PropertyFailed
 from autograder.checks.given import Given
 from autograder.checks.outside import Outside, given_values, run_hidden, score
 from autograder.checks.remote import Lost, Names, Ref, RemoteError, Session
+from autograder.errors import CourseError
 from autograder.lesson import Lesson
-from autograder.pythons import boot
+from autograder.pythons import Loopback, boot
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 
@@ -323,6 +324,38 @@ def test_only_a_number_is_points(value: object) -> None:
 
 def test_points_stay_in_their_bounds() -> None:
     assert [score(value, 2) for value in (-1, 0, True, 1.5, 99)] == [0, 0, 1, 1.5, 2]
+
+
+def test_hidden_tests_that_are_wrong_themselves_are_no_answer_s_fault(tiny: Lesson) -> None:
+    """Not 0 points for everybody, without a word to the instructor."""
+    source = (
+        "### BEGIN HIDDEN TESTS\nfrom autograder.checks import Judge\n"
+        'judge = Judge("00_tiny", "evens", globals())\n'
+        'judge.property("a", points=7)(lambda lesson, given: None)\njudge.score()\n'
+        "### END HIDDEN TESTS"
+    )
+    where = Outside(tiny, None, (), nothing, 0)
+    with pytest.raises(CourseError, match="make them agree"):
+        run_hidden(source, 1, where)
+
+
+def test_a_secret_may_come_in_pieces() -> None:
+    channel = Loopback()
+    port, secret = channel.address
+
+    def connect() -> None:
+        for words in (b"wrong " * 6, secret.encode()):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(words[:9])
+                time.sleep(0.1)
+                connection.sendall(words[9:] + b"then")
+                time.sleep(0.1)
+
+    thread = threading.Thread(target=connect)
+    thread.start()
+    assert channel.connection(10).recv(4) == b"then"
+    thread.join()
+    channel.close()
 
 
 def test_starting_the_agent_leaves_no_name_behind() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import markupsafe
 import psutil
 import pytest
 from conftest import ROOT
@@ -78,17 +79,13 @@ class Kernel:
 
 @pytest.fixture(scope="module", params=[True, False], ids=["forked", "fresh"])
 def starter(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
 ) -> Iterator[Starter]:
     """What starts kernels, forked from a warm parent or fresh."""
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "table.csv").write_text("1,2\n", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SECRET", "token")
         env = {"COURSE_GRADING": "1"}
-        with Starter(
-            Limits(), modules=MODULES, files=folder, env=env, forked=request.param
-        ) as made:
+        with Starter(Limits(), modules=MODULES, env=env, forked=request.param) as made:
             yield made
 
 
@@ -122,17 +119,31 @@ def test_the_package_declares_the_provisioner() -> None:
 
 
 @pytest.mark.slow
-def test_it_sees_an_empty_home_and_the_assignment_s_own_files(kernel: Kernel) -> None:
-    assert kernel.run("import os; print(os.getcwd(), os.listdir())") == (
-        f"{sandbox.WORK} ['table.csv']"
-    )
-    assert kernel.run("print(open('table.csv').read())") == "1,2"
+@pytest.mark.parametrize("forked", [True, False])
+def test_this_package_is_not_there_even_if_it_is_installed(
+    forked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds what hidden tests compare with."""
+    monkeypatch.setattr(sandbox, "PACKAGE", Path(markupsafe.__file__).resolve().parent)
+    with Starter(Limits(), modules=MODULES, forked=forked) as starter:
+        kernel = Kernel(starter)
+        try:
+            folder = str(Path(markupsafe.__file__).parent)
+            assert kernel.run(f"import os; print(os.listdir({folder!r}))") == "[]"
+            assert "OSError" in kernel.run(f"open({folder!r} + '/x', 'w')")
+        finally:
+            kernel.end()
+
+
+@pytest.mark.slow
+def test_it_sees_an_empty_home(kernel: Kernel) -> None:
+    assert kernel.run("import os; print(os.getcwd(), os.listdir())") == f"{sandbox.WORK} []"
     hidden = [ROOT / name for name in ("notebooks", "source", "autograder", ".git")]
     hidden += [Path.home() / ".ssh", Path("/etc/passwd"), Path("/var"), Path("/root/.bashrc")]
     for path in hidden:
         assert kernel.run(f"print(os.path.exists({str(path)!r}))") == "False"
     assert kernel.run("with open('mine', 'w') as f: f.write('x')") == ""
-    assert kernel.run("print(sorted(os.listdir()))") == ("['mine', 'table.csv']")
+    assert kernel.run("print(os.listdir())") == "['mine']"
     if Path(sys.prefix).parent != ROOT:
         assert kernel.run("import autograder").startswith("ModuleNotFoundError")
 

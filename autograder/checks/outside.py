@@ -24,6 +24,7 @@ from autograder.checks import pictures, reference
 from autograder.checks.failure import PropertyFailed
 from autograder.checks.private import PrivateProperty
 from autograder.checks.remote import Names, RemoteError, Session
+from autograder.errors import CourseError
 from autograder.lesson import BEGIN_HIDDEN, END_HIDDEN, Exercise, Lesson
 
 
@@ -133,6 +134,9 @@ def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
     Args:
         source: the cell's source.
         points: the most that the cell may give.
+
+    Raises:
+        CourseError: the hidden tests themselves, or the machine, do not allow a judgement.
     """
     body, last = hidden_region(source)
     report, earned, failure = io.StringIO(), 0.0, ""
@@ -148,6 +152,8 @@ def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
         failure = f"{error.kind}: {error}"
     except PropertyFailed as error:
         failure = str(error)
+    except CourseError:
+        raise
     except Exception as error:
         failure = f"{type(error).__name__}: {error}"
     finally:
