@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.outline import plural
+from autograder.submissions import grade_id
 
 ALIKE = 0.6
 """Two texts are versions of one cell if difflib's ratio (0 to 1) is at least this."""
@@ -183,10 +184,10 @@ def match(
             rest.discard(best)
 
     for index, cell in enumerate(after):
-        if _grade_id(cell):
-            pair(index, (i for i in sorted(rest) if _grade_id(before[i]) == _grade_id(cell)))
-    free = [index for index, cell in enumerate(after) if not _grade_id(cell)]
-    rest -= {index for index in rest if _grade_id(before[index])}
+        if grade_id(cell):
+            pair(index, (i for i in sorted(rest) if grade_id(before[i]) == grade_id(cell)))
+    free = [index for index, cell in enumerate(after) if not grade_id(cell)]
+    rest -= {index for index in rest if grade_id(before[index])}
     for index in free:
         pair(index, (i for i in sorted(rest) if before[i].source == after[index].source))
     for index in free:
@@ -210,10 +211,6 @@ def _text(cell: NotebookNode | None) -> list[str]:
 
 def _points(cell: NotebookNode | None) -> float:
     return cell.metadata.get("nbgrader", {}).get("points", 0) if cell is not None else 0
-
-
-def _grade_id(cell: NotebookNode) -> str | None:
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
 def _version(notebook: NotebookNode | None) -> str | None:

@@ -25,7 +25,7 @@ from autograder.grade import submitted_students
 from autograder.gradebook import check_gradebook_exists, open_api
 from autograder.lesson import Lesson, plural
 from autograder.platforms import lesson_of
-from autograder.results import Result, collect, maximum, number, write_text
+from autograder.results import Result, collect, guarded, maximum, number, write_text
 from autograder.rosters import NUMBERED, Roster
 
 OUTPUTS = {
@@ -39,9 +39,6 @@ MOODLE += ["Last modified (grade)", "Feedback comments"]
 # What Canvas works out itself; its importer takes no marks there.
 COMPUTED = re.compile(r"(Current|Final|Override) (Score|Points|Grade|Status)")
 FEEDBACK = "Points by exercise: "
-# A spreadsheet takes a cell that begins so for a formula, the wide forms of East Asia included.
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-PLAIN = re.compile(r"-|[+-]?\d+([.,]\d+)?%?")
 
 
 @dataclass(frozen=True)
@@ -211,13 +208,6 @@ def export(
         if mark.points is None
     ]
     return made
-
-
-def guarded(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula; numbers stay as they are."""
-    if cell.lstrip(" ").startswith(FORMULA) and not PLAIN.fullmatch(cell):
-        return f"'{cell}"
-    return cell
 
 
 def feedback(result: Result) -> str:

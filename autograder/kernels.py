@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import KernelProvisionerBase, KernelProvisionerFactory
+from jupyter_client.provisioning import KernelProvisionerBase
 
 from autograder.pythons import Channel, Running, Starter
 from autograder.sandbox import remove_folder
@@ -115,17 +114,9 @@ class CourseKernelManager(AsyncKernelManager):
     def __init__(self, starter: Starter, channel: Channel, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.starter, self.channel = starter, channel
-        register()
 
     @property
     def kernel_spec(self) -> KernelSpec:
         """The kernel, to be started by the course's provisioner."""
         metadata = {"kernel_provisioner": {"provisioner_name": NAME, "config": {}}}
         return KernelSpec(display_name="Python 3", language="python", metadata=metadata)
-
-
-def register() -> None:
-    """Make the provisioner known where the package was installed before it had one."""
-    value = f"{__name__}:{CourseProvisioner.__name__}"
-    entry = EntryPoint(NAME, value, KernelProvisionerFactory.GROUP_NAME)
-    KernelProvisionerFactory.instance().provisioners.setdefault(NAME, entry)

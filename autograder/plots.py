@@ -17,6 +17,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from autograder.lesson import plural
+
 WIDTH = 5.6  # inches: at this size, text is readable on a phone as well
 # Colours that stand for the page's own; see templates/report.html.j2.
 COLOURS = {
@@ -81,7 +83,8 @@ def histogram(values: Sequence[float], maximum: float, title: str, what: str) ->
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.spines[["top", "right"]].set_visible(False)
         shown = [
-            f"{_count(count)} from {number * width:g} to {min((number + 1) * width, maximum):g}"
+            f"{plural(count, 'submission')} from {number * width:g} "
+            f"to {min((number + 1) * width, maximum):g}"
             for number, count in enumerate(counts)
             if count
         ]
@@ -152,7 +155,3 @@ def _svg(figure: Figure, alt: str) -> Markup:
     head = Markup('<svg class="plot" role="img" aria-label="{}" {}>').format(alt, Markup(size))
     xlinked = inside.replace("xlink:href", "href")
     return Markup("<figure>{}{}</figure>").format(head, Markup(xlinked.strip()))
-
-
-def _count(number: int) -> str:
-    return f"{number} submission" if number == 1 else f"{number} submissions"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,9 @@ from autograder.records import read_records
 from autograder.safe import safe_text
 
 MOST_REMARKS = 20
+# A spreadsheet takes a cell that begins so for a formula, the wide forms of East Asia included.
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+PLAIN = re.compile(r"-|[+-]?\d+([.,]\d+)?%?")
 
 
 @dataclass(frozen=True)
@@ -240,7 +244,7 @@ def grades_csv(results: Sequence[Result]) -> str:
         writer.writerow(
             {
                 "assignment": result.assignment,
-                "student": no_formula(result.student),
+                "student": guarded(result.student),
                 **{ex.id: number(result.points(ex)) for ex in result.exercises},
                 "auto_total": number(result.auto_total),
                 "auto_max": number(maximum(result.exercises, auto_only=True)),
@@ -248,7 +252,7 @@ def grades_csv(results: Sequence[Result]) -> str:
                 "total": number(result.total),
                 "max": number(maximum(result.exercises)),
                 "seed": "" if result.seed is None else result.seed,
-                "needs_a_person": no_formula(" ".join(result.needs_person)),
+                "needs_a_person": guarded(" ".join(result.needs_person)),
             }
         )
     return buffer.getvalue()
@@ -264,9 +268,11 @@ def printable(text: str) -> str:
     return " ".join(safe_text(text, 500).split())
 
 
-def no_formula(text: str) -> str:
-    """Return text as a spreadsheet's cell that is not taken for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def guarded(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula; numbers stay as they are."""
+    if cell.lstrip(" ").startswith(FORMULA) and not PLAIN.fullmatch(cell):
+        return f"'{cell}"
+    return cell
 
 
 def sentence(clause: str) -> str:

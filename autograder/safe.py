@@ -109,15 +109,6 @@ def safe_outputs(outputs: object) -> list[NotebookNode]:
     return [_safe_output(output) for output in found if isinstance(output, Mapping)]
 
 
-def safe_markdown(text: str) -> str:
-    """Return a student's markdown without HTML, pictures, and links to anything but the web.
-
-    It is changed by a space where something harmful would begin, so that it still reads right, and
-    not at all if it holds nothing of the kind.
-    """
-    return _break_markup(safe_text(_lines(text)), {})
-
-
 def safe_text(value: object, limit: int = MAX_TEXT) -> str:
     """Return text without terminal codes and control characters, shortened in the middle."""
     if isinstance(value, list | tuple):

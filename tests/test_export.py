@@ -17,11 +17,12 @@ from autograder import cli, results
 from autograder.collect import collect
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.export import FEEDBACK, Export, Mark, export, guarded, lesson_marks
+from autograder.export import FEEDBACK, Export, Mark, export, lesson_marks
 from autograder.feedback import feedback_page, write_feedback
 from autograder.grade import grade_lesson
 from autograder.gradebook import open_api
 from autograder.lesson import Lesson
+from autograder.results import guarded
 from autograder.rosters import Roster
 from autograder.submissions import BROKEN_JSON, fill_in, read_notebook
 

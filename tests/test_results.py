@@ -16,7 +16,6 @@ from autograder.results import (
     MOST_REMARKS,
     Result,
     grades_csv,
-    no_formula,
     print_results,
     printable,
     write_text,
@@ -33,15 +32,6 @@ def test_text_of_students_is_printed_without_control_characters() -> None:
     assert printable("a\x1b[2Jb\nc\u00a0d\u202e") == "ab c d"
     assert len(printable("x" * 10**6)) <= 500
     assert printable("Zoë [a] ≤ 日本") == "Zoë [a] ≤ 日本"
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-rf", "@SUM(A1)", "\t=1", "\r=1"])
-def test_no_cell_is_a_formula(text: str) -> None:
-    assert no_formula(text) == f"'{text}"
-
-
-def test_ordinary_text_stays_as_it_is() -> None:
-    assert [no_formula(text) for text in ("", "ann", "a=b", " -")] == ["", "ann", "a=b", " -"]
 
 
 def test_a_hostile_name_and_note_stay_in_their_row_and_do_nothing(tiny: Lesson) -> None:

@@ -41,7 +41,6 @@ from autograder.safe import (
     MAX_TEXT,
     name_problem,
     safe_cell,
-    safe_markdown,
     safe_notebook,
     safe_outputs,
     safe_picture,
@@ -200,6 +199,10 @@ def test_random_mixtures_of_markup_become_harmless_html() -> None:
         html = rendered_text(made.source, made.get("attachments", {}))
         assert problems(html) == [], (source, made.source)
         assert safe_cell(made) == made, source
+
+
+def safe_markdown(text: str) -> str:
+    return safe_cell(v4.new_markdown_cell(text)).source
 
 
 READABLE = [
