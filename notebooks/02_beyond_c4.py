@@ -3247,7 +3247,7 @@ show(
 #
 # ### 4.3 A network that has seen every angle of its kernels
 #
-# The network: pooling and batch norm as in the first steps of lesson 1's better recipe, and a mean over positions and angles. Every layer draws its own angles and hands them on together with its features. In training the layers draw eight angles each.
+# The network: pooling and batch norm as in the first steps of lesson 1's better recipe, and a mean over positions and angles. Every layer draws its own angles and hands them on together with its features. In training the layers draw eight angles each, in a test they take eight even ones.
 
 
 # %% id="continuous-cnn" grade="readonly"
