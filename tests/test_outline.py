@@ -132,7 +132,7 @@ def test_progress_counts_what_was_run() -> None:
     notebook = Notebook()
     at_first = notebook.progress()
     assert at_first == (
-        "0 of 20 blocks done, 0 of 56 visible checks passing, next: Exercise 1 · The product"
+        "0 of 20 blocks done, 0 of 55 visible checks passing, next: Exercise 1 · The product"
     )
     # Answers need not run to count as written, and the latest run of a cell counts.
     stub = stub_blocks(LESSON.cell("cyclic-group").source)
@@ -143,7 +143,7 @@ def test_progress_counts_what_was_run() -> None:
     notebook.run(stub.replace("product = ...", "product = h + h_prime"))
     assert notebook.progress().startswith("1 of 20 blocks done")
     notebook.run(LESSON.cell("cyclic-group").source + "\n\n" + LESSON.cell("third-power").source)
-    assert notebook.progress().startswith("4 of 20 blocks done, 0 of 56 visible")
+    assert notebook.progress().startswith("4 of 20 blocks done, 0 of 55 visible")
     # A stub may stay behind as a comment.
     notebook.run(stub.replace("product = ...", "# product = ...\nproduct = h + h_prime"))
     assert notebook.progress().startswith("2 of 20 blocks done")
@@ -158,18 +158,18 @@ def test_progress_counts_the_checks_of_the_last_run() -> None:
     three = CHECKS.format(1) + "    check.true('a', 1)\n    check.true('b', 2)\n"
     three += "    check.true('c', {})\n    check.true('d', 4)"
     assert "✗ Exercise 1: c" in notebook.run(three.format(0))
-    assert ", 2 of 56 visible checks passing, next: Exercise 1 " in notebook.progress()
+    assert ", 2 of 55 visible checks passing, next: Exercise 1 " in notebook.progress()
     assert "All visible checks of Exercise 1 passed. The grader" in notebook.run(three.format(1))
-    assert ", 4 of 56 visible checks passing, next: Exercise 2 " in notebook.progress()
+    assert ", 4 of 55 visible checks passing, next: Exercise 2 " in notebook.progress()
     # Run twice, they are not counted twice; what belongs to no exercise is not counted.
     notebook.run(three.format(1))
     assert notebook.run(three.format(1).replace("Exercise 1", "The axioms")).endswith(
         "All visible checks of The axioms passed.\n"
     )
-    assert ", 4 of 56 visible checks passing" in notebook.progress()
+    assert ", 4 of 55 visible checks passing" in notebook.progress()
     # A broken answer takes its checks back.
     notebook.run(CHECKS.format(1) + "    check.true('a', 1)\n    1 / 0")
-    assert ", 1 of 56 visible checks passing, next: Exercise 1 " in notebook.progress()
+    assert ", 1 of 55 visible checks passing, next: Exercise 1 " in notebook.progress()
 
 
 def test_progress_at_the_end() -> None:
@@ -181,5 +181,5 @@ def test_progress_at_the_end() -> None:
         body = "".join(f"    check.true('{n}', 1)\n" for n in range(number))
         notebook.run(f'with checking("{name.partition(" · ")[0]}") as check:\n{body}')
     assert notebook.progress() == (
-        "20 of 20 blocks done, 56 of 56 visible checks passing, next: the written questions"
+        "20 of 20 blocks done, 55 of 55 visible checks passing, next: the written questions"
     )
