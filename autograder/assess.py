@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 from autograder import kernels
 from autograder.checks import reference
-from autograder.checks.outside import Examiner
+from autograder.checks.outside import Examiner, Verdict
 from autograder.checks.private import PrivateProperty, parse
 from autograder.errors import CourseError
 from autograder.execute import ENDED, NOT_RUN, UNSTOPPABLE, SubmissionClient
@@ -242,10 +242,11 @@ class _Grader:
         needed = set(needed_cells(notebook, self.lesson, released))
         end = time.monotonic() + self.limits.seconds
         hit: list[str] = []
+        known: dict[str, Verdict] = {}
         for left in reversed(range(RUNS)):
             limits = replace(self.limits, seconds=max(1, end - time.monotonic()))
             to_the_end = left == 0 or limits.seconds == 1
-            client = self.run_once(notebook, needed, seed, limits, to_the_end)
+            client = self.run_once(notebook, needed, seed, limits, to_the_end, known)
             hit += client.limits_hit
             if client.lost_in is None or to_the_end:
                 break
@@ -259,8 +260,12 @@ class _Grader:
         seed: int,
         limits: Limits,
         to_the_end: bool,
+        known: dict[str, Verdict],
     ) -> SubmissionClient:
-        """Run these cells of the notebook in a kernel of their own; return what ran them."""
+        """Run these cells of the notebook in a kernel of their own; return what ran them.
+
+        `known`: verdicts of earlier runs, which stand; new ones are added.
+        """
         starter = self.starter
         for index in needed:
             notebook.cells[index].outputs = []
@@ -282,6 +287,7 @@ class _Grader:
             private=self.private,
             seconds=limits.cell_seconds,
             patience=limits.patience,
+            known=known,
         )
         metadata = notebook.metadata
         try:

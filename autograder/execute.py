@@ -164,6 +164,8 @@ class SubmissionClient(SurvivingClient, NotebookClient):
         cell.outputs = outputs
 
     def _examine(self, cell: NotebookNode, exercise, source: str, examiner) -> list[NotebookNode]:
+        if exercise.id in examiner.known:
+            return outputs_of(examiner.known[exercise.id])
         if not self.lost:
             with suppress(zmq.Again):  # then no question is answered, either
                 run_sync(self._begin_answering)()

@@ -2924,6 +2924,7 @@ def _asked(lesson, given, kernel, weight, outer, inner, sense=1, back=-1):
     for n, h in enumerate(outer):
         turned = (given.rotations(back * h) @ grid).reshape(2, size, size)
         space = lesson.harmonics(turned, size)
+        given.varies("φ at several positions", space.flatten(1).T)
         for m, other in enumerate(inner):
             pose = lesson.waves(sense * (other - h), kernel.waves)
             for t in range(weight.shape[2]):
@@ -3142,6 +3143,7 @@ def _(lesson, given):
         inner, x = 3 * given.noise(m), given.noise(2, inputs, m, 7, 6)
         got, outer = layer(x, inner)
         kernels = given.tensor("the kernels", layer.kernel.sample(outer, inner))
+        given.varies("the kernels of several output channels", kernels)
         total = torch.zeros(2, outputs, n, 5 + 2 * padding, 4 + 2 * padding)
         for a, b in [(a, b) for a in range(n) for b in range(m)]:
             part = torch.nn.functional.conv2d(x[:, :, b], kernels[:, a, :, b], padding=padding)

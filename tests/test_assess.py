@@ -21,6 +21,7 @@ from test_grade import FULL, rows, scores
 from autograder import grade, pythons
 from autograder.assess import How, assess
 from autograder.build import build
+from autograder.checks import outside
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.gradebook import open_api
@@ -121,6 +122,32 @@ def test_a_machine_that_starts_no_python_for_the_tests_costs_nobody_points(
     assert found.problem == (
         "Python could not be started for its hidden tests (no room); grade it again"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_a_verdict_stands_when_the_notebook_is_run_again(
+    built_course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or else a notebook could use in its second run what it has seen in the first."""
+    submissions(built_course, 1)
+    path = built_course.submitted_notebook("s0", TINY)
+    notebook = read_notebook(path)
+    ids = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells]
+    notebook.cells.insert(ids.index("inverse-test"), new_code_cell("import os; os._exit(0)"))
+    path.write_text(nbformat.writes(notebook), encoding="utf-8")
+    judged = []
+    run_hidden = outside.run_hidden
+
+    def counted(source: str, points: float, where: outside.Outside) -> outside.Verdict:
+        judged.append((points, where.session is not None))
+        return run_hidden(source, points, where)
+
+    monkeypatch.setattr(outside, "run_hidden", counted)
+    assignment = grade.read_assignment(built_course, TINY)
+    found = assess(grade.read(built_course, TINY, "s0"), assignment, 5, Limits())
+    assert points_of(found.notebook)[-3:] == ["2.0", "3.0", "1.0"]
+    assert judged.count((2, True)) == 1 and [points for points, _ in judged[-2:]] == [3, 1]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -53,6 +54,18 @@ def test_an_answer_is_tried_among_the_lesson_s_definitions(capsys) -> None:
     assert judge_of(third_power("group.product(g2, g)")).score() == 1
     assert judge_of(third_power("group.product(g2, g2)")).score() == 0
     assert "expected 216.0°, got 288.0°" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stem", ["01_regular_group_convolutions", "02_beyond_c4"])
+def test_no_solution_of_the_answer_or_of_a_later_one_is_where_it_is_tried(stem: str) -> None:
+    lesson = Lesson.load(COURSE.lesson_path(stem))
+    ids = [cell.id for cell in lesson.cells if cell.grade == "solution"]
+    for number, id in enumerate(ids):
+        sources = reference.sources(lesson, {id: "mine = 1"}, ["def helper():\n    pass"])
+        texts = {text for text, _ in sources}
+        for other, one in enumerate(ids):
+            solution = ast.unparse(ast.parse(lesson.cell(one).source))
+            assert (solution in texts) == (other < number), (id, one)
 
 
 def test_a_missing_answer_says_what_is_not_defined(capsys) -> None:

@@ -310,6 +310,29 @@ print(got)
 
 
 @pytest.mark.slow
+def test_no_two_kernels_can_tell_each_other_by_files_that_both_can_read(
+    starter: Starter, kernel: Kernel
+) -> None:
+    if not starter.forked:
+        pytest.skip("only for forked kernels")
+    code = """
+import ctypes, os
+with open(ctypes.__file__, "rb") as file:
+    for call in (
+        lambda: os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED),
+        lambda: os.preadv(file.fileno(), [bytearray(9)], 0, os.RWF_NOWAIT),
+    ):
+        try:
+            print(call())
+        except OSError as error:
+            print(type(error).__name__)
+libc = ctypes.CDLL(None)
+print(libc.inotify_init1(0), libc.inotify_init(), len(os.pread(os.open(ctypes.__file__, 0), 9, 0)))
+"""
+    assert kernel.run(code).split() == ["PermissionError", "PermissionError", "-1", "-1", "9"]
+
+
+@pytest.mark.slow
 def test_a_warm_parent_that_has_ended_is_started_again(start: Callable[..., Kernel]) -> None:
     kernel = start()
     if not kernel.starter.forked:

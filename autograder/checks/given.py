@@ -100,7 +100,10 @@ class Given:
     def randomize(self, kernel: nn.Module) -> Tensor:
         """Give a kernel new random weights, and return a copy of them."""
         weight = getattr(kernel, "weight", None)
-        values = self.noise(*self.tensor("the weight", weight).shape).to(weight)
+        shape = self.tensor("the weight", weight).shape
+        if not weight.is_floating_point():
+            raise PropertyFailed(f"the weight holds {weight.dtype}, where only floats can learn.")
+        values = self.noise(*shape).to(weight)
         remote.assign(weight, values)
         return values
 

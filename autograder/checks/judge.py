@@ -219,10 +219,12 @@ class Judge:
 
     def run(self, item: Property, place: Place) -> PropertyFailed | None:
         """Run one property with the names of a place; return None if it holds, else why not."""
-        # Every property has inputs of its own that do not depend on which others run.
-        seed = zlib.crc32(f"{self.where.seed}/{self.exercise.id}/{item.name}".encode())
+        # Every property has inputs of its own that do not depend on which others run. The student's
+        # random numbers come from another seed: theirs could tell the inputs.
+        name = f"{self.exercise.id}/{item.name}"
+        seed = zlib.crc32(f"{self.where.seed}/{name}".encode())
         try:
-            with _quiet(), place(seed) as lesson:
+            with _quiet(), place(zlib.crc32(name.encode())) as lesson:
                 item.test(lesson, Given(seed))
         except PropertyFailed as failure:
             return failure

@@ -170,6 +170,8 @@ class Examiner:
         fresh: starts another Python for this many seconds; see Outside.
         seconds: what one property may take; the properties of an exercise may take twice as much.
         patience: see Session.
+        known: verdicts that stand, by exercise, and those given here while the kernel lived. What
+            a run has learned is of no use to the next run of the same notebook.
     """
 
     def __init__(
@@ -183,7 +185,9 @@ class Examiner:
         private: Sequence[PrivateProperty],
         seconds: float,
         patience: float,
+        known: dict[str, Verdict] | None = None,
     ) -> None:
+        self.known = {} if known is None else known
         self.lesson, self.connect, self.interrupt, self.fresh = lesson, connect, interrupt, fresh
         self.seed, self.private = seed, private
         self.seconds, self.patience = seconds, patience
@@ -211,6 +215,8 @@ class Examiner:
         if session is not None:
             session.close()
             self.lost = session.lost
+            if not self.lost:
+                self.known[exercise.id] = verdict
         return verdict
 
     def begin(self) -> Session | None:
@@ -252,7 +258,7 @@ def notebook_names(trees: Iterable[ast.AST], outside: Outside) -> dict:
     wanted = sorted(used - set(reference.modules(lesson)) - set(vars(builtins)) - set(found))
     if not wanted or outside.session is None:
         return found
-    outside.session.begin(outside.seed % 2**32)
+    outside.session.begin(0)
     for name in wanted:
         with contextlib.suppress(PropertyFailed):
             found[name] = getattr(Names(outside.session, 0), name)

@@ -259,10 +259,17 @@ def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bo
 
     With each comes whether all its definitions matter. Given code may need a value that only the
     whole notebook computes (how many epochs to train, say); what needs it is left out then.
+
+    Behind the last of the answers stand stubs: no exercise needs what comes after it, and a
+    solution could stand in for the answer, or be kept for the exercise that it belongs to.
     """
     last = max(index for index, cell in enumerate(lesson.cells) if cell.grade == "tests")
-    for cell in lesson.cells[:last]:
+    places = [index for index, cell in enumerate(lesson.cells) if cell.id in answers]
+    judged = max(places, default=last)
+    for index, cell in enumerate(lesson.cells[:last]):
         if cell.id in answers:
             yield strip_hidden(answers[cell.id]), True
+        elif cell.grade == "solution" and index > judged:
+            yield stub_blocks(cell.source), True
         elif cell.kind == "code" and cell.grade != "tests":
             yield strip_hidden(MAGIC.sub("", cell.source)), cell.grade == "solution"

@@ -21,6 +21,7 @@ from autograder import agent
 from autograder.checks.failure import PropertyFailed
 
 MAX_LENGTH = 10_000
+MOST_TEXT = 300  # characters of an error that a student's code raises
 # Bytes that all answers of one property may take, and those of one question of the student's: what
 # a check does with the latter may need the square of it.
 MAX_RECEIVED = 512 * 2**20
@@ -111,7 +112,7 @@ class Session:
         if "error" in head:
             match head["error"]:
                 case [str(kind), str(message)]:
-                    raise RemoteError(kind[:100], message[:2000])
+                    raise RemoteError(kind[:100], message[:MOST_TEXT])
             raise agent.BadMessage("no error")
         if "ok" not in head:
             raise agent.BadMessage("no answer")
