@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from autograder import grade, sandbox
 from autograder.build import build
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
+
+# The workers of pytest-xdist, and what they start, share the processors. Threads that wait for each
+# other can take thirty times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = "00_tiny"

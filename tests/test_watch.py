@@ -81,6 +81,8 @@ def test_the_command_line(course, tmp_path) -> None:
             env=environment,
             stdout=file,
             stderr=subprocess.STDOUT,
+            # Where tests run in the background, Ctrl-C may be ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     try:
         wait_for(log, "built in")
