@@ -251,14 +251,18 @@ def read_penalties(api: NbGraderAPI, stem: str, students: Sequence[str]) -> dict
     anew here, when a person may have given some.
     """
     with api.gradebook as gradebook:
-        entries = gradebook.assignment_submissions(stem)
-        affected = {
+        entries = (
+            gradebook.db.query(SubmittedAssignment)
+            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+            .filter(Assignment.name == stem, SubmittedAssignment.student_id.in_(students))
+        )
+        affected = [
             entry.student_id
             for entry in entries
             if entry.late_submission_penalty or entry.total_seconds_late > 0
-        }
+        ]
     found = {}
-    for student in affected.intersection(students):
+    for student in affected:
         with suppress(MissingEntry):
             _assign_penalty(api, stem, student)
             with api.gradebook as gradebook:
