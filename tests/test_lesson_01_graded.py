@@ -55,9 +55,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 @pytest.fixture(scope="module")
 def marks(course: Course) -> dict[str, Result]:
     """The results, by student."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        return {result.student: result for result in grade_lesson(course, STEM)}
+    return {result.student: result for result in grade_lesson(course, STEM)}
 
 
 def page(course: Course, who: str) -> str:

@@ -106,11 +106,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(COURSE.root)
     monkeypatch.delenv(SEED_VARIABLE, raising=False)
     monkeypatch.setenv("COURSE_FAST_RUN", "1")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors; more threads only wait for each other
     with torch.enable_grad():  # a variant may leave it switched off
         yield
-    torch.set_num_threads(threads)
 
 
 def full_points(lesson: Lesson) -> dict[str, float]:

@@ -11,7 +11,6 @@ import os
 import sys
 
 import pytest
-import torch
 from agents import forked
 from test_variants import CATALOGUE, cells_of, full_points, lesson_of, program
 from variants import Variant
@@ -51,7 +50,6 @@ def test_a_variant_gets_the_same_points_outside(
     stem: str, variant: Variant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COURSE_FAST_RUN", "1")
-    torch.set_num_threads(1)
     lesson = lesson_of(stem)
     got, reports = points_of(lesson, variant)
     expected = full_points(lesson) | variant.points
