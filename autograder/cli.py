@@ -7,33 +7,32 @@ import ast
 import importlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 
+from autograder.course import PACKAGE
 from autograder.errors import CourseError
 
-COMMANDS = (
-    "new",
-    "build",
-    "train",
-    "render",
-    "book",
-    "diff",
-    "collect",
-    "grade",
-    "feedback",
-    "export",
-    "report",
-    "archive",
-    "check",
-    "demo",
-    "env",
-)
+# Where each command stands. Its module explains it, declares its arguments and runs it.
+COMMANDS = {
+    "new": "build.new",
+    "build": "build.command",
+    "train": "book.train",
+    "render": "book.render",
+    "book": "book.website",
+    "collect": "exchange.collect",
+    "grade": "grading.grade",
+    "feedback": "pages.feedback",
+    "export": "exchange.export",
+    "report": "pages.report",
+    "check": "submissions.check",
+    "demo": "demo",
+    "env": "env",
+}
 DESCRIPTION = "Build the course's notebooks, grade submissions, and make the book."
 EPILOG = """Each command explains itself: python -m autograder build --help
 
-authors:      new, build, train, render, book, diff
-instructors:  collect, grade, feedback, export, report, archive, demo
+authors:      new, build, train, render, book
+instructors:  collect, grade, feedback, export, report, demo
 students:     check, env
 """
 
@@ -84,7 +83,7 @@ def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
 def _import(name: str) -> ModuleType:
     """Return a command's module; raise CourseError if a package that it needs is not there."""
     try:
-        return importlib.import_module(f"autograder.{name}")
+        return importlib.import_module(f"autograder.{COMMANDS[name]}")
     except ModuleNotFoundError as error:
         raise CourseError(
             f"this Python has no package {error.name} ({sys.executable}): activate the course's "
@@ -94,5 +93,6 @@ def _import(name: str) -> ModuleType:
 
 def _docstring(name: str) -> str:
     """Return what a command's module says of itself."""
-    source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    path = PACKAGE / f"{COMMANDS[name].replace('.', '/')}.py"
+    source = path.read_text(encoding="utf-8")
     return ast.get_docstring(ast.parse(source)) or ""

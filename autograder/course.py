@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from autograder.errors import CourseError
 
 CONFIG_NAME = "nbgrader_config.py"
+PACKAGE = Path(__file__).resolve().parent
+"""The whole of this package; the sandbox hides it."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,7 @@ class Course:
         that, takes the folder that holds this package. Raises CourseError if neither is a course.
         """
         here = Path(start if start is not None else Path.cwd()).resolve()
-        package_folder = Path(__file__).resolve().parent.parent
-        for folder in (here, *here.parents, package_folder):
+        for folder in (here, *here.parents, PACKAGE.parent):
             if (folder / CONFIG_NAME).is_file() and (folder / "notebooks").is_dir():
                 return cls(folder)
         raise CourseError(
@@ -76,11 +77,6 @@ class Course:
         return self.root / "reports"
 
     @property
-    def terms(self) -> Path:
-        """Terms that are over, put away."""
-        return self.root / "terms"
-
-    @property
     def data(self) -> Path:
         """Cache of data sets (not committed)."""
         return self.root / "data"
@@ -123,13 +119,17 @@ class Course:
         """Path of what `student` handed in for a lesson."""
         return self.submitted / student / stem / f"{stem}.ipynb"
 
+    def autograded_notebook(self, student: str, stem: str) -> Path:
+        """Path of the executed copy of a submission, where nbgrader expects it."""
+        return self.autograded / student / stem / f"{stem}.ipynb"
+
     def lessons(self) -> list[str]:
         """Return the stems of all lessons in order."""
         return sorted(
             path.stem for path in self.notebooks.glob("*.py") if not path.name.startswith("_")
         )
 
-    def check_lesson(self, stem: str) -> str:
+    def known_lesson(self, stem: str) -> str:
         """Return `stem`; raise CourseError naming the known lessons if there is no such lesson."""
         if stem not in self.lessons():
             known = ", ".join(self.lessons()) or "none yet"

@@ -9,25 +9,27 @@ import argparse
 import os
 import shutil
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 from nbformat import NotebookNode
 from rich.console import Console
 
-from autograder.build import build
+from autograder.build.generate import build
 from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
-from autograder.executors import cores
-from autograder.feedback import feedback_page
-from autograder.grade import grade_with_progress, report, say
-from autograder.gradebook import open_api
-from autograder.lesson import Lesson, blocks, fill_blocks
-from autograder.report import write_report
-from autograder.sandbox import find_bwrap
-from autograder.submissions import (
+from autograder.grading.executors import cores
+from autograder.grading.grade import grade_with_progress, report
+from autograder.grading.plan import GradeOptions
+from autograder.lesson import Lesson
+from autograder.lesson.markers import blocks, fill_blocks
+from autograder.marks.gradebook import open_api
+from autograder.pages.feedback import feedback_page
+from autograder.pages.report import write_report
+from autograder.sandbox.bubblewrap import find_bwrap
+from autograder.submissions.made import (
     BROKEN_JSON,
     fill_in,
-    read_notebook,
     solutions,
     with_copied_cell,
     with_endless_loop,
@@ -35,6 +37,8 @@ from autograder.submissions import (
     with_syntax_error,
     write_submission,
 )
+from autograder.submissions.reading import read_notebook
+from autograder.texts import say
 
 LOOP_TIMEOUT = 20
 MARKER = ".made-by-demo"
@@ -59,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; return what grading returned."""
     course = Course.find()
-    stem = first_lesson(course) if args.lesson is None else course.check_lesson(args.lesson)
+    stem = first_lesson(course) if args.lesson is None else course.known_lesson(args.lesson)
     folder = args.folder or course.root / "_demo"
     console = Console()
     say(console, f"A demonstration course in {folder}")
@@ -79,9 +83,10 @@ def run(args: argparse.Namespace) -> int:
     # Waiting for the endless loop as long as for an honest cell would show nothing more.
     loop = ["endless-loop"]
     others = [student for student in students if student not in loop]
-    how = {"sandbox": has_sandbox(console), "jobs": cores()}
-    results = grade_with_progress(demo, stem, others, **how)
-    results += grade_with_progress(demo, stem, loop, timeout=LOOP_TIMEOUT, **how)
+    options = GradeOptions(sandbox=has_sandbox(console), jobs=cores())
+    results = grade_with_progress(demo, stem, replace(options, students=others))
+    slow = replace(options, students=loop, timeout=LOOP_TIMEOUT)
+    results += grade_with_progress(demo, stem, slow)
     code = report(demo, results)
     page = write_report(open_api(demo), demo, lesson, similar=True)
     for line in next_steps(demo, stem, page):

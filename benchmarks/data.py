@@ -22,9 +22,9 @@ import torch
 import torchvision
 from torchvision import transforms
 
+from autograder.book.names import lesson_names
 from autograder.course import Course
 from autograder.lesson import Lesson
-from autograder.names import lesson_names
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course(Path(__file__).resolve().parent.parent)

@@ -29,13 +29,15 @@ from pathlib import Path
 import psutil
 from nbformat import NotebookNode
 
-from autograder.build import build
+from autograder.build.generate import build
 from autograder.course import Course
 from autograder.demo import copy_course, first_lesson, make_class
-from autograder.executors import cores
-from autograder.lesson import Lesson, strip_hidden
-from autograder.needed import as_executed, needed_cells
-from autograder.submissions import fill_in, read_notebook, write_submission
+from autograder.grading.executors import cores
+from autograder.grading.needed import as_executed, needed_cells
+from autograder.lesson import Lesson
+from autograder.lesson.markers import strip_hidden
+from autograder.submissions.made import fill_in, write_submission
+from autograder.submissions.reading import read_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 # One thread each, for both sides: more only wait for each other.

@@ -22,10 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autograder.book.names import lesson_names
 from autograder.course import Course
 from autograder.lesson import Lesson
-from autograder.names import lesson_names
-from autograder.results import write_text
+from autograder.texts import write_text
 
 STEM = "01_regular_group_convolutions"
 CHANNELS = {4: 16, 8: 11, 16: 8}  # about the same number of weights for each order

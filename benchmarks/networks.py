@@ -15,9 +15,9 @@ import torch
 from layers import BATCH, COURSE, train_and_evaluate
 from torch import nn
 
+from autograder.book.names import lesson_names
 from autograder.lesson import Lesson
-from autograder.names import lesson_names
-from autograder.results import write_text
+from autograder.texts import write_text
 
 LESSON = lesson_names(Lesson.load(COURSE.lesson_path("02_beyond_c4")))
 TRAINING_ONLY = ("epochs", "schedule", "data")

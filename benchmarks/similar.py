@@ -22,11 +22,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograder import similar
 from autograder.course import Course
-from autograder.lesson import Lesson, blocks, fill_blocks
-from autograder.results import write_text
-from autograder.submissions import solutions
+from autograder.lesson import Lesson
+from autograder.lesson.markers import blocks, fill_blocks
+from autograder.pages import similar
+from autograder.submissions.made import solutions
+from autograder.texts import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))

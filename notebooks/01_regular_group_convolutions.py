@@ -305,9 +305,9 @@ def filled_in(exercise: str, **results):
 # **The checks** below the exercises are written with the next class. You need not read it.
 
 # %% id="planned" grade="readonly" tags=["hide-input"]
-# What there is to do, counted when this notebook was made: the visible checks of each exercise,
-# and the blocks of each cell with answers, by the name that the cell defines.
-CHECKS = json.loads(r"""{{checks_of_exercises}}""")
+# What there is to do, counted when this notebook was made: the exercises, and the blocks of each
+# cell with answers, by the name that the cell defines.
+EXERCISES = json.loads(r"""{{exercise_names}}""")
 BLOCKS = json.loads(r"""{{blocks_of_cells}}""")
 
 
@@ -315,13 +315,13 @@ BLOCKS = json.loads(r"""{{blocks_of_cells}}""")
 class checking:
     """Run the visible checks of one exercise: `with checking("Exercise 1") as check: …`."""
 
-    passed: dict[str, int] = {}  # how many held when they were last run, for `progress`
+    passed: set[str] = set()  # the exercises whose checks all held when last run, for `progress`
 
     def __init__(self, exercise: str):
         self.exercise = exercise
 
     def __enter__(self):
-        self.passed[self.exercise] = 0
+        self.passed.discard(self.exercise)
         return self
 
     def true(self, what: str, condition: bool, because: str = "", detail: str = "") -> None:
@@ -330,7 +330,6 @@ class checking:
             lines = [f"✗ {self.exercise}: {what}: this does not hold yet.", detail]
             lines += [f"Likely cause: {because}"] if because else []
             raise CheckFailed("\n  ".join(line for line in lines if line))
-        self.passed[self.exercise] = self.passed.get(self.exercise, 0) + 1
         print("✓", what)
 
     def shape(self, what: str, got, expected: tuple, because: str = "") -> None:
@@ -358,7 +357,8 @@ class checking:
 
     def __exit__(self, kind, error, trace) -> bool:
         if error is None:
-            graded = any(name.startswith(f"{self.exercise} · ") for name in CHECKS)
+            self.passed.add(self.exercise)
+            graded = any(name.startswith(f"{self.exercise} · ") for name in EXERCISES)
             hidden = " The grader also runs hidden ones." if graded else ""
             print(f"All visible checks of {self.exercise} passed.{hidden}")
             return False
@@ -372,13 +372,13 @@ class checking:
 
 
 # %% [markdown]
-# **How far are you?** `progress()` says how many blocks are filled in and how many visible checks held
-# when you last ran them. It counts what you have run since the kernel was started.
+# **How far are you?** `progress()` says how many blocks are filled in and how many exercises passed
+# their visible checks when you last ran them. It counts what you have run since the kernel was started.
 
 
 # %% id="progress" grade="readonly" tags=["hide-input"]
 def progress() -> None:
-    """Print how many blocks are done, how many visible checks pass, and what is next."""
+    """Print how many blocks are done, how many exercises pass their checks, and what is next."""
     waiting = dict(BLOCKS)
     for cell in globals().get("In", []):  # Jupyter's list of the cells that were run, oldest first
         for part in re.split(r"^(?=class |def )", cell, flags=re.MULTILINE):
@@ -386,15 +386,12 @@ def progress() -> None:
             if head and head[1] in BLOCKS:
                 left = len(re.findall(r"^[^#\n]*= *\.\.\. *(?:#.*)?$", part, flags=re.MULTILINE))
                 waiting[head[1]] = min(left, BLOCKS[head[1]])
-    done, passing, following = sum(BLOCKS.values()) - sum(waiting.values()), 0, ""
-    for name, number in CHECKS.items():
-        held = min(checking.passed.get(name.partition(" · ")[0], 0), number)
-        passing += held
-        if held < number:
-            following = following or name
+    done = sum(BLOCKS.values()) - sum(waiting.values())
+    open_ones = [name for name in EXERCISES if name.partition(" · ")[0] not in checking.passed]
     print(
-        f"{done} of {sum(BLOCKS.values())} blocks done, {passing} of {sum(CHECKS.values())} visible "
-        f"checks passing, next: {following or 'the written questions'}"
+        f"{done} of {sum(BLOCKS.values())} blocks done, {len(EXERCISES) - len(open_ones)} of "
+        f"{len(EXERCISES)} exercises pass their visible checks, "
+        f"next: {[*open_ones, 'the written questions'][0]}"
     )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from autograder.book import escape_docstring, resolve_links
-from autograder.book_lesson import present_lesson, without_badges
-from autograder.book_results import results
+from autograder.book.pages import present_lesson, without_badges
+from autograder.book.results import results
+from autograder.book.website import escape_docstring, resolve_links
 from autograder.course import Course
 from autograder.errors import CourseError
 

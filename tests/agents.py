@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
-from autograder.agent import Agent
+from autograder.checks.agent import Agent
 from autograder.checks.remote import Session
 
 

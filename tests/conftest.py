@@ -11,11 +11,12 @@ from types import ModuleType
 import pytest
 import torch
 
-from autograder import grade, sandbox
-from autograder.build import build
+from autograder.build.generate import build
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.grading import grade
 from autograder.lesson import Lesson
+from autograder.sandbox import bubblewrap as sandbox
 
 # The workers of pytest-xdist, and what they start, share the processors. Threads that wait for each
 # other can take thirty times as long.

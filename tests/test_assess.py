@@ -18,17 +18,19 @@ from conftest import ROOT, TINY
 from nbformat.v4 import new_code_cell
 from test_grade import FULL, rows, scores
 
-from autograder import grade, pythons
-from autograder.assess import How, assess
-from autograder.build import build
-from autograder.checks import outside
+from autograder.build.generate import build
+from autograder.checks import examiner as outside
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.gradebook import open_api
+from autograder.grading import grade
+from autograder.grading.assess import How, assess
 from autograder.lesson import Lesson
-from autograder.records import read_record, read_records
-from autograder.sandbox import Limits
-from autograder.submissions import fill_in, mistake, read_notebook, write_submission
+from autograder.marks.gradebook import open_api
+from autograder.marks.records import read_record, read_records
+from autograder.sandbox import pythons
+from autograder.sandbox.limits import Limits
+from autograder.submissions.made import fill_in, mistake, write_submission
+from autograder.submissions.reading import read_notebook
 
 WRONG = FULL | {"double": 0}
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder import book
-from autograder.book_lesson import BADGE_IMAGE, present_lesson, without_badges
-from autograder.book_results import networks_table, rendering_table, results
+from autograder.book import website as book
+from autograder.book.machine import PACKAGES, describe_machine, processor
+from autograder.book.pages import BADGE_IMAGE, present_lesson, without_badges
+from autograder.book.results import networks_table, rendering_table, results
+from autograder.book.train import read_rows
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.machine import PACKAGES, describe_machine, processor
-from autograder.train import read_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 # The smallest PNG: one grey pixel.

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urldefrag
 import nbformat
 import pytest
 
-from autograder.book import build_book
+from autograder.book.website import build_book
 from autograder.course import Course
 from tests import browser as browsers
 

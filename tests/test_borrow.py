@@ -10,14 +10,16 @@ import nbformat
 import pytest
 from conftest import ROOT, TINY
 
-from autograder.build import build, find_stale, generate
-from autograder.checks.reference import MAGIC
+from autograder.book.names import lesson_names
+from autograder.build.fresh import find_stale
+from autograder.build.generate import build, generate
 from autograder.course import Course
 from autograder.demo import copy_course
 from autograder.errors import CourseError
-from autograder.lesson import Lesson, as_given
-from autograder.names import lesson_names
-from autograder.needed import needed_cells
+from autograder.grading.needed import needed_cells
+from autograder.lesson import Lesson
+from autograder.lesson.code import MAGIC
+from autograder.lesson.markers import as_given
 
 TEXT = (ROOT / "tests" / "lessons" / f"{TINY}.py").read_text(encoding="utf-8")
 LATER = "05_later"

@@ -10,19 +10,14 @@ import pytest
 from conftest import TINY
 from nbgrader.nbgraderformat import MetadataValidator
 
-from autograder import build as build_module
-from autograder.build import (
-    build,
-    cell_ids,
-    find_stale,
-    generate,
-    links,
-    slug,
-    source_notebook,
-)
+from autograder.book.render import render
+from autograder.build import generate as build_module
+from autograder.build.fresh import find_stale
+from autograder.build.generate import build, generate
+from autograder.build.notebooks import cell_ids, slug, source_notebook
+from autograder.build.readme import links
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
-from autograder.render import render
 
 
 def sources(path) -> dict[str, str]:

@@ -8,17 +8,16 @@ import nbformat
 import pytest
 
 from autograder import cli
-from autograder.check import FAILED, NOT_RUN, PASSED, TO_DO, Report, check_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
-from autograder.submissions import (
+from autograder.submissions.cells import cell_by_id
+from autograder.submissions.check import FAILED, NOT_RUN, PASSED, TO_DO, Report, check_notebook
+from autograder.submissions.made import (
     BROKEN_JSON,
-    cell_by_id,
     fill_in,
     mistake,
     put_before,
-    read_notebook,
     solutions,
     with_copied_cell,
     with_endless_loop,
@@ -28,6 +27,7 @@ from autograder.submissions import (
     without_cell,
     write_submission,
 )
+from autograder.submissions.reading import read_notebook
 
 TINY = "00_tiny"
 

@@ -8,7 +8,8 @@ import sys
 import pytest
 from conftest import ROOT
 
-from autograder import build, cli
+from autograder import cli
+from autograder.build import generate as build
 from autograder.cli import COMMANDS, main
 from autograder.errors import CourseError
 

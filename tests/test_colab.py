@@ -20,10 +20,12 @@ from mishaps import saved_by_colab
 from nbclient import NotebookClient
 
 from autograder.course import Course
-from autograder.lesson import Lesson, stub_blocks
-from autograder.matching import NOTES
-from autograder.restore import restore
-from autograder.submissions import cell_by_id, fill_in
+from autograder.lesson import Lesson
+from autograder.lesson.markers import stub_blocks
+from autograder.submissions.cells import cell_by_id
+from autograder.submissions.made import fill_in
+from autograder.submissions.matching import NOTES
+from autograder.submissions.restore import restore
 
 COURSE = Course(ROOT)
 # For each lesson the cells that set up, and checks that are no exercise.

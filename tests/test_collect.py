@@ -15,14 +15,13 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, TINY
 
-from autograder import archives, cli
-from autograder.archives import opened, printable
-from autograder.collect import Report, collect
+from autograder import cli
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.grade import submitted_students
-from autograder.gradebook import open_api
-from autograder.platforms import (
+from autograder.exchange import archives
+from autograder.exchange.archives import opened, printable
+from autograder.exchange.collect import Report, collect
+from autograder.exchange.platforms import (
     NameCollector,
     copy_number,
     folder_name,
@@ -30,6 +29,8 @@ from autograder.platforms import (
     platform_collectors,
     without_copy_marks,
 )
+from autograder.marks.gradebook import open_api
+from autograder.marks.submitted import submitted_students
 
 OTHER = "01_other_lesson"
 

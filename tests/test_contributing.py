@@ -13,7 +13,7 @@ from conftest import ROOT
 from variants import Variant
 
 from autograder.checks import Judge, private, reference
-from autograder.checks.judge import here
+from autograder.checks.places import here
 from autograder.course import Course
 from autograder.lesson import Lesson
 

@@ -8,7 +8,7 @@ import io
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
-from autograder.cover import HEAD, save_covers
+from autograder.book.cover import HEAD, save_covers
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 

@@ -10,7 +10,7 @@ import pytest
 from autograder import cli, demo
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.gradebook import open_api, read_marks
+from autograder.marks.gradebook import open_api, read_marks
 
 TINY = "00_tiny"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from autograder.checks.reference import MAGIC
 from autograder.course import Course
 from autograder.lesson import Lesson
+from autograder.lesson.code import MAGIC
 
 Definition = ast.FunctionDef | ast.ClassDef
 FILES = sorted(ROOT.glob("autograder/**/*.py"))

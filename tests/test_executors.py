@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder import executors
 from autograder.errors import CourseError
+from autograder.grading import executors
 
 
 def square(number: int) -> int:

@@ -13,18 +13,20 @@ import nbformat
 import pytest
 from conftest import TINY
 
-from autograder import cli, results
-from autograder.collect import collect
+from autograder import cli
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.export import FEEDBACK, Export, Mark, export, lesson_marks
-from autograder.feedback import feedback_page, write_feedback
-from autograder.grade import grade_lesson
-from autograder.gradebook import open_api
+from autograder.exchange.collect import collect
+from autograder.exchange.export import FEEDBACK, Export, Mark, export, lesson_marks
+from autograder.exchange.rosters import Roster
+from autograder.grading.grade import grade_lesson
 from autograder.lesson import Lesson
-from autograder.results import guarded
-from autograder.rosters import Roster
-from autograder.submissions import BROKEN_JSON, fill_in, read_notebook
+from autograder.marks import results
+from autograder.marks.gradebook import open_api
+from autograder.pages.feedback import feedback_page, write_feedback
+from autograder.submissions.made import BROKEN_JSON, fill_in
+from autograder.submissions.reading import read_notebook
+from autograder.texts import guarded
 
 OTHER = "01_other"
 

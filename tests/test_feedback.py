@@ -19,23 +19,22 @@ from nbformat import NotebookNode, v4
 from payloads import ATTACHMENTS, MARKDOWN, OUTPUTS, img, png
 from pygments.styles import get_style_by_name
 
-from autograder import cli, markup
+from autograder import cli
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.feedback import feedback_page, pack_names, pack_pages, write_feedback
-from autograder.grade import grade_lesson
-from autograder.gradebook import Mark, open_api
-from autograder.lesson import TEXT_STUB, Lesson, strip_scheme
-from autograder.nbgrader_plugins import SCHEME_TAG
-from autograder.page import graded_page, ungraded_page
-from autograder.results import Result
-from autograder.submissions import (
-    BROKEN_JSON,
-    cell_by_id,
-    fill_in,
-    read_notebook,
-    write_submission,
-)
+from autograder.grading.grade import grade_lesson
+from autograder.grading.schemes import SCHEME_TAG
+from autograder.lesson import Lesson
+from autograder.lesson.cells import TEXT_STUB
+from autograder.lesson.markers import strip_scheme
+from autograder.marks.gradebook import Mark, open_api
+from autograder.marks.results import Result
+from autograder.pages import markup
+from autograder.pages.feedback import feedback_page, pack_names, pack_pages, write_feedback
+from autograder.pages.page import graded_page, ungraded_page
+from autograder.submissions.cells import cell_by_id
+from autograder.submissions.made import BROKEN_JSON, fill_in, write_submission
+from autograder.submissions.reading import read_notebook
 
 SEED = 975341643313
 REPORT = """✓ double(1) is 2

@@ -17,22 +17,23 @@ import nbformat
 import pytest
 from rich.console import Console
 
-from autograder import cli, feedback, grade
-from autograder.build import build
+from autograder import cli
+from autograder.build.generate import build
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.gradebook import open_api, read_marks
+from autograder.grading import grade
+from autograder.grading.seed import course_seed
 from autograder.lesson import Lesson
-from autograder.records import Record, read_record, read_records, write_record
-from autograder.results import Result, grades_csv, number, print_results
-from autograder.seed import course_seed
-from autograder.submissions import (
+from autograder.marks.gradebook import open_api, read_marks
+from autograder.marks.records import Record, read_record, read_records, write_record
+from autograder.marks.results import Result, grades_csv, print_results
+from autograder.pages import feedback
+from autograder.submissions.cells import cell_by_id
+from autograder.submissions.made import (
     BROKEN_JSON,
-    cell_by_id,
     fill_in,
     mistake,
     put_after,
-    read_notebook,
     with_copied_cell,
     with_endless_loop,
     with_helper_cell,
@@ -41,6 +42,8 @@ from autograder.submissions import (
     without_cell,
     write_submission,
 )
+from autograder.submissions.reading import read_notebook
+from autograder.texts import number
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = "00_tiny"

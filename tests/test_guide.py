@@ -17,7 +17,8 @@ from guide import Block, Reader, agrees, blocks, change, commands, put_line
 
 from autograder.course import Course
 from autograder.lesson import Lesson
-from autograder.submissions import BROKEN_JSON, fill_in, mistake, read_notebook, without
+from autograder.submissions.made import BROKEN_JSON, fill_in, mistake, without
+from autograder.submissions.reading import read_notebook
 
 STEM = "01_regular_group_convolutions"
 PAGE = ROOT / "solutions" / "one-term.md"

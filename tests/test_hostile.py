@@ -27,13 +27,14 @@ from hostile.files import Submission
 from hostile.left import Page, planted, strays
 from test_grade import checksums, scores
 
-from autograder import assess, grade
-from autograder.build import build
+from autograder.build.generate import build
 from autograder.course import Course
-from autograder.feedback import feedback_page
-from autograder.gradebook import open_api, read_marks
+from autograder.grading import assess, grade
 from autograder.lesson import Lesson
-from autograder.submissions import fill_in, read_notebook, write_submission
+from autograder.marks.gradebook import open_api, read_marks
+from autograder.pages.feedback import feedback_page
+from autograder.submissions.made import fill_in, write_submission
+from autograder.submissions.reading import read_notebook
 
 CHOSEN = os.environ.get("COURSE_ATTACKS", "")
 EVERY = 1 if CHOSEN or os.environ.get("COURSE_ALL_ATTACKS") == "1" else 4

@@ -11,11 +11,11 @@ import torch
 
 from autograder.checks import Judge, PropertyFailed, reference
 from autograder.checks.given import Given
-from autograder.checks.judge import SEED_VARIABLE
+from autograder.checks.places import SEED_VARIABLE
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
-from autograder.submissions import solutions
+from autograder.submissions.made import solutions
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course.find(__file__)

@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from conftest import TINY
 
+from autograder.build.leaks import check_release, find_leaks
 from autograder.errors import CourseError
-from autograder.leaks import check_release, find_leaks
 from autograder.lesson import Lesson
 
 

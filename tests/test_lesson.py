@@ -11,8 +11,8 @@ import pytest
 from conftest import PYPROJECT, ROOT, TINY
 
 from autograder.errors import CourseError
-from autograder.lesson import (
-    Lesson,
+from autograder.lesson import Lesson
+from autograder.lesson.markers import (
     blocks,
     fill_blocks,
     mark_scheme,

@@ -10,9 +10,10 @@ import nbformat
 import pytest
 import torch
 
+from autograder.book.names import lesson_names
 from autograder.course import Course
-from autograder.lesson import END_MARKER, START_MARKER, Lesson, blocks
-from autograder.names import lesson_names
+from autograder.lesson import Lesson
+from autograder.lesson.markers import END_MARKER, START_MARKER, blocks
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course.find(__file__)

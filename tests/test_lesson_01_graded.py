@@ -13,10 +13,10 @@ from variants import Variant, load
 
 from autograder.course import Course
 from autograder.demo import copy_course
-from autograder.grade import grade_lesson
+from autograder.grading.grade import grade_lesson
 from autograder.lesson import Lesson
-from autograder.results import Result
-from autograder.submissions import fill_in, write_submission
+from autograder.marks.results import Result
+from autograder.submissions.made import fill_in, write_submission
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course.find(__file__)

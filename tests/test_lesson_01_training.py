@@ -14,9 +14,9 @@ import pytest
 import torch
 import torchvision.transforms.functional as TF
 
+from autograder.book.names import lesson_names
 from autograder.course import Course
 from autograder.lesson import Lesson
-from autograder.names import lesson_names
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course.find(__file__)

@@ -10,10 +10,10 @@ import torch
 from conftest import ROOT
 from steerable import TOLERANCE, Theirs
 
-from autograder.checks import dihedral
+from autograder.book.names import lesson_names
+from autograder.checks.oracles import dihedral
 from autograder.course import Course
 from autograder.lesson import Lesson
-from autograder.names import lesson_names
 
 STEM = "02_beyond_c4"
 LESSON = Lesson.load(Course(ROOT).lesson_path(STEM))

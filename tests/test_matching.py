@@ -10,13 +10,14 @@ from conftest import ROOT, TINY
 from mishaps import stripped
 from nbformat.v4 import new_notebook
 
-from autograder import grade
-from autograder.assess import How, assess
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.matching import check_lesson, named_version, shared_cells
-from autograder.sandbox import Limits
-from autograder.submissions import read_notebook, write_submission
+from autograder.grading import grade
+from autograder.grading.assess import How, assess
+from autograder.sandbox.limits import Limits
+from autograder.submissions.made import write_submission
+from autograder.submissions.matching import check_lesson, named_version, shared_cells
+from autograder.submissions.reading import read_notebook
 
 LESSON_1 = "01_regular_group_convolutions"
 PLAIN = How(sandboxed=False)

@@ -12,13 +12,14 @@ from mishaps import FULL, MISHAPS, NAME, as_bytes
 from nbformat import NotebookNode
 from test_grade import checksums, rows, scores
 
-from autograder import grade
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.grading import grade
 from autograder.lesson import Lesson
-from autograder.matching import NOTES, check_lesson
-from autograder.restore import restore
-from autograder.submissions import fill_in, parse_notebook, read_notebook, read_submission
+from autograder.submissions.made import fill_in
+from autograder.submissions.matching import NOTES, check_lesson
+from autograder.submissions.reading import parse_notebook, read_notebook, read_submission
+from autograder.submissions.restore import restore
 
 TIMEOUT = 8
 NEIGHBOURS = ("a-honest", "m-honest", "z-honest")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from conftest import ROOT, TINY
 
+from autograder.book.names import lesson_names
 from autograder.course import Course
 from autograder.lesson import Lesson
-from autograder.names import lesson_names
 
 PATH = ROOT / "tests" / "lessons" / f"{TINY}.py"
 TEXT = PATH.read_text(encoding="utf-8")

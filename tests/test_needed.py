@@ -8,9 +8,10 @@ from conftest import ROOT, TINY
 from nbformat.v4 import new_code_cell
 
 from autograder.course import Course
+from autograder.grading.needed import as_executed, names, needed_cells
 from autograder.lesson import Lesson
-from autograder.needed import as_executed, names, needed_cells
-from autograder.submissions import fill_in, read_notebook
+from autograder.submissions.made import fill_in
+from autograder.submissions.reading import read_notebook
 
 LESSON = "01_regular_group_convolutions"
 

@@ -13,15 +13,16 @@ import test_variants
 from conftest import ROOT, TINY
 
 from autograder import cli
-from autograder.build import build
-from autograder.check import PASSED, TO_DO, check_notebook
+from autograder.book.render import render
+from autograder.build.generate import build
+from autograder.build.new import TEMPLATES, new_exercise, new_lesson
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.grade import grade_lesson
+from autograder.grading.grade import grade_lesson
 from autograder.lesson import Lesson
-from autograder.new import TEMPLATES, new_exercise, new_lesson
-from autograder.render import render
-from autograder.submissions import fill_in, read_notebook, write_submission
+from autograder.submissions.check import PASSED, TO_DO, check_notebook
+from autograder.submissions.made import fill_in, write_submission
+from autograder.submissions.reading import read_notebook
 
 STEM = "02_new_things"
 

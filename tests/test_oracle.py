@@ -9,7 +9,8 @@ import torch
 from steerable import TOLERANCE, Theirs
 from torch import Tensor
 
-from autograder.checks import oracle, reference
+from autograder.checks import reference
+from autograder.checks.oracles import c4 as oracle
 from autograder.course import Course
 from autograder.lesson import Lesson
 

@@ -12,8 +12,9 @@ from conftest import ROOT
 
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.lesson import Lesson, stub_blocks
-from autograder.outline import count_checks, defined_name, minutes_by_chapter
+from autograder.lesson import Lesson
+from autograder.lesson.markers import stub_blocks
+from autograder.lesson.outline import defined_name, minutes_by_chapter
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course(ROOT)

@@ -16,15 +16,16 @@ import torch
 from agents import forked
 from torch import nn
 
-from autograder import agent
-from autograder.checks import remote
+from autograder.checks import agent, remote
+from autograder.checks.examiner import given_values, run_hidden, score
 from autograder.checks.failure import PropertyFailed
 from autograder.checks.given import Given
-from autograder.checks.outside import Outside, given_values, run_hidden, score
+from autograder.checks.places import Outside
 from autograder.checks.remote import Lost, Names, Ref, RemoteError, Session
 from autograder.errors import CourseError
+from autograder.grading.sessions import boot
 from autograder.lesson import Lesson
-from autograder.pythons import Loopback, boot
+from autograder.sandbox.channels import Loopback
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 

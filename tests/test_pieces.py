@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from autograder.course import Course
-from autograder.pieces import code_only, defined, parts, pieces, plain_spaces, words
+from autograder.submissions.pieces import code_only, defined, parts, pieces, plain_spaces, words
 
 COURSE = Course.find(__file__)
 NOTEBOOKS = [COURSE.source_notebook(stem) for stem in COURSE.lessons()]

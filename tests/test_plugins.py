@@ -12,10 +12,11 @@ from conftest import ROOT, TINY, make_course
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import PyFileConfigLoader
 
-from autograder.build import build
+from autograder.build.generate import build
 from autograder.course import Course
-from autograder.execute import UNSTOPPABLE
-from autograder.lesson import Lesson, fill_blocks
+from autograder.grading.surviving import UNSTOPPABLE
+from autograder.lesson import Lesson
+from autograder.lesson.markers import fill_blocks
 from autograder.nbgrader_plugins import HideHiddenTests
 
 ALL = {"double-test": 2, "inverse-test": 3, "evens-test": 1}

@@ -13,22 +13,22 @@ import pytest
 from conftest import TINY
 
 from autograder import cli
-from autograder.build import build
+from autograder.build.generate import build
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.export import lesson_marks
-from autograder.grade import grade_lesson
-from autograder.gradebook import check_gradebook, open_api
+from autograder.exchange.export import lesson_marks
+from autograder.grading.grade import grade_lesson
 from autograder.lesson import Lesson
-from autograder.results import Result
-from autograder.submissions import (
+from autograder.marks.gradebook import check_gradebook, open_api
+from autograder.marks.results import Result
+from autograder.submissions.made import (
     BROKEN_JSON,
     fill_in,
     mistake,
-    read_notebook,
     with_helper_cell,
     write_submission,
 )
+from autograder.submissions.reading import read_notebook
 
 try:
     import pwd

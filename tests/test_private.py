@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from conftest import PYPROJECT, ROOT
 
-from autograder import feedback, grade
-from autograder.build import build
+from autograder.build.generate import build
 from autograder.checks import Judge, private
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.grading import grade
 from autograder.lesson import Lesson
-from autograder.submissions import fill_in, mistake, read_notebook, write_submission
+from autograder.pages import feedback
+from autograder.submissions.made import fill_in, mistake, write_submission
+from autograder.submissions.reading import read_notebook
 
 LESSON = """# ---
 # jupyter:

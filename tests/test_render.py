@@ -11,10 +11,12 @@ import pytest
 from conftest import TINY
 from PIL import Image
 
-from autograder import render as render_module
+from autograder.book import render as render_module
+from autograder.book.render import render
+from autograder.build.fresh import find_stale_solutions
+from autograder.build.notebooks import solution_notebook
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
-from autograder.render import find_stale_solutions, render, solution_notebook
 
 PICTURE = """# %matplotlib inline
 from IPython.display import display

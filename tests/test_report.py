@@ -13,25 +13,21 @@ from bs4 import BeautifulSoup
 from conftest import ROOT, TINY
 from markupsafe import Markup
 
-from autograder import cli, plots
+from autograder import cli
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.feedback import feedback_page
-from autograder.grade import grade_lesson
-from autograder.gradebook import Mark, open_api
+from autograder.grading.grade import grade_lesson
 from autograder.lesson import Lesson
-from autograder.records import Record
-from autograder.report import report_page, similar_pairs
-from autograder.results import Result
-from autograder.similar import Pair
-from autograder.submissions import (
-    BROKEN_JSON,
-    fill_in,
-    mistake,
-    read_notebook,
-    write_submission,
-)
-from autograder.survey import Survey, lateness, read_graded, survey, verdicts
+from autograder.marks.gradebook import Mark, open_api
+from autograder.marks.records import Record
+from autograder.marks.results import Result
+from autograder.pages import plots
+from autograder.pages.feedback import feedback_page
+from autograder.pages.report import report_page, similar_pairs
+from autograder.pages.similar import Pair
+from autograder.pages.survey import Survey, lateness, read_graded, survey, verdicts
+from autograder.submissions.made import BROKEN_JSON, fill_in, mistake, write_submission
+from autograder.submissions.reading import read_notebook
 
 PATH = ROOT / "tests" / "lessons" / f"{TINY}.py"
 LESSON = Lesson.parse(PATH.read_text(encoding="utf-8"), PATH, Course(ROOT))

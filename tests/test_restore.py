@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from conftest import TINY
 
-from autograder.restore import restore
+from autograder.submissions.restore import restore
 
 ANSWER = "def evens(n):\n    return [i for i in range(n) if i % 2 == 0]"
 

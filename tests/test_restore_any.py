@@ -17,9 +17,11 @@ from nbformat.v4 import new_code_cell
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
-from autograder.matching import NOTES, check_lesson, same_text, templates_of
-from autograder.restore import restore
-from autograder.submissions import cell_by_id, fill_in, parse_notebook, read_notebook, solutions
+from autograder.submissions.cells import cell_by_id
+from autograder.submissions.made import fill_in, solutions
+from autograder.submissions.matching import NOTES, check_lesson, same_text, templates_of
+from autograder.submissions.reading import parse_notebook, read_notebook
+from autograder.submissions.restore import restore
 
 LESSON_1 = "01_regular_group_convolutions"
 JUNK = [None, 0, -1, 1e400, True, "", "x", "\ud800", "\0", [], ["a", 1, None], {}, {"a": [{}]}]

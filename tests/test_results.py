@@ -12,14 +12,8 @@ import pytest
 from rich.console import Console
 
 from autograder.lesson import Lesson
-from autograder.results import (
-    MOST_REMARKS,
-    Result,
-    grades_csv,
-    print_results,
-    printable,
-    write_text,
-)
+from autograder.marks.results import MOST_REMARKS, Result, grades_csv, print_results
+from autograder.texts import printable, write_text
 
 HOSTILE = "=cmd|'/c calc'!A1 [red]x[/red] \x1b[2J\x1b]0;owned\x07 \u202e\r\n99"
 

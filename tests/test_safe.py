@@ -33,19 +33,18 @@ from payloads import (
 from PIL import Image
 from traitlets.config import Config
 
-from autograder.safe import (
+from autograder.submissions.safe import (
     LEFT_OUT,
     MAX_OUTPUTS,
     MAX_PICTURES,
     MAX_SIDE,
-    MAX_TEXT,
     name_problem,
     safe_cell,
     safe_notebook,
     safe_outputs,
     safe_picture,
-    safe_text,
 )
+from autograder.texts import MAX_TEXT, safe_text
 
 BOOTSTRAP = "node_modules/bootstrap/dist/css"  # where nbgrader finds it as well
 TEMPLATES = ("lab", "classic", "formgrade", "feedback")

@@ -17,11 +17,11 @@ from conftest import ROOT
 from jupyter_client.provisioning import KernelProvisionerFactory
 from jupyter_core.utils import run_sync
 
-from autograder import sandbox
 from autograder.errors import CourseError
-from autograder.kernels import MODULES, NAME, CourseKernelManager
-from autograder.pythons import Running, Starter
-from autograder.sandbox import Limits
+from autograder.sandbox import bubblewrap as sandbox
+from autograder.sandbox.kernels import MODULES, NAME, CourseKernelManager
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.pythons import Running, Starter
 
 pytestmark = pytest.mark.sandbox
 

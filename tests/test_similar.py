@@ -9,11 +9,13 @@ import sys
 import pytest
 from conftest import ROOT
 
-from autograder import similar
 from autograder.course import Course
-from autograder.lesson import Lesson, stub_blocks
-from autograder.similar import OWN, answers_of, pieces_of, places_to_look, statements
-from autograder.submissions import fill_in, read_notebook, solutions, with_helper_cell
+from autograder.lesson import Lesson
+from autograder.lesson.markers import stub_blocks
+from autograder.pages import similar
+from autograder.pages.similar import OWN, answers_of, pieces_of, places_to_look, statements
+from autograder.submissions.made import fill_in, solutions, with_helper_cell
+from autograder.submissions.reading import read_notebook
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course(ROOT)

@@ -26,9 +26,10 @@ import torchvision
 from conftest import ROOT
 from variants import Variant
 
+from autograder.book.names import lesson_names
 from autograder.course import Course
-from autograder.lesson import Lesson, stub_blocks
-from autograder.names import lesson_names
+from autograder.lesson import Lesson
+from autograder.lesson.markers import stub_blocks
 
 LESSON = Lesson.load(Course(ROOT).lesson_path("01_regular_group_convolutions"))
 PAGE = (ROOT / "solutions" / "stuck.md").read_text(encoding="utf-8")

@@ -15,19 +15,19 @@ import pytest
 from conftest import ROOT, TINY
 from mishaps import as_bytes
 
-from autograder import grade
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.grading import grade
 from autograder.lesson import Lesson
-from autograder.matching import NOTES
-from autograder.submissions import (
-    fill_in,
+from autograder.submissions.made import fill_in
+from autograder.submissions.matching import NOTES
+from autograder.submissions.reading import (
     parse_notebook,
     read_bytes,
     read_notebook,
     read_submission,
-    shown,
 )
+from autograder.texts import shown
 
 NAME = f"{TINY}.ipynb"
 LESSON_1 = "01_regular_group_convolutions"

@@ -8,12 +8,12 @@ import hashlib
 import pytest
 import torch
 
-from autograder import train
+from autograder.book import train
+from autograder.book.names import lesson_names
 from autograder.cli import main
 from autograder.course import Course
 from autograder.demo import copy_course
 from autograder.lesson import Lesson
-from autograder.names import lesson_names
 
 STEM = "01_regular_group_convolutions"
 SIZES = {"in_channels": 1, "out_channels": 10, "kernel_size": 5, "num_hidden": 1}

@@ -18,10 +18,12 @@ import pytest
 import torch
 from variants import FOLDER, Variant, load
 
-from autograder.checks.judge import SEED_VARIABLE
-from autograder.checks.reference import names_defined
+from autograder.checks.places import SEED_VARIABLE
 from autograder.course import Course
-from autograder.lesson import BEGIN_HIDDEN, END_HIDDEN, Cell, Lesson
+from autograder.lesson import Lesson
+from autograder.lesson.cells import Cell
+from autograder.lesson.code import names_defined
+from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN
 
 COURSE = Course.find(__file__)
 STEMS = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))

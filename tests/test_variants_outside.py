@@ -15,7 +15,8 @@ from agents import forked
 from test_variants import CATALOGUE, cells_of, full_points, lesson_of, program
 from variants import Variant
 
-from autograder.checks.outside import Outside, run_hidden
+from autograder.checks.examiner import run_hidden
+from autograder.checks.places import Outside
 from autograder.lesson import Lesson
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")

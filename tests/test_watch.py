@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, TINY
 
+from autograder.build.watch import stamps, watch
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.watch import stamps, watch
 
 
 def touch(path: Path, text: str) -> None:

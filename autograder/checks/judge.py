@@ -12,37 +12,22 @@ import contextlib
 import functools
 import io
 import math
-import os
 import textwrap
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import FunctionType, SimpleNamespace
 
-import torch
-from IPython import get_ipython
-from torch import Tensor
-
-from autograder.checks import pictures, private, reference, remote
+from autograder.checks import reference, remote
 from autograder.checks.failure import PropertyFailed
 from autograder.checks.given import Given
-from autograder.checks.outside import current
+from autograder.checks.places import Inside, Place, current
 from autograder.course import Course
-from autograder.errors import CourseError
-from autograder.lesson import Lesson
+from autograder.errors import LOG, CourseError
+from autograder.lesson import Lesson, code
 
-SEED_VARIABLE = "COURSE_GRADING_SEED"
-# What a property is given: called with a seed, it yields an object whose attributes are the names.
-Place = Callable[[int], contextlib.AbstractContextManager]
 NEIGHBOURS = 2  # as many answers before the one that is judged may share its work
-
-
-class _Names(SimpleNamespace):
-    """The names of a notebook in this process as attributes."""
-
-    def __getattr__(self, name: str) -> object:
-        raise PropertyFailed(f"`{name}` is not defined.")
 
 
 @dataclass(frozen=True)
@@ -58,54 +43,6 @@ class Property:
 def _load(stem: str) -> Lesson:
     course = Course.find()
     return Lesson.load(course.notebooks / f"{stem}.py")
-
-
-class Inside:
-    """Where a judge in the notebook finds the student's work; the counterpart of `Outside`.
-
-    Args:
-        notebook: the notebook's globals, with IPython's `In`, the list of executed cells.
-        seed: decides the inputs; by default $COURSE_GRADING_SEED, else 0.
-    """
-
-    def __init__(self, lesson: Lesson, notebook: dict, seed: int | None) -> None:
-        self.lesson, self.names = lesson, notebook
-        self.cells = tuple(map(reference.without_magic, notebook.get("In", ())))
-        self.seed = int(os.environ.get(SEED_VARIABLE, "0")) if seed is None else seed
-
-    def notebook(self, seed: int) -> contextlib.AbstractContextManager:
-        """Yield the notebook's names."""
-        return here(lambda: self.names, seed)
-
-    def without_leftovers(self) -> contextlib.AbstractContextManager:
-        """Hide what the lesson's plotting and checking cells leave behind in the notebook."""
-        return reference.without_leftovers(self.lesson, self.cells, self.names)
-
-    @functools.cached_property
-    def _helpers(self) -> reference.Helpers:
-        return reference.find_helpers(self.lesson, self.cells, self.names)
-
-    def substitution(self, answers: Mapping[str, str]) -> Place:
-        """Return a place with the lesson's definitions and these answers, made when needed."""
-        build = functools.partial(reference.namespace, self.lesson, answers, self._helpers)
-        return functools.partial(here, functools.cache(build))
-
-    def private_properties(self, exercise: str) -> list[private.PrivateProperty]:
-        """Return the instructor's own hidden tests of an exercise."""
-        return private.for_exercise(self.lesson, exercise)
-
-    def show(self, got: Tensor, expected: Tensor) -> None:
-        """Display a picture of what came and what was expected."""
-        if get_ipython() is not None:
-            pictures.show(got, expected)
-
-
-@contextlib.contextmanager
-def here(names: Callable[[], dict], seed: int) -> Iterator[_Names]:
-    """Yield names of this process, with random numbers from the seed."""
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(seed)
-        yield _Names(**names())
 
 
 class Judge:
@@ -143,7 +80,7 @@ class Judge:
 
         A notebook in which `sum` or `math` is a number must not break the test itself.
         """
-        names = {k: v for k, v in self.notebook.items() if k not in reference.BUILTINS}
+        names = {k: v for k, v in self.notebook.items() if k not in code.BUILTINS}
         return FunctionType(
             test.__code__,
             names | reference.modules(self.lesson),
@@ -231,6 +168,8 @@ class Judge:
         except CourseError:  # the grader's own trouble costs nobody points
             raise
         except (Exception, SystemExit) as error:
+            if not isinstance(error, remote.RemoteError):  # a student's own; else whose is it?
+                LOG.info("%s, %s:", self.exercise.id, item.name, exc_info=True)
             return PropertyFailed(_first_line(error))
         return None
 

@@ -17,8 +17,6 @@ its properties share them by weight; the points of the lesson's own are their we
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import os
 import traceback
 from collections.abc import Callable
@@ -101,42 +99,6 @@ def parse(text: str, path: Path, lesson: Lesson) -> list[PrivateProperty]:
             raise CourseError(f"{where}: there is another one of this name; rename one of them")
         seen.add((item.exercise, item.name))
     return items
-
-
-def check(folder: Path, lesson: Lesson, seed: int) -> None:
-    """Try the private properties on the lesson's own solution, before they meet a student's.
-
-    Raises CourseError for a mistake in the folder or its file, and for a property that the solution
-    does not have: every submission would lose its points.
-    """
-    # Late, for judge.py uses this module.
-    from autograder.checks import reference
-    from autograder.checks.judge import Judge, Property, here
-
-    if not folder.is_dir():
-        raise CourseError(
-            f"there is no folder {folder}: make it, or correct c.GradingExecute.private_tests in "
-            "nbgrader_config.py"
-        )
-    stems = {path.stem for path in lesson.path.parent.glob("*.py")}
-    for path in sorted(folder.glob("*.py")):
-        if path.stem not in stems:
-            raise CourseError(f"{path}: no lesson is called {path.stem!r}; rename the file")
-    items = load(folder, lesson)
-    if not items:
-        return
-    solution = reference.namespace(lesson, {})
-    for item in items:
-        with contextlib.chdir(lesson.path.parent):  # from where a judge finds its lesson
-            judge = Judge(lesson.stem, item.exercise, solution, seed)
-        place = functools.partial(here, lambda: solution)
-        failure = judge.run(Property(item.name, item.weight, item.test), place)
-        if failure:
-            raise CourseError(
-                f"{folder / lesson.stem}.py:{item.line}: the property {item.name!r} of "
-                f"{item.exercise!r} does not hold for the lesson's own solution ({failure}): "
-                "correct the property"
-            )
 
 
 def _execute(text: str, path: Path) -> Properties:

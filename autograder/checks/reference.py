@@ -3,90 +3,22 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import contextlib
 import functools
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, ModuleType
 
-from autograder.lesson import Lesson, strip_hidden, stub_blocks
-
-# A line for IPython in a lesson's own cell; none of them defines anything.
-MAGIC = re.compile(r"^[%!].*$", re.MULTILINE)
-BUILTINS = frozenset(vars(builtins)) | {"__builtins__"}
-
-
-def _is_definition(node: ast.stmt) -> bool:
-    """Imports, functions, classes and assignments of plain values; nothing that runs anything."""
-    if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
-        return True
-    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-        return not any(isinstance(part, ast.Call | ast.Subscript) for part in ast.walk(node.value))
-    return False
-
-
-def _bound(node: ast.stmt) -> set[str]:
-    """Return the names that a statement binds in the notebook, and perhaps some inside it."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        return {node.name}
-    names = set()
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-            names.add(part.id)
-        elif isinstance(part, ast.alias):
-            names.add(part.asname or part.name.partition(".")[0])
-    return names
-
-
-def without_magic(source: str) -> str:
-    """Return the body of a cell that IPython has turned into a call of a magic such as %%time."""
-    if source.startswith("get_ipython().run_cell_magic("):
-        with contextlib.suppress(SyntaxError, ValueError, TypeError, AttributeError, IndexError):
-            return str(ast.literal_eval(ast.parse(source).body[0].value.args[2]))
-    return source
-
-
-@functools.lru_cache(maxsize=1024)
-def _statements(source: str) -> list[ast.stmt]:
-    """Return the statements of a cell, none if it is not valid Python or nested too deeply."""
-    try:
-        return ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-
-
-def _compile(nodes: Iterable[ast.stmt]) -> CodeType:
-    return compile(ast.Module(list(nodes), []), "<definitions>", "exec")
-
-
-@functools.lru_cache(maxsize=1024)
-def definitions(source: str) -> CodeType:
-    """Compile only the definitions of a cell; raise SyntaxError if it is not valid Python."""
-    return compile(_kept(source), "<definitions>", "exec")
-
-
-@functools.lru_cache(maxsize=1024)
-def _kept(source: str) -> ast.Module:
-    return ast.Module([node for node in ast.parse(source).body if _is_definition(node)], [])
-
-
-def names_defined(source: str) -> set[str]:
-    """Return the functions and classes that a cell defines at its top level."""
-    nodes = _statements(source)
-    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-
-
-def names_bound(source: str) -> set[str]:
-    """Return the names that a cell gives a value to at its top level, and perhaps some inside."""
-    return {name for node in _statements(source) for name in _bound(node)}
+from autograder.lesson import Lesson, code
+from autograder.lesson.markers import strip_hidden, stub_blocks
 
 
 def find_answer(lesson: Lesson, answer_id: str, cells: Iterable[str]) -> str | None:
     """Return the last of the executed cells that defines what the answer cell defines, if any."""
-    wanted = names_defined(lesson.cell(answer_id).source)
-    return next((text for text in reversed(list(cells)) if wanted <= names_defined(text)), None)
+    wanted = code.names_defined(lesson.cell(answer_id).source)
+    return next(
+        (text for text in reversed(list(cells)) if wanted <= code.names_defined(text)), None
+    )
 
 
 @dataclass(frozen=True)
@@ -99,16 +31,16 @@ class Helpers:
 
 def find_helpers(lesson: Lesson, cells: Iterable[str], notebook: Mapping[str, object]) -> Helpers:
     """Return what the executed cells define under names that the lesson does not use."""
-    defined, left_behind = _names_known(lesson)
-    code, values = [], {}
-    for node in (node for source in cells for node in _statements(source)):
-        names = _bound(node)
-        if names & (defined | BUILTINS):
+    defined, left_behind = code.names_known(lesson)
+    compiled, values = [], {}
+    for node in (node for source in cells for node in code.statements(source)):
+        names = code.bound_by(node)
+        if names & (defined | code.BUILTINS):
             continue
-        if _is_definition(node):
-            code.append(_compile([node]))
+        if code.is_definition(node):
+            compiled.append(code.compile_statements([node]))
         values |= {name: notebook[name] for name in names - left_behind if name in notebook}
-    return Helpers(tuple(code), values)
+    return Helpers(tuple(compiled), values)
 
 
 def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str]) -> list[str]:
@@ -116,21 +48,19 @@ def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str])
 
     Statements that compute something are among them only if the answers need their names.
     """
-    defined, left_behind = _names_known(lesson)
-    nodes = [node for source in cells for node in _statements(source)]
-    nodes = [node for node in nodes if not _bound(node) & (defined | BUILTINS)]
-    chosen = {index for index, node in enumerate(nodes) if _is_definition(node)}
-    needed = {name for source in answers for name in _names_used(_statements(source))}
+    defined, left_behind = code.names_known(lesson)
+    nodes = [node for source in cells for node in code.statements(source)]
+    nodes = [node for node in nodes if not code.bound_by(node) & (defined | code.BUILTINS)]
+    chosen = {index for index, node in enumerate(nodes) if code.is_definition(node)}
+    needed = {name for source in answers for name in code.names_used(code.statements(source))}
     size = -1
     while size != len(chosen):  # what is needed may need something itself
         size = len(chosen)
-        needed |= _names_used(nodes[index] for index in chosen)
-        chosen |= {n for n, node in enumerate(nodes) if (_bound(node) - left_behind) & needed}
+        needed |= code.names_used(nodes[index] for index in chosen)
+        chosen |= {
+            n for n, node in enumerate(nodes) if (code.bound_by(node) - left_behind) & needed
+        }
     return [ast.unparse(nodes[index]) for index in sorted(chosen)]
-
-
-def _names_used(nodes: Iterable[ast.AST]) -> set[str]:
-    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 @functools.lru_cache
@@ -151,7 +81,7 @@ def sources(
 
     def texts(answers: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
         for text, matters in _cells(lesson, answers):
-            body = _kept(text).body
+            body = code.definitions_in(text).body
             parts = [ast.Module(body, [])] if matters else body
             yield from ((ast.unparse(part), matters) for part in parts)
 
@@ -168,26 +98,6 @@ def _stubs(lesson: Lesson, answers: Iterable[str]) -> dict[str, str]:
     return {id: stub_blocks(lesson.cell(id).source) for id in answers}
 
 
-def leftovers(lesson: Lesson, cells: Iterable[str]) -> set[str]:
-    """Return the names that the lesson's plotting and checking cells leave behind in a notebook.
-
-    What the student's cells define under such a name is not among them.
-    """
-    defined = {
-        name
-        for source in cells
-        for node in _statements(source)
-        if _is_definition(node)
-        for name in _bound(node)
-    }
-    return _names_known(lesson)[1] - defined
-
-
-def names_of(lesson: Lesson) -> set[str]:
-    """Return the names that a lesson defines."""
-    return _names_known(lesson)[0]
-
-
 @contextlib.contextmanager
 def without_leftovers(lesson: Lesson, cells: Iterable[str], notebook: dict) -> Iterator[None]:
     """Take out of a notebook what the lesson's plotting and checking cells leave behind in it.
@@ -195,22 +105,12 @@ def without_leftovers(lesson: Lesson, cells: Iterable[str], notebook: dict) -> I
     An answer that only works with such a variable is not an answer. What the student defines
     under such a name stays.
     """
-    names = leftovers(lesson, cells)
+    names = code.leftovers(lesson, cells)
     taken = {name: notebook.pop(name) for name in names if name in notebook}
     try:
         yield
     finally:
         notebook.update(taken)
-
-
-@functools.lru_cache
-def _names_known(lesson: Lesson) -> tuple[set[str], set[str]]:
-    """Return the names that a lesson defines, and those that its statements leave behind."""
-    nodes = [
-        node for cell in lesson.cells if cell.kind == "code" for node in _statements(cell.source)
-    ]
-    defined = {name for node in nodes if _is_definition(node) for name in _bound(node)}
-    return defined, {name for node in nodes for name in _bound(node)} - defined
 
 
 def namespace(lesson: Lesson, answers: Mapping[str, str], helpers: Helpers | None = None) -> dict:
@@ -232,9 +132,9 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], helpers: Helpers | Non
         _define(lesson, _stubs(lesson, answers), result)
     if helpers is not None:
         result.update(helpers.values)
-        for code in helpers.code:
+        for definition in helpers.code:
             with contextlib.suppress(Exception):
-                exec(code, result)
+                exec(definition, result)
     _define(lesson, answers, result)
     return result
 
@@ -242,16 +142,16 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], helpers: Helpers | Non
 def _define(lesson: Lesson, answers: Mapping[str, str], result: dict) -> None:
     for source, matters in _cells(lesson, answers):
         if matters:
-            exec(definitions(source), result)
+            exec(code.definitions(source), result)
             continue
-        for code in _single_definitions(source):
+        for definition in _single_definitions(source):
             with contextlib.suppress(NameError):
-                exec(code, result)
+                exec(definition, result)
 
 
 @functools.lru_cache(maxsize=1024)
 def _single_definitions(source: str) -> tuple[CodeType, ...]:
-    return tuple(_compile([node]) for node in _kept(source).body)
+    return tuple(code.compile_statements([node]) for node in code.definitions_in(source).body)
 
 
 def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
@@ -272,4 +172,4 @@ def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bo
         elif cell.grade == "solution" and index > judged:
             yield stub_blocks(cell.source), True
         elif cell.kind == "code" and cell.grade != "tests":
-            yield strip_hidden(MAGIC.sub("", cell.source)), cell.grade == "solution"
+            yield strip_hidden(code.MAGIC.sub("", cell.source)), cell.grade == "solution"

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from autograder import agent
+from autograder.checks import agent
 from autograder.checks.failure import PropertyFailed
 
 MAX_LENGTH = 10_000

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.lesson import BEGIN_HIDDEN, END_HIDDEN, END_MARKER, START_MARKER
+from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN, END_MARKER, START_MARKER
 from hostile.pages import IMAGE, SCRIPT
 
 OWN = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}

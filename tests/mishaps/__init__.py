@@ -19,10 +19,11 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from autograder.lesson import END_MARKER, START_MARKER, Lesson
-from autograder.submissions import (
+from autograder.lesson import Lesson
+from autograder.lesson.markers import END_MARKER, START_MARKER
+from autograder.submissions.cells import cell_by_id
+from autograder.submissions.made import (
     BROKEN_JSON,
-    cell_by_id,
     fill_in,
     put_before,
     with_copied_cell,

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.lesson import Lesson, blocks, fill_blocks
-from autograder.submissions import solutions
+from autograder.lesson import Lesson
+from autograder.lesson.markers import blocks, fill_blocks
+from autograder.submissions.made import solutions
 
 FOLDER = Path(__file__).parent
 

@@ -1,0 +1,197 @@
+"""Train the networks that come with the course, and keep their weights and accuracies.
+
+A lesson names what is to be trained in `RECIPES` and trains with its own `train_model`; both are
+used as they stand there. Every training adds a row to `data/results/<lesson>.csv`, from which
+tables are made: those that the lesson names in `TABLES`, or else `data/results/training.md`, and
+`steps.md` for the recipes that the lesson also names in `STEPS`. Accuracies on other digits than
+turned and upright ones have columns of their own. The first seed's weights go to `data/networks/`
+if the lesson has them in `TRAINED`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import io
+import os
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+from autograder.book.names import lesson_names
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.lesson import Lesson
+from autograder.texts import write_text
+
+COLUMNS = (
+    "network",
+    "seed",
+    "parameters",
+    "turned",
+    "upright",
+    "epochs",
+    "images",
+    "precision",
+    "seconds",
+    "torch",
+)
+ACCURACY = " accuracy"  # so ends the name of an accuracy in what `train_model` returns
+KNOWN = ("test", "upright")
+FIRST_SEED = 12
+EXAMPLES = """examples:
+  python -m autograder train 01_regular_group_convolutions
+                                             every recipe, once
+  python -m autograder train 01_regular_group_convolutions --only GCNN --seeds 12 13 14
+                                             one recipe, three times
+
+What stands in the table already is not trained again; delete its row for that. An interrupted
+training goes on where it stopped. COURSE_DATA names the folder of the data sets, COURSE_PRECISION
+the precision (default: 32-true). Afterwards run build and render.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("lesson", metavar="LESSON", help="the lesson")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="recipes (default: all)")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[FIRST_SEED],
+        help="one training for each (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; return the exit code. Raises CourseError for an unknown recipe."""
+    course = Course.find()
+    lesson = Lesson.load(course.lesson_path(course.known_lesson(args.lesson)))
+    with full_training(course) as folder:
+        names = lesson_names(lesson)
+        recipes, steps = getattr(names, "RECIPES", {}), getattr(names, "STEPS", {})
+        tables = {"training": [name for name in recipes if name not in steps], "steps": steps}
+        tables = getattr(names, "TABLES", tables)
+        unknown = sorted(set(args.only or ()) - set(recipes))
+        if unknown or not recipes:
+            known = ", ".join(recipes) or "none"
+            raise CourseError(
+                f"{args.lesson} has no recipe {', '.join(unknown)}; its recipes are: {known}"
+            )
+        table = course.data / "results" / f"{lesson.stem}.csv"
+        for seed in args.seeds:
+            for name in args.only or recipes:
+                if (name, str(seed)) in {(row["network"], row["seed"]) for row in read_rows(table)}:
+                    print(f"{name}, seed {seed}: stands in {table.name} already")
+                    continue
+                row, weights = train_one(names, name, dict(recipes[name]), seed, folder)
+                # Before the row, which says that nothing is left to do.
+                if seed == FIRST_SEED and name in names.TRAINED:
+                    path = course.network(names.file_name(name))
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    names.torch.save(weights, path)
+                write_row(table, row)
+                for kind, members in tables.items():
+                    write_text(course.results_table(kind), make_table(read_rows(table), members))
+                print(f"{name}, seed {seed}: {row['turned']} % turned, {row['upright']} % upright")
+    return 0
+
+
+@contextlib.contextmanager
+def full_training(course: Course) -> Iterator[Path]:
+    """Let a lesson train in full, its logs in `runs/`; yield that folder."""
+    wanted = {"COURSE_TRAINING": "full", "COURSE_FAST_RUN": "0"}
+    wanted["COURSE_DATA"] = str(Path(os.environ.get("COURSE_DATA") or course.data).resolve())
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ |= wanted
+    try:
+        yield course.root / "runs"
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def train_one(
+    names: SimpleNamespace, name: str, recipe: dict, seed: int, folder: Path
+) -> tuple[dict, dict]:
+    """Train one recipe with one seed; return its row, and what the file of the network holds."""
+    data = names.RotatedMNIST(**recipe.pop("data", {}))
+    epochs = recipe.setdefault("epochs", names.EPOCHS)
+    names.train_model.__globals__["RUNS_FOLDER"] = folder
+    started = time.perf_counter()
+    classifier, result = names.train_model(
+        data=data, name=f"{names.file_name(name)}-{seed}", seed=seed, resume=True, **recipe
+    )
+    row = {
+        "network": name,
+        "seed": seed,
+        "parameters": result["parameters"],
+        "turned": f"{100 * result['test accuracy']:.2f}",
+        "upright": f"{100 * result['upright accuracy']:.2f}",
+        "epochs": epochs,
+        "images": len(data.train),
+        "precision": names.PRECISION,
+        "seconds": round(time.perf_counter() - started),
+        "torch": names.torch.__version__.partition("+")[0],
+    }
+    kinds = (key.removesuffix(ACCURACY) for key in result if key.endswith(ACCURACY))
+    row |= {kind: f"{100 * result[kind + ACCURACY]:.2f}" for kind in kinds if kind not in KNOWN}
+    with names.torch.no_grad():
+        outputs = classifier.model(names.noise(2, 1, 28, 28))
+    weights = {key: value.float() for key, value in classifier.model.state_dict().items()}
+    kept = {"weights": weights, "outputs": outputs, "curves": result["curves"]}
+    kept["how"] = result["how"]
+    return row, kept
+
+
+def read_rows(path: Path) -> list[dict]:
+    """Return what was trained so far."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_row(path: Path, row: dict) -> None:
+    """Add a row to the table, at once or not at all."""
+    text, rows = io.StringIO(), [*read_rows(path), row]
+    columns = dict.fromkeys([*COLUMNS, *(name for one in rows for name in one)])
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def make_table(rows: list[dict], recipes: Iterable[str]) -> str:
+    """Return the accuracies by recipe as a Markdown table, mean ± deviation of several seeds."""
+    trained = {row["network"] for row in rows}
+    found = {
+        name: [row for row in rows if row["network"] == name] for name in recipes if name in trained
+    }
+    kinds = ["turned", "upright"]
+    kinds += [
+        name
+        for name in (rows[0] if rows else ())
+        if name not in COLUMNS and all(row[name] for group in found.values() for row in group)
+    ]
+    heads = ["network", "parameters", *(f"on {kind} digits" for kind in kinds), "trainings"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, group in found.items():
+        numbers = [spread([float(row[kind]) for row in group]) for kind in kinds]
+        entries = [name, f"{int(group[0]['parameters']):,}", *numbers, str(len(group))]
+        lines.append(f"| {' | '.join(entries)} |")
+    return "\n".join(lines) + "\n"
+
+
+def spread(values: list[float]) -> str:
+    """Return the mean, with the standard deviation if there are several values, in percent."""
+    mean = statistics.mean(values)
+    return f"{mean:.2f} ± {statistics.stdev(values):.2f} %" if values[1:] else f"{mean:.2f} %"

@@ -1,0 +1,96 @@
+"""Build the instructor and student notebooks from the lessons' texts."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from autograder.build.leaks import check_release
+from autograder.build.notebooks import source_notebook, write_notebook
+from autograder.build.readme import update_links
+from autograder.course import CONFIG_NAME, Course
+from autograder.errors import CourseError
+from autograder.lesson import Lesson
+
+
+def build(course: Course) -> list[Path]:
+    """Bring all generated files up to date and return those that were written.
+
+    Solutions are left to `render`. Nothing is written if a lesson or its release has a mistake.
+    Raises CourseError for such a mistake, and for files among the generated ones that are not ours.
+    """
+    generated = generate(course)
+    extra = find_extra(course, generated)
+    if extra:
+        raise CourseError(
+            f"{', '.join(extra)}: not made by the build; move it away, for what lies in source/ is "
+            "copied to release/ and so to students"
+        )
+    written = []
+    for name, content in generated.items():
+        path = course.root / name
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            written.append(path)
+    return written
+
+
+def find_extra(course: Course, generated: Iterable[str]) -> list[str]:
+    """Return the files in source/ and release/ that the build does not make."""
+    known = set(generated)
+    names = [
+        path.relative_to(course.root).as_posix()
+        for folder in (course.source, course.release)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".ipynb_checkpoints" not in path.parts
+    ]
+    return [name for name in names if name not in known]
+
+
+def generate(course: Course) -> dict[str, bytes]:
+    """Return all generated files, by their name relative to the course's folder.
+
+    Works in a temporary folder, gradebook included, and checks the release for leaks. Raises
+    CourseError if there is no lesson, a lesson has a mistake, or its release gives something away.
+    """
+    lessons = [Lesson.load(course.lesson_path(stem)) for stem in course.lessons()]
+    if not lessons:
+        raise CourseError(f"no lessons in {course.notebooks}: write one, such as 01_title.py")
+    files = {}
+    # Windows cannot delete the gradebook while a connection lingers.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        made = Course(Path(folder).resolve())
+        for lesson in lessons:
+            write_notebook(source_notebook(lesson), made.source_notebook(lesson.stem))
+            generate_release(course, made, lesson.stem)
+            check_release(made.release_notebook(lesson.stem), lesson)
+            for path in (made.source_notebook(lesson.stem), made.release_notebook(lesson.stem)):
+                text = path.read_text(encoding="utf-8")
+                files[path.relative_to(made.root).as_posix()] = text.encode()
+    readme = course.root / "README.md"
+    if readme.is_file():
+        files["README.md"] = update_links(readme, course, lessons).encode()
+    return files
+
+
+def generate_release(course: Course, made: Course, stem: str) -> None:
+    """Let nbgrader make `made`'s release of one lesson, with the settings of `course`.
+
+    Raises CourseError with nbgrader's log if it cannot.
+    """
+    # nbgrader takes a second to import; --help need not wait for it.
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.utils import capture_log
+    from traitlets.config import PyFileConfigLoader
+
+    config = PyFileConfigLoader(CONFIG_NAME, path=str(course.root)).load_config()
+    config.CourseDirectory.root = str(made.root)
+    config.CourseDirectory.db_url = made.gradebook_url
+    config.CourseDirectory.assignment_id = stem
+    converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
+    result = capture_log(converter)
+    if not result["success"]:
+        raise CourseError(f"nbgrader could not make the release of {stem}:\n{result['log']}")

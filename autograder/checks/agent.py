@@ -1,0 +1,402 @@
+"""What answers the grader from inside a student's Python; it also holds the format of the answers.
+
+The hidden checks run in the grader's process. Through a socket they ask this agent for a few fixed
+things: look up a name, read or set an attribute, call, iterate, and so on. Answers go back by
+value: numbers, text, lists of these, and tensors as raw bytes with their type and shape. Everything
+else stays here and is known to the grader by a number. Nothing that arrives can run anything: a
+message is JSON and bytes, no pickle.
+
+This file is self-contained, for in the sandbox there is no `autograder` to import. The grader
+believes nothing of what it receives: this code runs beside a student's, who may replace it.
+"""
+
+import builtins
+import contextlib
+import importlib
+import io
+import json
+import math
+import os
+import signal
+import socket
+import struct
+import sys
+
+FRAME = struct.Struct("!II")
+MAX_HEAD = 4 * 2**20
+MAX_BODY = 128 * 2**20
+MAX_ITEMS = 100_000
+DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64")
+DTYPES += ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+WIDTHS = dict(zip(DTYPES, (1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16), strict=True))
+
+
+class BadMessage(Exception):
+    """What arrived is no message."""
+
+
+def send(connection: socket.socket, head: dict, body: bytes = b"") -> None:
+    """Send a message: JSON, and the bytes of its tensors; raises ValueError if it is too large."""
+    text = json.dumps(head).encode()
+    if len(text) > MAX_HEAD or len(body) > MAX_BODY:
+        raise ValueError("the result is too large to be sent")
+    connection.sendall(FRAME.pack(len(text), len(body)) + text + body)
+
+
+def receive(read) -> tuple[dict, bytes]:
+    """Return the next message; `read(n)` returns exactly n bytes. Raises BadMessage."""
+    size, rest = FRAME.unpack(read(FRAME.size))
+    if size > MAX_HEAD or rest > MAX_BODY:
+        raise BadMessage("too large")
+    text, body = read(size), read(rest)
+    try:
+        head = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage("not JSON") from error
+    if not isinstance(head, dict):
+        raise BadMessage("not an object")
+    return head, body
+
+
+class Writer:
+    """Turns values into JSON and one run of bytes.
+
+    `keep(value)` is called for what has no value of its own, and returns its JSON; for a tensor as
+    well, whose JSON it may extend by what the other side needs to name it.
+    """
+
+    def __init__(self, keep) -> None:
+        self.keep = keep
+        self.body = bytearray()
+
+    def value(self, value: object, depth: int = 0) -> object:
+        """Return the JSON of a value; raises ValueError if it cannot be sent."""
+        kind = type(value)
+        if value is None or kind in (bool, int, float, str):
+            return value
+        if depth > 20:
+            raise ValueError("the result is nested too deeply")
+        if kind in (list, tuple):
+            return {"t": kind.__name__, "v": [self.value(item, depth + 1) for item in value]}
+        if kind is dict or kind.__name__ == "OrderedDict":
+            pairs = [[self.value(part, depth + 1) for part in pair] for pair in value.items()]
+            return {"t": "dict", "v": pairs}
+        if value is ...:
+            return {"t": "..."}
+        if kind is slice:
+            parts = (value.start, value.stop, value.step)
+            return {"t": "slice", "v": [self.value(part, depth + 1) for part in parts]}
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(value, torch.dtype):
+            return {"t": "dtype", "v": str(value).removeprefix("torch.")}
+        if torch is not None and isinstance(value, torch.Tensor):
+            plain = value.detach().as_subclass(torch.Tensor).cpu().resolve_conj().resolve_neg()
+            name = str(plain.dtype).removeprefix("torch.")
+            if plain.layout == torch.strided and name in WIDTHS:
+                at = len(self.body)
+                flat = plain.contiguous().reshape(-1)
+                self.body += flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+                shape = [int(size) for size in plain.shape]
+                return {"t": "tensor", "dtype": name, "shape": shape, "at": at} | self.keep(value)
+        return self.keep(value)
+
+
+class Reader:
+    """Turns JSON and bytes back into values; `known(head)` resolves what stayed elsewhere."""
+
+    def __init__(self, body: bytes, known) -> None:
+        self.body, self.known = body, known
+        self.items = self.used = 0
+
+    def value(self, head: object) -> object:
+        """Return the value; raise BadMessage for anything but what a Writer writes."""
+        self.items += 1
+        if self.items > MAX_ITEMS:
+            raise BadMessage("too many values")
+        if head is None or isinstance(head, bool | int | float | str):
+            return head
+        if not isinstance(head, dict):
+            raise BadMessage("unknown value")
+        kind, inner = head.get("t"), head.get("v")
+        if kind in ("list", "tuple", "slice", "dict") and not isinstance(inner, list):
+            raise BadMessage("not a list")
+        if kind in ("list", "tuple"):
+            return {"list": list, "tuple": tuple}[kind](self.value(item) for item in inner)
+        if kind == "dict":
+            return dict(self.pair(pair) for pair in inner)
+        if kind == "slice" and len(inner) == 3:
+            return slice(*map(self.value, inner))
+        if kind == "...":
+            return ...
+        if kind == "dtype" and inner in WIDTHS:
+            import torch
+
+            return getattr(torch, inner)
+        if kind == "tensor":
+            return self.tensor(head)
+        return self.known(head)
+
+    def pair(self, pair: object) -> tuple:
+        """Return a key and its value."""
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise BadMessage("not a pair")
+        key, value = map(self.value, pair)
+        if not isinstance(key, str | int | float | bool | None):
+            raise BadMessage("not a key")
+        return key, value
+
+    def tensor(self, head: dict) -> object:
+        """Return a tensor; its bytes must be there, and as many as type and shape ask for."""
+        import torch
+
+        name, shape, at = head.get("dtype"), head.get("shape"), head.get("at")
+        if name not in WIDTHS or not isinstance(shape, list) or type(at) is not int or at < 0:
+            raise BadMessage("not a tensor")
+        if len(shape) > 16 or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
+            raise BadMessage("not a shape")
+        count = math.prod(shape)
+        # What is computed from an empty tensor may be as large as its other sizes say.
+        largest = math.prod(size or 1 for size in shape) * WIDTHS[name]
+        end = at + count * WIDTHS[name]
+        self.used += end - at
+        if largest > MAX_BODY or end > len(self.body) or self.used > len(self.body):
+            raise BadMessage("not all of a tensor")
+        if count == 0:
+            made = torch.empty(shape, dtype=getattr(torch, name))
+        else:
+            flat = torch.frombuffer(bytearray(self.body[at:end]), dtype=torch.uint8)
+            flat = flat != 0 if name == "bool" else flat.view(getattr(torch, name))
+            made = flat.reshape(shape)
+        return self.known(head, made) if "ref" in head else made
+
+
+class Agent:
+    """Answers the grader's questions about a namespace.
+
+    Args:
+        connection: a socket to the grader.
+        names: the notebook's names; None if there are none but those that the grader defines.
+    """
+
+    def __init__(self, connection: socket.socket, names: dict | None = None) -> None:
+        self.connection = connection
+        self.file = connection.makefile("rb")
+        self.spaces = [] if names is None else [names]
+        self.hidden: dict = {}
+        self.kept: list = []
+        self.numbers: dict = {}
+        self.busy = False
+
+    # Messages
+
+    def read(self, size: int) -> bytes:
+        """Return exactly that many bytes; raise EOFError if the grader is gone."""
+        data = self.file.read(size)
+        if len(data) < size:
+            raise EOFError
+        return data
+
+    def keep(self, value: object) -> dict:
+        """Remember a value, and return what names it."""
+        number = self.numbers.setdefault(id(value), len(self.kept))
+        if number == len(self.kept):
+            self.kept.append(value)
+        return {"ref": number, "type": type(value).__name__[:100]}
+
+    def known(self, head: dict, value: object = None) -> object:
+        """Return what the grader names by its number, or a function of the grader's."""
+        if "function" in head:
+            return self.function(head["function"])
+        return self.kept[head["ref"]]
+
+    def function(self, number: int):
+        """Return a function that asks the grader for its result."""
+
+        def ask(*args, **kwargs):
+            self.busy = False
+            writer = Writer(lambda value: {})
+            head = {"function": number, "args": writer.value(args), "kwargs": writer.value(kwargs)}
+            send(self.connection, head, bytes(writer.body))
+            answer, body = receive(self.read)
+            self.busy = True
+            if "error" in answer:
+                raise RuntimeError(answer["error"])
+            return Reader(body, self.known).value(answer["ok"])
+
+        return ask
+
+    @classmethod
+    def at(cls, address: object, names: dict | None = None) -> "Agent":
+        """Return an agent on a copy of the open socket of this number.
+
+        Or, where sockets cannot be inherited, on a connection to a port of this machine: the
+        address is then the port and the secret to be said first.
+        """
+        if isinstance(address, int):
+            return cls(socket.socket(fileno=os.dup(address)), names)
+        connection = socket.create_connection(("127.0.0.1", address[0]), timeout=20)
+        connection.settimeout(None)
+        connection.sendall(address[1].encode())
+        return cls(connection, names)
+
+    def serve(self) -> None:
+        """Answer until the grader has no more questions."""
+
+        def interrupt(number, frame):
+            if self.busy:
+                raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            self.loop()
+        finally:
+            self.hide([])
+            signal.signal(signal.SIGINT, before)
+
+    def loop(self) -> None:
+        """Answer until the grader says that it has no more questions."""
+        while True:
+            head, body = receive(self.read)
+            if head.get("op") == "end":
+                return
+            try:
+                self.busy = True
+                answer, bytes_ = self.answer(head, body)
+                self.busy = False
+            except BaseException as error:
+                self.busy = False
+                answer, bytes_ = {"error": [type(error).__name__, _text(error)]}, b""
+            try:
+                send(self.connection, answer, bytes_)
+            except ValueError as error:
+                send(self.connection, {"error": ["ValueError", str(error)]})
+
+    def answer(self, head: dict, body: bytes) -> tuple[dict, bytes]:
+        """Return the answer to one question."""
+        reader, writer = Reader(body, self.known), Writer(self.keep)
+        given = [reader.value(value) for value in head.get("given", [])]
+        if head["op"] in ("call", "set"):
+            copies = self.copies(given)
+        with _quiet():
+            result = getattr(self, "do_" + head["op"])(*given)
+        answer = {"ok": writer.value(result)}
+        if head["op"] == "call":
+            changed = [n for n, (tensor, copy) in enumerate(copies) if _differs(tensor, copy)]
+            answer["changed"] = [[n, writer.value(copies[n][0])] for n in changed]
+        return answer, bytes(writer.body)
+
+    def copies(self, values: list) -> list:
+        """Return the tensors among the arguments, with copies: calls may change them in place."""
+        torch = sys.modules.get("torch")
+        if torch is None or len(values) < 2 or not isinstance(values[1], list | tuple):
+            return []
+        tensors = [value for value in values[1] if isinstance(value, torch.Tensor)]
+        return [(tensor, tensor.detach().clone()) for tensor in tensors]
+
+    # Questions
+
+    def do_begin(self, seed):
+        """Forget what was kept; begin with random numbers from this seed."""
+        self.kept.clear()
+        self.numbers.clear()
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            torch.manual_seed(seed)
+            torch.set_grad_enabled(True)
+
+    def hide(self, names):
+        """Take names out of the notebook; put back those taken before."""
+        if self.spaces:
+            self.spaces[0].update(self.hidden)
+            self.hidden = {n: self.spaces[0].pop(n) for n in names if n in self.spaces[0]}
+
+    do_hide = hide
+
+    def do_define(self, sources):
+        """Run definitions in a namespace of their own; return its number.
+
+        `sources` are pairs: a text, and whether it matters if it stops.
+        """
+        names = {"__name__": "lesson", "__builtins__": builtins}
+        for source, matters in sources:
+            with contextlib.nullcontext() if matters else contextlib.suppress(Exception):
+                exec(compile(source, "<definitions>", "exec"), names)
+        self.spaces.append(names)
+        return len(self.spaces) - 1
+
+    def do_lookup(self, space, name):
+        """Return the value of a name, in a list; an empty list if it is not defined."""
+        names = self.spaces[space]
+        return [names[name]] if name in names else []
+
+    def do_get(self, value, name):
+        """Return an attribute of a value."""
+        return getattr(value, name)
+
+    def do_set(self, value, name, new):
+        """Set an attribute of a value."""
+        setattr(value, name, new)
+
+    def do_call(self, function, args, kwargs):
+        """Return what a function returns."""
+        return function(*args, **kwargs)
+
+    def do_len(self, value):
+        """Return the length of a value."""
+        return len(value)
+
+    def do_item(self, value, key):
+        """Return an item of a value, such as value[3]."""
+        return value[key]
+
+    def do_iterate(self, value, most):
+        """Return the items of a value in a list; raises ValueError if they are more than `most`."""
+        found = []
+        for item in value:
+            found.append(item)
+            if len(found) > most:
+                raise ValueError("too many values")
+        return found
+
+    def do_assign(self, tensor, values):
+        """Give a tensor that is here new values."""
+        import torch
+
+        with torch.no_grad():
+            tensor.copy_(values)
+
+    def do_gradients(self, result, direction, leaves):
+        """Return the gradients of (result · direction) for each leaf, None where there is none."""
+        for leaf in leaves:
+            leaf.grad = None
+        if result.requires_grad:
+            (result * direction.to(result)).sum().backward()
+        return [leaf.grad for leaf in leaves]
+
+
+def _differs(tensor, copy) -> bool:
+    import torch
+
+    return tensor.shape != copy.shape or not torch.equal(tensor.detach(), copy)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:2000]
+    except Exception:
+        return ""
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keep what student code prints out of the notebook."""
+    nowhere = io.StringIO()
+    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        yield
+
+
+def load(names: list[str]) -> None:
+    """Import modules, those that are there."""
+    for name in names:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)

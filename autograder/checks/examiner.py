@@ -1,0 +1,205 @@
+"""Hidden tests in the grader's process, asking a student's Python by messages.
+
+`run_hidden` runs the hidden region of a tests cell, the very text that plain `nbgrader autograde`
+runs in the notebook. While it runs, `current` tells the judge where the student's Python is.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import functools
+import io
+import math
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+
+from autograder.checks import reference
+from autograder.checks.failure import PropertyFailed
+from autograder.checks.places import Outside, current
+from autograder.checks.private import PrivateProperty
+from autograder.checks.remote import Names, RemoteError, Session
+from autograder.errors import LOG, CourseError
+from autograder.lesson import Lesson, code
+from autograder.lesson.cells import Exercise
+from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What hidden tests found: points, a report, and why they stopped, if they did."""
+
+    points: float
+    report: str
+    failure: str = ""
+    pictures: tuple[bytes, ...] = ()
+
+
+def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
+    """Run the hidden region of a tests cell in this process.
+
+    Args:
+        source: the cell's source.
+        points: the most that the cell may give.
+
+    Raises:
+        CourseError: the hidden tests themselves, or the machine, do not allow a judgement.
+    """
+    body, last = hidden_region(source)
+    report, earned, failure = io.StringIO(), 0.0, ""
+    token = current.set(outside)
+    try:
+        with contextlib.redirect_stdout(report):
+            names = {"__name__": "hidden_tests"} | reference.modules(outside.lesson)
+            names |= notebook_names((body, last), outside)
+            exec(compile(body, "<hidden tests>", "exec"), names)
+            value = eval(compile(last, "<hidden tests>", "eval"), names)
+            earned = score(value, points)
+    except RemoteError as error:
+        failure = f"{error.kind}: {error}"
+    except PropertyFailed as error:
+        failure = str(error)
+    except CourseError:
+        raise
+    except Exception as error:
+        LOG.exception("the hidden tests stopped")
+        failure = f"{type(error).__name__}: {error}"
+    finally:
+        current.reset(token)
+    return Verdict(earned, report.getvalue(), failure, tuple(outside.pictures))
+
+
+class Examiner:
+    """Judges the exercises of one notebook.
+
+    Args:
+        connect: returns a connection on which the notebook's kernel answers, once it was told to.
+        interrupt: interrupts the kernel.
+        fresh: starts another Python for this many seconds; see Outside.
+        seconds: what one property may take; the properties of an exercise may take twice as much.
+        patience: see Session.
+        known: verdicts that stand, by exercise, and those given here while the kernel lived. What
+            a run has learned is of no use to the next run of the same notebook.
+    """
+
+    def __init__(
+        self,
+        lesson: Lesson,
+        connect: Callable[[], socket.socket],
+        interrupt: Callable[[], object],
+        fresh: Callable[[float], contextlib.AbstractContextManager[Session]],
+        *,
+        seed: int,
+        private: Sequence[PrivateProperty],
+        seconds: float,
+        patience: float,
+        known: dict[str, Verdict] | None = None,
+    ) -> None:
+        self.known = {} if known is None else known
+        self.lesson, self.connect, self.interrupt, self.fresh = lesson, connect, interrupt, fresh
+        self.seed, self.private = seed, private
+        self.seconds, self.patience = seconds, patience
+        self.lost = False
+
+    def exercise(self, cell_id: str) -> Exercise | None:
+        """Return the exercise that a cell tests, None if it tests none."""
+        found = (item for item in self.lesson.exercises if item.test_cell_id == cell_id)
+        return next((item for item in found if not item.manual), None)
+
+    def examine(
+        self, exercise: Exercise, source: str, cells: Iterable[str], alive: bool
+    ) -> Verdict:
+        """Judge one exercise by the hidden region of its cell; `alive`: whether the kernel is."""
+        session = self.begin() if alive and not self.lost else None
+        outside = Outside(
+            self.lesson,
+            session,
+            tuple(map(code.without_magic, cells)),
+            functools.partial(self.fresh, 2 * self.seconds),
+            self.seed,
+            self.private,
+        )
+        verdict = run_hidden(source, exercise.points, outside)
+        if session is not None:
+            session.close()
+            self.lost = session.lost
+            if not self.lost:
+                self.known[exercise.id] = verdict
+        return verdict
+
+    def begin(self) -> Session | None:
+        """Return a session with the kernel, None if it does not connect."""
+        try:
+            connection = self.connect()
+        except OSError:
+            self.lost = True
+            return None
+        return Session(connection, self.interrupt, self.seconds, 2 * self.seconds, self.patience)
+
+
+def score(value: object, points: float) -> float:
+    """Return the points that a last value stands for; raise PropertyFailed if it is no number."""
+    if type(value) not in (bool, int, float) or not math.isfinite(value):
+        raise PropertyFailed("the hidden tests gave no number of points.")
+    return min(max(float(value), 0.0), float(points))
+
+
+def hidden_region(source: str) -> tuple[ast.Module, ast.Expression]:
+    """Return the statements of a hidden region, and the expression that gives its points."""
+    region = source[source.index(BEGIN_HIDDEN) : source.index(END_HIDDEN)]
+    *body, last = ast.parse(region).body
+    if not isinstance(last, ast.Expr):
+        raise PropertyFailed("the hidden tests do not end with their points.")
+    return ast.Module(body, []), ast.Expression(last.value)
+
+
+def notebook_names(trees: Iterable[ast.AST], outside: Outside) -> dict:
+    """Return those of the notebook's names that a region uses itself, without a judge.
+
+    What the lesson gives is the lesson's own here, whatever the notebook has made of it.
+    """
+    lesson = outside.lesson
+    used = {
+        node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)
+    } & code.names_of(lesson)
+    found = {name: value for name, value in given_values(lesson).items() if name in used}
+    wanted = sorted(used - set(reference.modules(lesson)) - set(vars(builtins)) - set(found))
+    if not wanted or outside.session is None:
+        return found
+    outside.session.begin(0)
+    for name in wanted:
+        with contextlib.suppress(PropertyFailed):
+            found[name] = getattr(Names(outside.session, 0), name)
+    return found
+
+
+@functools.lru_cache
+def given_values(lesson: Lesson) -> dict[str, object]:
+    """Return the functions and plain values that a lesson defines without using any answer.
+
+    Classes are not among them: their objects have to be where the student's code is.
+    """
+    answers = {cell.source for cell in lesson.cells if cell.grade == "solution"}
+    students = {name for source in answers for name in code.names_bound(source)}
+    names = reference.namespace(lesson, {})
+    size = -1
+    while size != len(students):  # a function may use an answer by way of another one
+        size = len(students)
+        students |= {name for name, value in names.items() if _names_in(value) & students}
+    plain = (FunctionType, bool, int, float, str, tuple)
+    return {
+        name: value
+        for name, value in names.items()
+        if name in code.names_of(lesson) - students and type(value) in plain
+    }
+
+
+def _names_in(value: object) -> set[str]:
+    """Return the names that a function uses, with the functions inside of it."""
+    code = getattr(value, "__code__", value)
+    if not isinstance(code, CodeType):
+        return set()
+    return set(code.co_names).union(*map(_names_in, code.co_consts))

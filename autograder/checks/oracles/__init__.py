@@ -1,0 +1,1 @@
+"""Mathematics that hidden tests compare with, written independently of the lessons."""

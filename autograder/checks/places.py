@@ -1,0 +1,174 @@
+"""Where a judge finds a student's work: in the notebook it runs in, or outside, by messages.
+
+`Inside` is for hidden tests in the notebook (plain `nbgrader autograde`), `Outside` for those in
+the grader's process. While these run, `current` holds the place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import torch
+from IPython import get_ipython
+from torch import Tensor
+
+from autograder.checks import pictures, private, reference
+from autograder.checks.failure import PropertyFailed
+from autograder.checks.private import PrivateProperty
+from autograder.checks.remote import Names, RemoteError, Session
+from autograder.lesson import Lesson, code
+
+SEED_VARIABLE = "COURSE_GRADING_SEED"
+# What a property is given: called with a seed, it yields an object whose attributes are the names.
+Place = Callable[[int], contextlib.AbstractContextManager]
+
+
+class _Names(SimpleNamespace):
+    """The names of a notebook in this process as attributes."""
+
+    def __getattr__(self, name: str) -> object:
+        raise PropertyFailed(f"`{name}` is not defined.")
+
+
+class Inside:
+    """Where a judge in the notebook finds the student's work; the counterpart of `Outside`.
+
+    Args:
+        notebook: the notebook's globals, with IPython's `In`, the list of executed cells.
+        seed: decides the inputs; by default $COURSE_GRADING_SEED, else 0.
+    """
+
+    def __init__(self, lesson: Lesson, notebook: dict, seed: int | None) -> None:
+        self.lesson, self.names = lesson, notebook
+        self.cells = tuple(map(code.without_magic, notebook.get("In", ())))
+        self.seed = int(os.environ.get(SEED_VARIABLE, "0")) if seed is None else seed
+
+    def notebook(self, seed: int) -> contextlib.AbstractContextManager:
+        """Yield the notebook's names."""
+        return here(lambda: self.names, seed)
+
+    def without_leftovers(self) -> contextlib.AbstractContextManager:
+        """Hide what the lesson's plotting and checking cells leave behind in the notebook."""
+        return reference.without_leftovers(self.lesson, self.cells, self.names)
+
+    @functools.cached_property
+    def _helpers(self) -> reference.Helpers:
+        return reference.find_helpers(self.lesson, self.cells, self.names)
+
+    def substitution(self, answers: Mapping[str, str]) -> Place:
+        """Return a place with the lesson's definitions and these answers, made when needed."""
+        build = functools.partial(reference.namespace, self.lesson, answers, self._helpers)
+        return functools.partial(here, functools.cache(build))
+
+    def private_properties(self, exercise: str) -> list[private.PrivateProperty]:
+        """Return the instructor's own hidden tests of an exercise."""
+        return private.for_exercise(self.lesson, exercise)
+
+    def show(self, got: Tensor, expected: Tensor) -> None:
+        """Display a picture of what came and what was expected."""
+        if get_ipython() is not None:
+            pictures.show(got, expected)
+
+
+@contextlib.contextmanager
+def here(names: Callable[[], dict], seed: int) -> Iterator[_Names]:
+    """Yield names of this process, with random numbers from the seed."""
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(seed)
+        yield _Names(**names())
+
+
+@dataclass
+class Outside:
+    """Where a judge in the grader's process finds a student's Python.
+
+    `judge.Inside` is its counterpart for a judge in the notebook.
+
+    Args:
+        lesson: the lesson.
+        session: the student's notebook; None if its Python is lost.
+        cells: the cells that were run in it.
+        fresh: starts another Python, in which only definitions are run, for as long as the
+            context lasts.
+        seed: decides the inputs.
+        private: the instructor's own hidden tests.
+    """
+
+    lesson: Lesson
+    session: Session | None
+    cells: tuple[str, ...]
+    fresh: Callable[[], contextlib.AbstractContextManager[Session]]
+    seed: int
+    private: Sequence[PrivateProperty] = ()
+    pictures: list[bytes] = field(default_factory=list)
+    _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _fresh: Session | None = None
+
+    @contextlib.contextmanager
+    def notebook(self, seed: int) -> Iterator[Names]:
+        """Yield the notebook's names."""
+        if self.session is None:
+            raise PropertyFailed("Python stopped before this exercise.")
+        self.session.begin(seed)
+        yield Names(self.session, 0)
+
+    @contextlib.contextmanager
+    def without_leftovers(self) -> Iterator[None]:
+        """Hide what the lesson's plotting and checking cells leave behind in the notebook.
+
+        At the end, all other Pythons are stopped.
+        """
+        names = code.leftovers(self.lesson, self.cells)
+        with self._open:
+            if self.session is not None:
+                with contextlib.suppress(PropertyFailed, RemoteError):
+                    self.session.ask("hide", sorted(names))
+            yield
+        self._fresh = None
+
+    def substitution(self, answers: Mapping[str, str]) -> Callable:
+        """Return a place with the lesson's definitions and these answers, made when first needed.
+
+        All of an exercise share one Python, which knows no other exercise's verdict to come.
+        """
+        define = functools.cache(functools.partial(self._define, answers))
+
+        @contextlib.contextmanager
+        def place(seed: int) -> Iterator[Names]:
+            if self._fresh is None:
+                self._fresh = self._open.enter_context(self.fresh())
+            self._fresh.begin(seed)
+            space, failure = define()
+            if failure is not None:
+                raise failure
+            self._fresh.begin(seed)
+            yield Names(self._fresh, space)
+
+        return place
+
+    def _define(self, answers: Mapping[str, str]) -> tuple[int, Exception | None]:
+        try:
+            sources = reference.sources(self.lesson, answers, self.cells)
+            space = self._fresh.ask("define", sources)
+        except Exception as failure:
+            return -1, failure
+        return (space, None) if type(space) is int else (-1, PropertyFailed("no definitions."))
+
+    def private_properties(self, exercise: str) -> list[PrivateProperty]:
+        """Return the instructor's own hidden tests of an exercise."""
+        return [item for item in self.private if item.exercise == exercise]
+
+    def show(self, got: Tensor, expected: Tensor) -> None:
+        """Keep a picture of what came and what was expected for the feedback."""
+        picture = pictures.png(got, expected)
+        if picture is not None:
+            self.pictures.append(picture)
+
+
+current: ContextVar[Outside | None] = ContextVar("outside", default=None)

@@ -1,0 +1,1 @@
+"""Submissions in from other systems, marks out to them."""

@@ -1,0 +1,219 @@
+"""The list of a course's students as Canvas, Moodle or GitHub Classroom export it, as CSV.
+
+Collecting knows a student by a folder's name alone. A roster says which row of the platform that
+is, and keeps everything else of the row as the platform wrote it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autograder.errors import CourseError
+from autograder.exchange.platforms import folder_name
+
+# Columns that hold what a folder may be called after, in small letters.
+IDS = (
+    "id",
+    "identifier",
+    "id number",
+    "email address",
+    "email",
+    "username",
+    "github_username",
+    "sis login id",
+    "sis user id",
+    "integration id",
+    "student_id",
+    "student id",
+)
+NAMES = ("student", "full name", "name")
+FIRST_NAMES = ("first name", "firstname")
+LAST_NAMES = ("last name", "lastname", "surname")
+# Those whose number collecting puts behind a student's name.
+NUMBERS = ("id", "identifier")
+NUMBERED = re.compile(r"(?:(.+)_)?(\d+)")
+POINTS_POSSIBLE = "points possible"
+
+
+@dataclass
+class Roster:
+    """A CSV file with a row for each student.
+
+    header: the names of the columns.
+    rows: the students', each as long as the header.
+    above: rows that are no student's, such as Canvas' points possible.
+    id_column: the only column that tells the students apart, if its name is not one of `IDS`.
+    mark: what stands before the first column, for programs that want to see that it is UTF-8.
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    above: list[list[str]] = field(default_factory=list)
+    delimiter: str = ","
+    mark: str = ""
+    id_column: str | None = None
+
+    @classmethod
+    def load(cls, path: Path, id_column: str | None = None) -> Roster:
+        """Read a roster; raises CourseError if it is none."""
+        text = _read(path)
+        mark = "\ufeff" if text.startswith("\ufeff") else ""
+        lines = text.removeprefix("\ufeff")
+        first = lines.partition("\n")[0]
+        delimiter = max(",;\t", key=first.count)
+        try:
+            table = list(csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter))
+        except csv.Error as error:
+            raise CourseError(f"{path.name} is no CSV file ({error}): export it again") from error
+        header, *rows = [row for row in table if any(map(str.strip, row))] or [[]]
+        header = [name.strip() for name in header]
+        known = {*IDS, *NAMES, *FIRST_NAMES}
+        if id_column is not None and id_column not in header:
+            raise CourseError(
+                f"{path.name} has no column {id_column!r}: its columns are {', '.join(header)}"
+            )
+        if id_column is None and not known.intersection(map(str.casefold, header)):
+            raise CourseError(
+                f"{path.name} has no column that tells its students apart (such as ID, Identifier, "
+                "Email address): name it with --id-column"
+            )
+        for row in rows:
+            if any(map(str.strip, row[len(header) :])):
+                raise CourseError(
+                    f"{path.name}: the row of {row[0]!r} has more cells than the first row: export "
+                    "it again"
+                )
+            row[:] = [*row, *[""] * len(header)][: len(header)]
+        roster = cls(header, rows, [], delimiter, mark, id_column)
+        if roster.is_canvas:
+            roster.above = [row for row in rows if roster._is_above(row)]
+            roster.rows = [row for row in rows if not roster._is_above(row)]
+        return roster
+
+    @property
+    def is_canvas(self) -> bool:
+        """Whether Canvas exported it, with the students' names in one column or in two."""
+        names, columns = ("Student", "LastName"), {"ID", "Section"}
+        return self.header[:1] != [] and self.header[0] in names and columns <= set(self.header)
+
+    @property
+    def is_worksheet(self) -> bool:
+        """Whether it is Moodle's grading worksheet, that of a single assignment."""
+        return {"Identifier", "Grade"} <= set(self.header)
+
+    def column(self, name: str) -> int:
+        """Return where a column stands."""
+        return self.header.index(name)
+
+    def add_column(self, name: str) -> int:
+        """Add an empty column; return where it stands."""
+        self.header.append(name)
+        for row in [*self.above, *self.rows]:
+            row.append("")
+        return len(self.header) - 1
+
+    def points_possible(self) -> list[str]:
+        """Return Canvas' row of points; one is added if there is none."""
+        for row in self.above:
+            if POINTS_POSSIBLE in row[0].casefold():
+                return row
+        row = ["    Points Possible", *[""] * (len(self.header) - 1)]
+        self.above.append(row)
+        return row
+
+    def find(self, student: str) -> list[list[str]]:
+        """Return the rows that may be a student's; it is known only if there is just one.
+
+        A folder is called after an id (a user name, an e-mail address, the value of --id-column),
+        after a name, or after both, as collecting makes it for Canvas and Moodle. Both must fit
+        then: a number alone may be somebody else's on another platform.
+        """
+        for key, columns in ((_id_key, self._ids), (_name_key, self._full_names)):
+            found = [row for row in self.rows if key(student) in map(key, columns(row))]
+            if found:
+                return found
+        both = NUMBERED.fullmatch(student)
+        if not both:
+            return []
+        name, number = both.groups(default="")
+        if not self.id_column and not {*NUMBERS} & {*map(str.casefold, self.header)}:
+            # Moodle's gradebook does not have the number that its downloads have.
+            return [row for row in self.rows if _name_key(name) in self._name_keys(row)]
+        return [
+            row
+            for row in self.rows
+            if number in self._numbers(row)
+            and (not name or _name_key(name) in self._name_keys(row) or not self._name_keys(row))
+        ]
+
+    def label(self, row: Sequence[str]) -> str:
+        """Return what a student of the roster is called in a message."""
+        return next((text for text in [*self._full_names(row), *self._ids(row)] if text), "?")
+
+    def _ids(self, row: Sequence[str]) -> list[str]:
+        if self.id_column is not None:
+            return [row[self.column(self.id_column)].strip()]
+        return self._values(row, IDS)
+
+    def _numbers(self, row: Sequence[str]) -> list[str]:
+        """Return the numbers that ids are, or end with, as Moodle's `Participant 1234567` does."""
+        ids = self._ids(row) if self.id_column is not None else self._values(row, NUMBERS)
+        matches = [re.fullmatch(r"(?:.*\D)?(\d+)", text) for text in ids]
+        return [match.group(1) for match in matches if match]
+
+    def _name_keys(self, row: Sequence[str]) -> set[str]:
+        return {_name_key(text) for text in self._full_names(row)}
+
+    def _full_names(self, row: Sequence[str]) -> list[str]:
+        """Return the ways to write a student's name; that of Moodle's `Participant 7` as well."""
+        names = self._values(row, NAMES)
+        first, last = self._values(row, FIRST_NAMES), self._values(row, LAST_NAMES)
+        if first and last:
+            names += [f"{first[0]} {last[0]}", f"{last[0]} {first[0]}"]
+        # Canvas writes "Lovelace, Ada".
+        names += [" ".join(reversed(name.split(",", 1))) for name in names if "," in name]
+        names += [re.sub(r"\d+$", "", text) for text in self._values(row, ("identifier",))]
+        return [name for name in names if _name_key(name)]
+
+    def _values(self, row: Sequence[str], columns: Sequence[str]) -> list[str]:
+        return [
+            row[place].strip()
+            for place, name in enumerate(self.header)
+            if name.casefold() in columns and row[place].strip()
+        ]
+
+    def _is_above(self, row: Sequence[str]) -> bool:
+        nobody = not row[0].strip() and not row[self.column("ID")].strip()
+        return nobody or POINTS_POSSIBLE in row[0].casefold()
+
+
+def _read(path: Path) -> str:
+    """Return the text of a CSV file; a mark at its beginning is kept."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CourseError(
+            f"the roster {path} cannot be read ({error.strerror}): check the path"
+        ) from error
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        raise CourseError(
+            f"{path.name} is not text in UTF-8: export it again, or save it as CSV UTF-8"
+        ) from None
+
+
+def _id_key(text: str) -> str:
+    """Return an id as a folder would be called after it; capitals make no difference."""
+    return folder_name(text).casefold()
+
+
+def _name_key(text: str) -> str:
+    """Return the letters of a name, since Canvas joins them and others write blanks and commas."""
+    return "".join(c for c in _id_key(text) if c.isalnum())

@@ -1,0 +1,296 @@
+"""Grade one submission: a function of its bytes, the assignment, the seed and the limits.
+
+It reads and writes nothing else, so it can run in any process on any machine (see executors.py).
+The gradebook, feedback pages and tables are made from what it returns, by grade.py.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.checks import reference
+from autograder.checks.private import PrivateProperty, parse
+from autograder.errors import LOG, LOG_FILE, CourseError, collected_log, described
+from autograder.grading.needed import needed_cells
+from autograder.grading.runs import NotebookRuns
+from autograder.grading.schemes import mark_schemes, with_mark_schemes
+from autograder.grading.surviving import ENDED, NOT_RUN, UNSTOPPABLE
+from autograder.lesson import Lesson
+from autograder.sandbox import kernels
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.pythons import StartFailed, make_starter
+from autograder.submissions.cells import grade_id, message
+from autograder.submissions.matching import NOTES, check_lesson
+from autograder.submissions.reading import Submission, parse_notebook
+from autograder.submissions.restore import restore
+from autograder.submissions.safe import safe_notebook
+
+SYNTAX_ERRORS = {"SyntaxError", "IndentationError", "TabError"}
+ENVIRONMENT = {
+    "COURSE_FAST_RUN": "1",
+    "COURSE_GRADING": "1",
+    # Figures, should there be any, belong into the notebook.
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A lesson as the grader needs it, by value.
+
+    source, release: its notebooks as JSON.
+    private: the text of the instructor's own hidden tests, None if there are none.
+    others: the releases of the course's other lessons, to recognise a notebook of one of them.
+    """
+
+    lesson: Lesson
+    source: str
+    release: str
+    private: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stem(self) -> str:
+        """The lesson's name."""
+        return self.lesson.stem
+
+    @functools.cached_property
+    def version(self) -> str:
+        """The version that the release's metadata name, and a checksum of everything in `source`.
+
+        The latter changes with the hidden tests, too.
+        """
+        released = json.loads(self.source)["metadata"].get("course", {}).get("version", "")
+        return f"{released}.{hashlib.sha256(self.source.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class How:
+    """How student code runs; see make_starter. `data`: a folder of data sets on the machine."""
+
+    sandboxed: bool = True
+    forked: bool = True
+    data: str | None = None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What grading one submission gave.
+
+    checksum: SHA-256 of the submission's bytes; version: the lesson's; seed: the hidden tests'.
+    problem: why nothing could be graded, as a clause, or None.
+    notes: one sentence for each thing a person should know.
+    notebook: the executed notebook as JSON, None if there is a problem.
+    limits: the limits that were hit.
+    seconds: what took how long: "in all", and its parts.
+    log: what was logged meanwhile: tracebacks, for the instructor.
+    """
+
+    checksum: str
+    version: str
+    seed: int
+    problem: str | None = None
+    notes: tuple[str, ...] = ()
+    notebook: str | None = None
+    limits: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    log: str = ""
+
+
+# One submission at a time in each process: output, random numbers and limits are the process's.
+_one_at_a_time = threading.RLock()
+
+
+def assess(
+    submission: Submission,
+    assignment: Assignment,
+    seed: int,
+    limits: Limits,
+    how: How | None = None,
+) -> Assessment:
+    """Grade one submission.
+
+    Raises CourseError if nothing can be graded here: without a sandbox, for example. Whatever a
+    submission does is no error, but stands in the result.
+    """
+    with _one_at_a_time:
+        return _Grader.get(assignment, limits, how or How()).assess(submission, seed)
+
+
+class _Grader:
+    """What grading of one assignment needs again and again; the last one is kept."""
+
+    _last: tuple[object, _Grader] | None = None
+
+    @classmethod
+    def get(cls, assignment: Assignment, limits: Limits, how: How) -> _Grader:
+        """Return the grader for this assignment, made anew if the last one was for another."""
+        key = (assignment, limits, how)
+        if cls._last is not None and cls._last[0] == key:
+            return cls._last[1]
+        cls.close_last()
+        cls._last = (key, cls(assignment, limits, how))
+        return cls._last[1]
+
+    @classmethod
+    def close_last(cls) -> None:
+        """Stop what the kept grader has started."""
+        if cls._last is not None:
+            last, cls._last = cls._last, None
+            last[1].close()
+
+    def __init__(self, assignment: Assignment, limits: Limits, how: How) -> None:
+        self.assignment, self.lesson, self.limits = assignment, assignment.lesson, limits
+        self.source = nbformat.reads(assignment.source, as_version=4)
+        self.release = nbformat.reads(assignment.release, as_version=4)
+        # Texts of the course, which may hold what a student's may not.
+        texts = [cell.source for cell in self.release.cells if cell.cell_type == "markdown"]
+        self.trusted = {*texts, *mark_schemes(self.source).values()}
+        self.private = self._private_tests()
+        self.modules = sorted(m.__name__ for m in reference.modules(self.lesson).values())
+        self.starter = make_starter(
+            limits,
+            modules=[*kernels.MODULES, *self.modules],
+            data=Path(how.data) if how.data else None,
+            env=ENVIRONMENT,
+            sandboxed=how.sandboxed,
+            forked=how.forked,
+        )
+
+    def _private_tests(self) -> list[PrivateProperty]:
+        if self.assignment.private is None:
+            return []
+        return parse(self.assignment.private, Path(f"{self.assignment.stem}.py"), self.lesson)
+
+    def close(self) -> None:
+        """Stop what was started."""
+        self.starter.close()
+
+    def assess(self, submission: Submission, seed: int) -> Assessment:
+        """Grade one submission."""
+        facts = {
+            "checksum": hashlib.sha256(submission.data).hexdigest(),
+            "version": self.assignment.version,
+            "seed": seed,
+        }
+        with collected_log() as log:
+            graded = self._assess(submission, seed, facts)
+        if log.has_error and graded.problem is None:
+            note = f"The grader met something that nobody has foreseen: see {LOG_FILE}."
+            graded = replace(graded, notes=(*graded.notes, note))
+        return replace(graded, log=log.text)
+
+    def _assess(self, submission: Submission, seed: int, facts: dict) -> Assessment:
+        started = time.monotonic()
+        try:
+            notebook = self.prepared(submission)
+            read = time.monotonic()
+            limits = self.runs(notebook, seed).run()
+            notes = remarks(notebook, limits)
+            notebook = safe_notebook(notebook, self.trusted)
+        except StartFailed as error:
+            raise CourseError(
+                f"Python could not be started for a submission ({error}): try again, or with "
+                "--fresh"
+            ) from error
+        except CourseError as error:
+            return Assessment(**facts, problem=str(error))
+        except Exception as error:  # what nobody has foreseen is this submission's trouble alone
+            LOG.exception("the grader could not grade it")
+            problem = f"the grader could not grade it ({described(error)}): see {LOG_FILE}"
+            return Assessment(**facts, problem=problem)
+        ended = time.monotonic()
+        return Assessment(
+            **facts,
+            notes=tuple(notes),
+            notebook=nbformat.writes(notebook),
+            limits=tuple(limits),
+            seconds={
+                "in all": round(ended - started, 2),
+                "reading": round(read - started, 2),
+                "running": round(ended - read, 2),
+            },
+        )
+
+    def prepared(self, submission: Submission) -> NotebookNode:
+        """Return the submission rebuilt around the release, with the hidden tests.
+
+        Raises CourseError if it cannot be graded.
+        """
+        name, stem = submission.name, self.assignment.stem
+        notebook = parse_notebook(submission.data, name, submission.notes)
+        check_lesson(notebook, name, stem, self.release, self.other_releases)
+        notebook = restore(notebook, self.release)
+        originals = {grade_id(cell): cell for cell in self.source.cells if grade_id(cell)}
+        for cell in notebook.cells:
+            marks = cell.metadata.get("nbgrader", {})
+            if marks.get("locked") and not marks.get("solution"):
+                cell.source = originals[grade_id(cell)].source
+        return with_mark_schemes(notebook, self.source)
+
+    def other_releases(self) -> dict[str, NotebookNode]:
+        """Return the releases of the course's other lessons."""
+        others = self.assignment.others
+        return {stem: nbformat.reads(text, as_version=4) for stem, text in others.items()}
+
+    def runs(self, notebook: NotebookNode, seed: int) -> NotebookRuns:
+        """Return the runs of a restored submission, still to be begun."""
+        released = {cell.id for cell in self.release.cells}
+        return NotebookRuns(
+            notebook,
+            set(needed_cells(notebook, self.lesson, released)),
+            self.lesson,
+            self.private,
+            seed,
+            self.limits,
+            self.starter,
+        )
+
+
+_stopping = threading.Lock()
+
+
+def stop() -> None:
+    """Stop what this process keeps for the next submission; returns when it has ended."""
+    with _stopping:
+        _Grader.close_last()
+
+
+atexit.register(stop)
+
+
+def remarks(executed: NotebookNode, limits: list[str]) -> list[str]:
+    """Return what a person should know about a graded submission, one sentence each.
+
+    That is what was mended before grading (`NOTES`), cells that took too long, cells that
+    are not valid Python, and where and why Python itself was lost.
+    """
+    found = [str(note) for note in executed.metadata.get(NOTES, [])]
+    errors = [
+        (cell.id, output)
+        for cell in executed.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+    for cell, output in errors:
+        if output.ename == "CellTimeoutError":
+            found.append(f"The cell {cell} took too long and was stopped.")
+        elif output.ename in SYNTAX_ERRORS:
+            found.append(f"The cell {cell} is not valid Python: {message(output)}.")
+        elif output.ename == "KernelLost" and output.evalue in (ENDED, UNSTOPPABLE):
+            found.append(f"The cell {cell} was left out: {output.evalue}")
+    if any(output.evalue.startswith(NOT_RUN) for _, output in errors):
+        found.append("Some cells were not run, because too many cells ended Python.")
+    found += [f"A limit was hit: {limit}." for limit in limits if " of the cell " not in limit]
+    return found

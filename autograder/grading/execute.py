@@ -1,0 +1,151 @@
+"""Run a submission's notebook in its kernel, whatever it does, and judge it from outside."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection
+from contextlib import suppress
+
+import nbformat
+import zmq
+from jupyter_core.utils import ensure_async, run_sync
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from autograder.checks.examiner import Examiner, Verdict
+from autograder.checks.pictures import ALT
+from autograder.grading.needed import as_executed
+from autograder.grading.surviving import TIMEOUT, SurvivingClient, error
+from autograder.lesson.cells import Exercise
+from autograder.lesson.markers import strip_hidden
+from autograder.sandbox.kernels import CourseKernelManager
+from autograder.sandbox.limits import Limits
+
+
+class SubmissionClient(SurvivingClient, NotebookClient):
+    """Runs the cells of a submission that are needed, and judges its exercises from outside.
+
+    Args:
+        nb: the restored submission; its tests cells hold their hidden regions.
+        km: the manager of its kernel.
+        examiner: judges the exercises.
+        needed: the indices of the cells to run; other cells are left as they are.
+        begin_answering: the code that makes the kernel answer the grader's questions.
+    """
+
+    def __init__(
+        self,
+        nb: NotebookNode,
+        km: CourseKernelManager,
+        examiner: Examiner,
+        *,
+        needed: Collection[int],
+        begin_answering: str,
+        limits: Limits,
+    ) -> None:
+        super().__init__(
+            nb,
+            km=km,
+            timeout=limits.cell_seconds,
+            interrupt_on_timeout=True,
+            allow_errors=True,
+            error_on_timeout=TIMEOUT,
+            shutdown_kernel="immediate",  # there is nothing in it worth saving
+            iopub_timeout=limits.patience,
+            store_widget_state=False,
+            on_cell_executed=record_error,
+        )
+        self.examiner, self.needed, self.begin_answering = examiner, needed, begin_answering
+        self.patience, self.output_limit = limits.patience, limits.output
+
+    def run(self, to_the_end: bool) -> None:
+        """Run the notebook in place; each tests cell gets its verdict as its outputs.
+
+        `to_the_end`: judge all exercises, as far as that can be done, also if Python is lost.
+        """
+        self.begin()
+        self.reset_execution_trackers()
+        self.ran: list[str] = []
+        with self.setup_kernel(cleanup_kc=True):
+            # Nothing listens to the heartbeat, and stopping its thread may wait for ever once a
+            # kernel has spoilt its sockets.
+            self.kc.hb_channel.stop()
+            # Sending to a kernel that has closed its sockets would wait for ever.
+            for channel in (self.kc.shell_channel, self.kc.control_channel):
+                channel.socket.setsockopt(zmq.SNDTIMEO, 5000)
+            for index, cell in enumerate(self.nb.cells):
+                if index in self.needed and (to_the_end or not self.lost):
+                    self._run(index, cell)
+
+    def _run(self, index: int, cell: NotebookNode) -> None:
+        """Run what a student may see of a cell, and its hidden tests in this process."""
+        whole = cell.source
+        cell.source = strip_hidden(whole)
+        lost = bool(self.lost)
+        self.survive(cell, lambda: self.execute_cell(cell, index, store_history=True))
+        self.ran.append(as_executed(cell.source))
+        cell.source = whole
+        cell.metadata.pop("execution", None)
+        exercise = self.examiner.exercise(cell.id)
+        if exercise is None:
+            return
+        outputs = [] if lost else [as_text(output) for output in cell.outputs]
+        if not any(output.output_type == "error" for output in outputs):
+            outputs += outputs_of(self._examine(cell, exercise, whole))
+        cell.outputs = outputs
+
+    def _examine(self, cell: NotebookNode, exercise: Exercise, source: str) -> Verdict:
+        if exercise.id in self.examiner.known:
+            return self.examiner.known[exercise.id]
+        if not self.lost:
+            with suppress(zmq.Again):  # then no question is answered, either
+                run_sync(self._begin_answering)()
+        verdict = self.examiner.examine(exercise, source, self.ran, not self.lost)
+        if self.examiner.lost and not self.lost:
+            run_sync(self.km.shutdown_kernel)(now=True)
+            self.lose(cell)
+        return verdict
+
+    async def _begin_answering(self) -> None:
+        code = self.begin_answering
+        await ensure_async(self.kc.execute(code, silent=True, store_history=False))
+
+
+def record_error(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
+    """Add the error that ended a cell to its outputs, where it is not among them: a timeout's."""
+    content = execute_reply["content"]
+    if content.get("status") == "error":
+        names = [output.get("ename") for output in cell.outputs]
+        if str(content.get("ename")) not in names:
+            cell.outputs.append(error(str(content.get("ename")), str(content.get("evalue"))))
+
+
+def outputs_of(verdict: Verdict) -> list[NotebookNode]:
+    """Return a verdict as the outputs of its tests cell: the report, pictures, and the points.
+
+    The points are its result, which is where nbgrader reads them.
+    """
+    outputs = []
+    if verdict.report:
+        outputs.append(nbformat.v4.new_output("stream", name="stdout", text=verdict.report))
+    for picture in verdict.pictures:
+        data = {"image/png": base64.b64encode(picture).decode(), "text/plain": "<picture>"}
+        metadata = {"image/png": {"alt": ALT}}
+        outputs.append(nbformat.v4.new_output("display_data", data=data, metadata=metadata))
+    if verdict.failure:
+        outputs.append(error("HiddenTests", verdict.failure))
+    else:
+        data = {"text/plain": repr(verdict.points)}
+        outputs.append(nbformat.v4.new_output("execute_result", data=data))
+    return outputs
+
+
+def as_text(output: NotebookNode) -> NotebookNode:
+    """Return an output of a tests cell as one that gives no points: text, or an error."""
+    if output.output_type == "error":
+        return output
+    if output.output_type == "stream":
+        text = output.text
+    else:
+        text = str(output.get("data", {}).get("text/plain", "")) + "\n"
+    return nbformat.v4.new_output("stream", name="stdout", text=text)

@@ -1,0 +1,96 @@
+"""Run a submission's notebook, and again without the cells that end Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from nbformat import NotebookNode
+
+from autograder.checks.examiner import Examiner, Verdict
+from autograder.checks.private import PrivateProperty
+from autograder.grading.execute import SubmissionClient
+from autograder.grading.sessions import boot, definitions
+from autograder.lesson import Lesson
+from autograder.sandbox.kernels import CourseKernelManager
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.pythons import Starter
+
+RUNS = 4  # how often a notebook is run whose cells end Python
+
+
+@dataclass
+class NotebookRuns:
+    """All runs of one submission's notebook.
+
+    Args:
+        notebook: the restored submission, which is run in place.
+        needed: the indices of the cells to run.
+        private: the instructor's own hidden tests.
+        limits: what all runs together may take.
+        verdicts: of the exercises judged so far, which stand.
+    """
+
+    notebook: NotebookNode
+    needed: set[int]
+    lesson: Lesson
+    private: Sequence[PrivateProperty]
+    seed: int
+    limits: Limits
+    starter: Starter
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+    def run(self) -> list[str]:
+        """Run the notebook; return which limits it hit.
+
+        A cell that ends Python, or cannot be interrupted, is left out, and all others are run anew.
+        """
+        end = time.monotonic() + self.limits.seconds
+        hit: list[str] = []
+        for left in reversed(range(RUNS)):
+            limits = replace(self.limits, seconds=max(1, end - time.monotonic()))
+            to_the_end = left == 0 or limits.seconds == 1
+            client = self.run_in_a_kernel(limits, to_the_end)
+            hit += client.limits_hit
+            if client.lost_in is None or to_the_end:
+                break
+            self.needed.discard(self.notebook.cells.index(client.lost_in))
+        return list(dict.fromkeys(hit))
+
+    def run_in_a_kernel(self, limits: Limits, to_the_end: bool) -> SubmissionClient:
+        """Run the needed cells in a kernel of their own; return what ran them."""
+        for index in self.needed:
+            self.notebook.cells[index].outputs = []
+        channel = self.starter.channel()
+        manager = CourseKernelManager(self.starter, channel)
+        examiner = Examiner(
+            self.lesson,
+            lambda: channel.connection(limits.patience),
+            lambda: manager.running.interrupt() if manager.running else None,
+            lambda total: definitions(self.starter, limits, total),
+            seed=self.seed,
+            private=self.private,
+            seconds=limits.cell_seconds,
+            patience=limits.patience,
+            known=self.verdicts,
+        )
+        client = SubmissionClient(
+            self.notebook,
+            manager,
+            examiner,
+            needed=self.needed,
+            begin_answering=boot(channel.address),
+            limits=limits,
+        )
+        metadata = self.notebook.metadata
+        try:
+            client.run(to_the_end)
+        finally:
+            channel.close()
+            if manager.running is not None:
+                manager.running.end()
+        self.notebook.metadata = metadata  # what the kernel says of itself is a submission's word
+        if manager.running is not None and manager.running.limit_hit:
+            client.limits_hit.append(manager.running.limit_hit)
+        return client

@@ -1,0 +1,58 @@
+"""Put the agent that answers the grader's questions into a student's Python."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from autograder.checks import agent
+from autograder.checks.remote import Session
+from autograder.errors import CourseError
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.pythons import START, Starter, StartFailed
+
+AGENT = Path(agent.__file__).read_text(encoding="utf-8")
+
+
+def boot(address: object) -> str:
+    """Return the code that makes a notebook answer at the address of a channel.
+
+    One expression, which leaves no name behind.
+    """
+    made = f"space['Agent'].at({address!r}, globals())"
+    run = f"(exec(compile({AGENT!r}, '<agent>', 'exec'), space), {made}.serve())"
+    return f"(lambda space: {run} and None)({{'__name__': 'course_agent'}})"
+
+
+@contextlib.contextmanager
+def definitions(starter: Starter, limits: Limits, total: float) -> Iterator[Session]:
+    """Start a Python that runs nothing but what the grader asks for; stop it at the end.
+
+    Raises CourseError if it does not start: that is no answer's fault.
+
+    Args:
+        total: seconds that all questions together may take.
+    """
+    channel = starter.channel()
+    names = [] if starter.warm else list(starter.modules)
+    code = f"{AGENT}\nload({names!r})\nAgent.at({channel.address!r}).serve()"
+    tighter = replace(limits, file_size=1, seconds=START + total)
+    try:
+        running = starter.start(code, channel, limits=tighter)
+    except StartFailed as error:
+        channel.close()
+        raise CourseError(
+            f"Python could not be started for its hidden tests ({error}); grade it again"
+        ) from error
+    try:
+        session = Session(channel.connection(START), running.interrupt, START, START)
+        session.begin(0)
+        session.seconds, session.patience = limits.cell_seconds, limits.patience
+        session.end = time.monotonic() + total
+        yield session
+    finally:
+        channel.close()
+        running.end()

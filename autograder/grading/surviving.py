@@ -1,0 +1,100 @@
+"""Run a notebook whose kernel may end, block or talk too much, cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import nbformat
+import zmq
+from jupyter_core.utils import run_sync
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+ENDED = "Python stopped in this cell."
+UNSTOPPABLE = "It could not be interrupted."
+NOT_RUN = "Not run:"
+TIMEOUT = {
+    "ename": "CellTimeoutError",
+    "evalue": "",
+    "traceback": ["CellTimeoutError: the cell took too long"],
+}
+
+
+class SurvivingClient:
+    """What lets nbclient's NotebookClient survive a notebook that ends or blocks its kernel.
+
+    A mixin. After the kernel has died, or no longer answers, every remaining code cell gets an
+    error: a test cell without outputs would count as passed. Each cell has a limit on what it
+    outputs.
+    """
+
+    patience: float = 10
+    output_limit: int = 2_000_000
+
+    def begin(self) -> None:
+        """Forget the notebook before."""
+        self.lost = ""
+        self.lost_in: NotebookNode | None = None
+        self.limits_hit: list[str] = []
+        self._sizes: dict[int, int] = {}
+
+    def survive(self, cell: NotebookNode, run: Callable[[], object]) -> None:
+        """Run a cell by calling `run`, or mark it if the kernel is lost."""
+        if self.lost:
+            if cell.cell_type == "code":
+                cell.outputs = [error("KernelLost", self.lost)]
+            return
+        try:
+            run()
+        except (DeadKernelError, zmq.Again):
+            self._lose(cell, ENDED)
+            return
+        except CellTimeoutError:
+            # Raised when the interrupt had no effect; nbclient has then recorded no error.
+            cell.outputs.append(error(TIMEOUT["ename"], "The cell took too long."))
+        if self._timed_out(cell):
+            self.limits_hit.append(f"time of the cell {cell.get('id', '')}")
+            if self._stop_if_silent():
+                self._lose(cell, UNSTOPPABLE)
+
+    def lose(self, cell: NotebookNode) -> None:
+        """Say that nothing after a cell is run."""
+        self.lost_in = cell
+        self.lost = f"{NOT_RUN} Python was lost in cell {cell.get('id', 'above')}."
+
+    def _lose(self, cell: NotebookNode, reason: str) -> None:
+        cell.outputs.append(error("KernelLost", reason))
+        self.lose(cell)
+
+    def _timed_out(self, cell: NotebookNode) -> bool:
+        return any(output.get("ename") == TIMEOUT["ename"] for output in cell.get("outputs", []))
+
+    async def _async_stop_if_silent(self) -> bool:
+        """Stop the interrupted kernel unless it answers again; return whether it was stopped."""
+        try:
+            await self.kc.kernel_info(reply=True, timeout=self.patience)
+        except (TimeoutError, RuntimeError, zmq.Again):
+            await self.km.shutdown_kernel(now=True)
+            return True
+        return False
+
+    _stop_if_silent = run_sync(_async_stop_if_silent)
+
+    def output(self, outs, msg, display_id, cell_index):
+        """Record an output, up to the limit that one cell has."""
+        before = self._sizes.get(cell_index, 0)
+        self._sizes[cell_index] = before + len(repr(msg["content"]))
+        if self._sizes[cell_index] <= self.output_limit:
+            return super().output(outs, msg, display_id, cell_index)
+        if before <= self.output_limit:
+            text = "\n[The rest of this cell's output was left out: there is too much of it.]\n"
+            outs.append(nbformat.v4.new_output("stream", name="stdout", text=text))
+            self.limits_hit.append(f"output of the cell {self.nb.cells[cell_index].get('id', '')}")
+        return None
+
+
+def error(name: str, message: str) -> NotebookNode:
+    """Return an error as an output of a cell."""
+    return nbformat.v4.new_output(
+        "error", ename=name, evalue=message, traceback=[f"{name}: {message}"]
+    )

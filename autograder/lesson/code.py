@@ -1,0 +1,119 @@
+"""What the code of a lesson's cells defines, binds and uses."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import functools
+import re
+from collections.abc import Iterable
+from types import CodeType
+
+from autograder.lesson.model import Lesson
+
+# A line for IPython in a lesson's own cell; none of them defines anything.
+MAGIC = re.compile(r"^[%!].*$", re.MULTILINE)
+BUILTINS = frozenset(vars(builtins)) | {"__builtins__"}
+
+
+def is_definition(node: ast.stmt) -> bool:
+    """Imports, functions, classes and assignments of plain values; nothing that runs anything."""
+    if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
+        return True
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+        return not any(isinstance(part, ast.Call | ast.Subscript) for part in ast.walk(node.value))
+    return False
+
+
+def bound_by(node: ast.stmt) -> set[str]:
+    """Return the names that a statement binds in the notebook, and perhaps some inside it."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    names = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            names.add(part.id)
+        elif isinstance(part, ast.alias):
+            names.add(part.asname or part.name.partition(".")[0])
+    return names
+
+
+def without_magic(source: str) -> str:
+    """Return the body of a cell that IPython has turned into a call of a magic such as %%time."""
+    if source.startswith("get_ipython().run_cell_magic("):
+        with contextlib.suppress(SyntaxError, ValueError, TypeError, AttributeError, IndexError):
+            return str(ast.literal_eval(ast.parse(source).body[0].value.args[2]))
+    return source
+
+
+@functools.lru_cache(maxsize=1024)
+def statements(source: str) -> list[ast.stmt]:
+    """Return the statements of a cell, none if it is not valid Python or nested too deeply."""
+    try:
+        return ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+
+
+def compile_statements(nodes: Iterable[ast.stmt]) -> CodeType:
+    """Compile some statements of a cell."""
+    return compile(ast.Module(list(nodes), []), "<definitions>", "exec")
+
+
+@functools.lru_cache(maxsize=1024)
+def definitions(source: str) -> CodeType:
+    """Compile only the definitions of a cell; raise SyntaxError if it is not valid Python."""
+    return compile_statements(definitions_in(source).body)
+
+
+@functools.lru_cache(maxsize=1024)
+def definitions_in(source: str) -> ast.Module:
+    """Return the definitions of a cell; raise SyntaxError if it is not valid Python."""
+    return ast.Module([node for node in ast.parse(source).body if is_definition(node)], [])
+
+
+def names_defined(source: str) -> set[str]:
+    """Return the functions and classes that a cell defines at its top level."""
+    nodes = statements(source)
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def names_bound(source: str) -> set[str]:
+    """Return the names that a cell gives a value to at its top level, and perhaps some inside."""
+    return {name for node in statements(source) for name in bound_by(node)}
+
+
+def names_used(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the names that stand in some statements, however they are used."""
+    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def leftovers(lesson: Lesson, cells: Iterable[str]) -> set[str]:
+    """Return the names that the lesson's plotting and checking cells leave behind in a notebook.
+
+    What the student's cells define under such a name is not among them.
+    """
+    defined = {
+        name
+        for source in cells
+        for node in statements(source)
+        if is_definition(node)
+        for name in bound_by(node)
+    }
+    return names_known(lesson)[1] - defined
+
+
+def names_of(lesson: Lesson) -> set[str]:
+    """Return the names that a lesson defines."""
+    return names_known(lesson)[0]
+
+
+@functools.lru_cache
+def names_known(lesson: Lesson) -> tuple[set[str], set[str]]:
+    """Return the names that a lesson defines, and those that its statements leave behind."""
+    nodes = [
+        node for cell in lesson.cells if cell.kind == "code" for node in statements(cell.source)
+    ]
+    defined = {name for node in nodes if is_definition(node) for name in bound_by(node)}
+    return defined, {name for node in nodes for name in bound_by(node)} - defined

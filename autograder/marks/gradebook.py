@@ -1,0 +1,300 @@
+"""nbgrader's converters and gradebook, reached with the course's own configuration."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import tempfile
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Grade,
+    MissingEntry,
+    Notebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from nbgrader.apps import NbGraderAPI
+from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
+from nbgrader.utils import parse_utc, temp_attrs
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
+from traitlets.config import PyFileConfigLoader
+
+from autograder.course import CONFIG_NAME, Course
+from autograder.errors import CourseError
+
+# Whoever was late is named in the report, not in a warning each time.
+_quiet = logging.getLogger(f"{__name__}.quiet")
+_quiet.setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the gradebook holds for one exercise of one submission.
+
+    auto: points given by the tests; None before grading, and for a written answer.
+    score: points that count now; a grader's mark and extra credit take precedence over `auto`.
+    open: a person still has to give or confirm a mark.
+    """
+
+    auto: float | None
+    score: float
+    open: bool
+
+
+def open_api(
+    course: Course,
+    db_url: str | None = None,
+    timeout: int | None = None,
+    seed: int | None = None,
+) -> NbGraderAPI:
+    """Return nbgrader's API for the course, configured by its nbgrader_config.py.
+
+    `db_url` replaces the gradebook, `timeout` the seconds one cell may take, and `seed` the seed of
+    the hidden tests. Raises CourseError if nbgrader could not find anything in a folder of that
+    name.
+    """
+    if glob.has_magic(str(course.root)):
+        raise CourseError(
+            f"nbgrader takes *, ? and [ in a path for a pattern: rename a folder of {course.root}"
+        )
+    config = PyFileConfigLoader(CONFIG_NAME, path=str(course.root)).load_config()
+    config.CourseDirectory.root = str(course.root)
+    if db_url:
+        config.CourseDirectory.db_url = db_url
+    if timeout:
+        config.GradingExecute.timeout = timeout
+    if seed is not None:
+        config.GradingExecute.seed = seed
+    return NbGraderAPI(config=config)
+
+
+def database_name(api: NbGraderAPI) -> str:
+    """Return the gradebook's URL without its password."""
+    return make_url(api.coursedir.db_url).render_as_string(hide_password=True)
+
+
+def check_gradebook(api: NbGraderAPI) -> None:
+    """Raise CourseError if the gradebook cannot be opened; a new one is created."""
+    try:
+        api.gradebook.close()
+    except ImportError as error:
+        raise CourseError(
+            f"the gradebook's driver is missing ({_first_line(error)}): for PostgreSQL, run "
+            '`python -m pip install -e ".[postgresql]"`'
+        ) from error
+    except (SQLAlchemyError, ValueError) as error:
+        file = api.coursedir.db_url.startswith("sqlite")
+        condition = "the folder can be written to" if file else "the server runs and lets you in"
+        cause = getattr(error, "orig", None) or error
+        raise CourseError(
+            f"the gradebook cannot be opened ({_first_line(cause)}): check --db, or that "
+            f"{condition}"
+        ) from error
+
+
+def check_gradebook_exists(api: NbGraderAPI) -> None:
+    """Raise CourseError if there is no gradebook or it cannot be opened; none is created."""
+    url = api.coursedir.db_url
+    if url.startswith("sqlite") and not Path(make_url(url).database or "").is_file():
+        raise CourseError(
+            f"there is no gradebook {url}: run `python -m autograder grade`, or name another with "
+            "--db"
+        )
+    check_gradebook(api)
+
+
+def prepare_assignment(api: NbGraderAPI, stem: str) -> None:
+    """Bring the gradebook's picture of an assignment up to date with `source/`.
+
+    nbgrader records the cells while it makes a release; this one goes into a temporary folder, so
+    that `release/` stays as the build wrote it. Raises CourseError if that fails.
+    """
+    check_gradebook(api)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        temp_attrs(api.coursedir, release_directory=folder),
+    ):
+        result = api.generate_assignment(stem, force=True, create=True)
+    if result["success"]:
+        return
+    if "submissions associated" in result.get("log", "") + result["error"]:
+        raise CourseError(
+            f"{database_name(api)} holds marks for an earlier version of {stem} with other "
+            "exercises: keep that gradebook under another name (or choose a new one with --db) and "
+            "grade again"
+        )
+    raise CourseError(
+        f"nbgrader could not read source/{stem} ({last_line(result['error'])}): run `python -m "
+        "autograder build` and grade again"
+    )
+
+
+def save_marks(
+    api: NbGraderAPI, stem: str, student: str, executed: NotebookNode, timestamp: str = ""
+) -> list[str]:
+    """Save the automatic marks of an executed submission, as `nbgrader autograde` does it.
+
+    Returns what a person should know, one sentence each.
+    """
+    notes = []
+    when = None
+    if timestamp:
+        try:
+            when = parse_utc(timestamp)
+        except (ValueError, OverflowError):
+            notes.append("timestamp.txt holds no time that can be read; it was left out.")
+    names = {"notebook": stem, "assignment": stem, "student": student}
+    resources = {"nbgrader": {**names, "db_url": api.coursedir.db_url}}
+    with warnings.catch_warnings():
+        # nbgrader's own use of its database, of no concern to an instructor.
+        warnings.simplefilter("ignore", SAWarning)
+        with api.gradebook as gradebook:
+            gradebook.update_or_create_student(student)
+            more = {"timestamp": when} if when else {}
+            gradebook.update_or_create_submission(stem, student, **more)
+        for step in (SaveAutoGrades, AssignLatePenalties):
+            executed, resources = step(config=api.config).preprocess(executed, resources)
+    return notes
+
+
+def read_marks(api: NbGraderAPI, stem: str, student: str) -> dict[str, Mark]:
+    """Return the marks of one submission by the id of the graded cell; {} if there are none."""
+    with api.gradebook as gradebook:
+        try:
+            notebook = gradebook.find_submission_notebook(stem, stem, student)
+        except MissingEntry:
+            return {}
+        return {
+            grade.name: Mark(grade.auto_score, grade.score, grade.needs_manual_grade)
+            for grade in notebook.grades
+        }
+
+
+def read_class_marks(api: NbGraderAPI, stem: str) -> dict[str, dict[str, Mark]]:
+    """Return the marks of everybody who has some, as `read_marks` gives them, in one question.
+
+    nbgrader's own objects ask the database once for each mark.
+    """
+    columns = (Grade.auto_score, Grade.score, Grade.needs_manual_grade)
+    found: dict[str, dict[str, Mark]] = {}
+    with api.gradebook as gradebook:
+        rows = (
+            gradebook.db.query(SubmittedAssignment.student_id, BaseCell.name, *columns)
+            .select_from(Grade)
+            .join(BaseCell, Grade.cell_id == BaseCell.id)
+            .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+            .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
+            .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+            .filter(Assignment.name == stem, Notebook.name == stem)
+        )
+        for student, cell, *mark in rows:
+            found.setdefault(student, {})[cell] = Mark(*mark)
+    return found
+
+
+def read_comments(api: NbGraderAPI, stem: str, student: str) -> dict[str, str]:
+    """Return what graders wrote about one submission, by the id of the answer cell."""
+    with api.gradebook as gradebook:
+        try:
+            notebook = gradebook.find_submission_notebook(stem, stem, student)
+        except MissingEntry:
+            return {}
+        return {
+            comment.name: comment.manual_comment
+            for comment in notebook.comments
+            if comment.manual_comment
+        }
+
+
+def read_lateness(api: NbGraderAPI, stem: str) -> dict[str, float]:
+    """Return by how many seconds each of those was late who handed in after the due date."""
+    with api.gradebook as gradebook:
+        submissions = gradebook.assignment_submissions(stem)
+        late = {entry.student.id: entry.total_seconds_late for entry in submissions}
+    return {student: seconds for student, seconds in late.items() if seconds > 0}
+
+
+def read_penalties(api: NbGraderAPI, stem: str, students: Sequence[str]) -> dict[str, float]:
+    """Return the points that nbgrader takes off from those of the students who were late.
+
+    nbgrader works them out when it grades. They may depend on the marks, so they are worked out
+    anew here, when a person may have given some.
+    """
+    with api.gradebook as gradebook:
+        entries = (
+            gradebook.db.query(SubmittedAssignment)
+            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+            .filter(Assignment.name == stem, SubmittedAssignment.student_id.in_(students))
+        )
+        affected = [
+            entry.student_id
+            for entry in entries
+            if entry.late_submission_penalty or entry.total_seconds_late > 0
+        ]
+    found = {}
+    for student in affected:
+        with suppress(MissingEntry):
+            _assign_penalty(api, stem, student)
+            with api.gradebook as gradebook:
+                entry = gradebook.find_submission(stem, student)
+                found[student] = entry.late_submission_penalty or 0.0
+    return found
+
+
+def _assign_penalty(api: NbGraderAPI, stem: str, student: str) -> None:
+    names = {"notebook": stem, "assignment": stem, "student": student}
+    step = AssignLatePenalties(config=api.config, log=_quiet)
+    step.preprocess(new_notebook(), {"nbgrader": {**names, "db_url": api.coursedir.db_url}})
+
+
+def keep_settled(api: NbGraderAPI, stem: str, student: str, before: dict[str, Mark]) -> None:
+    """Do not ask a person again for marks of a submission that is graded a second time.
+
+    nbgrader opens each mark that a person has given, since the answer may be another one. `before`
+    holds the marks of the same answers: what was settled stays so, unless the tests find
+    something else now.
+    """
+    with api.gradebook as gradebook:
+        notebook = gradebook.find_submission_notebook(stem, stem, student)
+        for grade in notebook.grades:
+            old = before.get(grade.name)
+            if old is not None and not old.open and old.auto == grade.auto_score:
+                grade.needs_manual_grade = False
+        gradebook.db.commit()
+
+
+def withdraw_marks(api: NbGraderAPI, stem: str, student: str) -> None:
+    """Take back the automatic marks of a submission that can no longer be graded.
+
+    What a grader wrote by hand stays.
+    """
+    with api.gradebook as gradebook:
+        try:
+            notebook = gradebook.find_submission_notebook(stem, stem, student)
+        except MissingEntry:
+            return
+        for grade in notebook.grades:
+            grade.auto_score = None
+            grade.needs_manual_grade = True
+        gradebook.db.commit()
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a traceback or log that says anything."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,263 @@
+"""What grading found: a result per submission, the table, and grades.csv.
+
+Marks live in nbgrader's gradebook, and beside them a record of what exactly was graded, when, how
+long it took, and what a person should know (records.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nbgrader.apps import NbGraderAPI
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from autograder.course import Course
+from autograder.lesson import Lesson
+from autograder.lesson.cells import Exercise
+from autograder.marks.gradebook import Mark, read_class_marks, read_marks, read_penalties
+from autograder.marks.records import read_records
+from autograder.texts import guarded, number, plural, printable, sentence
+
+MOST_REMARKS = 20
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table: a submission's marks by exercise, and what needs a person.
+
+    earlier: exercise → points that the tests gave when it was graded before; {} if it never was.
+    penalty: points taken off because it was late.
+    """
+
+    student: str
+    assignment: str
+    exercises: Sequence[Exercise]
+    marks: dict[str, Mark]
+    notes: list[str]
+    problem: str | None
+    seed: int | None = None
+    skipped: bool = False
+    earlier: Mapping[str, float] = field(default_factory=dict)
+    penalty: float = 0.0
+
+    @property
+    def graded(self) -> bool:
+        """Whether there are marks."""
+        return self.problem is None
+
+    def mark(self, exercise: Exercise) -> Mark | None:
+        """Return the mark of an exercise, or None if the submission was not graded."""
+        return self.marks.get(exercise.test_cell_id) if self.graded else None
+
+    def points(self, exercise: Exercise) -> float | None:
+        """Return the points of an exercise: the tests' verdict, or the grader's for an answer.
+
+        None if the submission was not graded, or a person still has to read the answer.
+        """
+        mark = self.mark(exercise)
+        if mark is None:
+            return None
+        if exercise.manual:
+            return None if mark.open else mark.score
+        return mark.auto
+
+    @property
+    def auto_total(self) -> float | None:
+        """Points given by the tests, or None if the submission was not graded."""
+        if not self.graded:
+            return None
+        return sum(self.points(exercise) or 0 for exercise in self.exercises if not exercise.manual)
+
+    @property
+    def total(self) -> float | None:
+        """Points that count now, with graders' marks and without what being late has cost.
+
+        None if the submission was not graded.
+        """
+        if not self.graded:
+            return None
+        points = sum(mark.score for mark in map(self.mark, self.exercises) if mark)
+        return max(0.0, points - self.penalty)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences about what went wrong or was mended; [] if nothing.
+
+        They may quote what a student has written: their number and length are kept within bounds.
+        """
+        found = list(self.notes) if self.graded else [sentence(self.problem)]
+        more = [f"There are {len(found) - MOST_REMARKS} more such remarks."]
+        return [printable(text) for text in found[:MOST_REMARKS]] + more[
+            : len(found) > MOST_REMARKS
+        ]
+
+    @property
+    def changes(self) -> list[str]:
+        """What the tests give now and gave before, for each exercise where that differs."""
+        tested = [ex for ex in self.exercises if not ex.manual and ex.id in self.earlier]
+        pairs = [(ex, self.earlier[ex.id], self.points(ex)) for ex in tested]
+        return [
+            f"{ex.label} {number(before)} → {number(now) or 'none'}"
+            for ex, before, now in pairs
+            if before != now
+        ]
+
+    @property
+    def unread(self) -> int:
+        """How many written answers still have to be marked."""
+        marks = [self.mark(exercise) for exercise in self.exercises if exercise.manual]
+        return sum(mark is not None and mark.open for mark in marks)
+
+    @property
+    def needs_person(self) -> list[str]:
+        """Sentences saying what a person has to look at; [] if nothing."""
+        if not self.unread:
+            return self.remarks
+        return [*self.remarks, f"{plural(self.unread, 'written answer')} to mark."]
+
+
+def maximum(exercises: Iterable[Exercise], *, auto_only: bool = False) -> float:
+    """Return the points of the exercises together, or of those the tests mark."""
+    return sum(ex.points for ex in exercises if not (auto_only and ex.manual))
+
+
+def collect(
+    api: NbGraderAPI,
+    course: Course,
+    lesson: Lesson,
+    students: Iterable[str],
+    skipped: frozenset[str] = frozenset(),
+) -> list[Result]:
+    """Return the results of the students for one lesson, from the gradebook and the records."""
+    results = []
+    students = list(students)
+    if len(students) == 1:
+        records = read_records(api, lesson.stem, students[0])
+        all_marks = {students[0]: read_marks(api, lesson.stem, students[0])}
+    else:
+        records = read_records(api, lesson.stem)
+        all_marks = read_class_marks(api, lesson.stem)
+    penalties = read_penalties(api, lesson.stem, students)
+    for student in students:
+        record = records.get(student)
+        marks = all_marks.get(student, {})
+        problem = (record.problem or None) if record else None
+        if problem is None and not is_complete(marks, lesson):
+            problem = "not graded yet"
+        results.append(
+            Result(
+                student,
+                lesson.stem,
+                lesson.exercises,
+                marks,
+                record.notes if record else [],
+                problem,
+                record.seed if record else None,
+                student in skipped,
+                penalty=penalties.get(student, 0.0),
+            )
+        )
+    return results
+
+
+def is_complete(marks: dict[str, Mark], lesson: Lesson) -> bool:
+    """Return whether every tested exercise has a mark; an interrupted run leaves some without."""
+    tests = [exercise.test_cell_id for exercise in lesson.exercises if not exercise.manual]
+    return all(name in marks and marks[name].auto is not None for name in tests)
+
+
+def table(results: Sequence[Result]) -> Table:
+    """Return the table of one lesson's results, at least one, narrow enough for 80 columns.
+
+    `needs a person` holds "yes" if there is a sentence below the table (see `print_results`), and
+    "written" if only written answers wait.
+    """
+    exercises = results[0].exercises
+    tested = [exercise for exercise in exercises if not exercise.manual]
+    written = [exercise for exercise in exercises if exercise.manual]
+    grid = Table(
+        title=f"{results[0].assignment} (points by exercise)",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        show_footer=True,
+    )
+    grid.add_column("student", "out of", overflow="fold")
+    for exercise in tested:
+        grid.add_column(str(exercise.number), number(exercise.points), justify="right")
+    if written:
+        grid.add_column("written", number(maximum(written)), justify="right")
+    grid.add_column("total", number(maximum(exercises)), justify="right")
+    grid.add_column("needs\na person")
+    for result in results:
+        cells = [number(result.points(exercise)) or "–" for exercise in tested]
+        if written:
+            cells.append(_written(result, written))
+        total = number(result.total) or "–"
+        needed = "yes" if result.remarks else "written" if result.unread else ""
+        grid.add_row(Text(printable(result.student)), *cells, total, needed)
+    return grid
+
+
+def print_results(console: Console, results: Sequence[Result]) -> None:
+    """Print the table of one lesson and, below it, what needs a person."""
+    console.print(table(results))
+    # Text, not markup: a name or a message may hold square brackets.
+    for result in results:
+        if result.remarks:
+            console.print(Text(printable(result.student)))
+        for text in result.remarks:
+            console.print(Padding(Text(text), (0, 0, 0, 4), expand=False))
+    unread = [result.unread for result in results if result.unread]
+    if unread:
+        answers = plural(sum(unread), "written answer")
+        console.print(f"{answers} to mark in {plural(len(unread), 'submission')}.")
+
+
+def grades_csv(results: Sequence[Result]) -> str:
+    """Return grades.csv: one row per student and assignment, one column per exercise id.
+
+    A written answer's cell stays empty until it is marked; a submission that could not be graded
+    has no points at all, since 0 would be a verdict. The penalty, for being late, is taken off
+    in the total. The seed is what `grade --seed` needs to give the same marks elsewhere.
+    """
+    names = list(dict.fromkeys(ex.id for result in results for ex in result.exercises))
+    columns = ["assignment", "student", *names, "auto_total", "auto_max", "penalty", "total", "max"]
+    buffer = io.StringIO()
+    # RFC 4180: with "\n" alone Python 3.11 would not quote a name that holds a carriage return.
+    writer = csv.DictWriter(
+        buffer, [*columns, "seed", "needs_a_person"], restval="", lineterminator="\r\n"
+    )
+    writer.writeheader()
+    for result in results:
+        writer.writerow(
+            {
+                "assignment": result.assignment,
+                "student": guarded(result.student),
+                **{ex.id: number(result.points(ex)) for ex in result.exercises},
+                "auto_total": number(result.auto_total),
+                "auto_max": number(maximum(result.exercises, auto_only=True)),
+                "penalty": number(result.penalty) if result.penalty else "",
+                "total": number(result.total),
+                "max": number(maximum(result.exercises)),
+                "seed": "" if result.seed is None else result.seed,
+                "needs_a_person": guarded(" ".join(result.needs_person)),
+            }
+        )
+    return buffer.getvalue()
+
+
+def _written(result: Result, questions: Sequence[Exercise]) -> str:
+    if not result.graded:
+        return "–"
+    if result.unread:
+        return f"{result.unread} open"
+    return number(sum(result.points(question) or 0 for question in questions))

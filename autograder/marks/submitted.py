@@ -1,0 +1,64 @@
+"""Who has handed in what: the folders in submitted/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.texts import is_text
+
+
+def submitted_lessons(course: Course) -> list[str]:
+    """Return the lessons that have submissions; raise CourseError if there are none."""
+    stems = [stem for stem in course.lessons() if submitted_students(course, stem)]
+    if not stems:
+        raise CourseError(
+            f"there is nothing to grade: put notebooks into {course.submitted} as "
+            "<student>/<lesson>/<lesson>.ipynb"
+        )
+    return stems
+
+
+def submitted_students(course: Course, stem: str) -> list[str]:
+    """Return the names of the folders in submitted/ that stand for a submission of the lesson.
+
+    A student's folder without a folder of any lesson counts as well: something went wrong there
+    that somebody must hear about.
+    """
+    if not course.submitted.is_dir():
+        return []
+    lessons = set(course.lessons())
+    names = []
+    for folder in sorted(course.submitted.iterdir()):
+        hidden = folder.name.startswith(".") or not is_text(folder.name)
+        if folder.is_symlink() and not hidden:  # not followed, and said so
+            names.append(folder.name)
+        elif folder.is_dir() and not hidden:
+            held: set[str] = set()
+            with suppress(OSError):  # reading the submission says why it cannot be read
+                held = {entry.name for entry in folder.iterdir() if entry.is_dir()} & lessons
+            if stem in held or not held:
+                names.append(folder.name)
+    return names
+
+
+def chosen_submissions(
+    course: Course, stems: Sequence[str], students: Sequence[str] | None
+) -> dict[str, list[str]]:
+    """Return whom to grade in each lesson: everybody, or those of the students who are there.
+
+    Raises CourseError for a student who has submitted nothing for any of the lessons.
+    """
+    known = {stem: submitted_students(course, stem) for stem in stems}
+    if students is None:
+        return known
+    for student in students:
+        if not any(student in names for names in known.values()):
+            raise CourseError(
+                f"{student!r} has submitted nothing for {' or '.join(stems)}: --student takes the "
+                f"name of a folder in {course.submitted}"
+            )
+    chosen = {stem: [one for one in students if one in names] for stem, names in known.items()}
+    return {stem: names for stem, names in chosen.items() if names}

@@ -1,0 +1,1 @@
+"""Pages for people: feedback for students, a report on a class for teachers."""

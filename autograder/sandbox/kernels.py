@@ -1,0 +1,128 @@
+"""A submission's kernel: one of the Pythons of pythons.py, as jupyter_client manages it.
+
+The kernel provisioner is jupyter_client's documented extension point for this; `pyproject.toml`
+registers it under the name in `NAME`. In the sandbox, messages go over Unix sockets in a folder
+made for this one kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import KernelProvisionerBase
+
+from autograder.sandbox.bubblewrap import remove_folder
+from autograder.sandbox.channels import Channel
+from autograder.sandbox.pythons import Running, Starter
+
+NAME = "course-kernel"
+INSIDE = "inside.json"  # the connection file as the kernel sees it
+KERNEL = """
+from ipykernel.kernelapp import launch_new_instance
+from ipykernel.zmqshell import ZMQExitAutocall
+
+# A student's own `exit` would end the kernel a moment later, amid another cell.
+ZMQExitAutocall.__call__ = lambda *args, **kwargs: None
+options = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
+launch_new_instance(argv=["-f", {connection!r}, *options])
+"""
+# What a kernel imports, for a warm parent.
+MODULES = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.inprocess", "matplotlib_inline")
+MODULES += ("matplotlib_inline.backend_inline", "IPython.core.completerlib", "comm", "debugpy")
+
+
+class CourseProvisioner(KernelProvisionerBase):
+    """Start, interrupt and end a kernel by means of its manager's `starter`."""
+
+    running: Running | None = None
+    folder: Path | None = None
+
+    @property
+    def has_process(self) -> bool:
+        """Whether the kernel was started and not yet cleaned up."""
+        return self.running is not None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Write the connection file, as the kernel sees it, into the kernel's own folder."""
+        manager, starter = self.parent, self.parent.starter
+        self.folder = starter.own_folder()
+        if starter.sandboxed:
+            manager.transport, manager.ip = "ipc", str(self.folder / "kernel")
+        manager.connection_file = str(self.folder / "kernel.json")
+        manager.write_connection_file()
+        self.connection_info = manager.get_connection_info()
+        inside = json.loads(Path(manager.connection_file).read_text(encoding="utf-8"))
+        if starter.sandboxed:
+            inside["ip"] = f"{starter.inside(self.folder)}/kernel"
+        (self.folder / INSIDE).write_text(json.dumps(inside), encoding="utf-8")
+        return await super().pre_launch(cmd=[], **kwargs)
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+        """Start the kernel."""
+        starter = self.parent.starter
+        connection = f"{starter.inside(self.folder)}/{INSIDE}"
+        code = KERNEL.format(connection=connection)
+        self.running = starter.start(code, self.parent.channel, self.folder)
+        return self.connection_info
+
+    async def poll(self) -> int | None:
+        """Return None while the kernel runs."""
+        return None if self.running is not None and self.running.alive() else 1
+
+    async def wait(self) -> int | None:
+        """Wait until the kernel has ended."""
+        while await self.poll() is None:
+            await asyncio.sleep(0.05)
+        return 1
+
+    async def send_signal(self, signum: int) -> None:
+        """Interrupt the kernel, or end it and everything that it has started."""
+        if self.running is None:
+            return
+        if signum == signal.SIGINT:
+            self.running.interrupt()
+        elif signum != 0:
+            self.running.end()
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel and everything that it has started."""
+        await self.send_signal(signal.SIGTERM)
+
+    async def terminate(self, restart: bool = False) -> None:
+        """End the kernel and everything that it has started."""
+        await self.send_signal(signal.SIGTERM)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Make sure that no process and no file is left."""
+        if self.running is not None:
+            self.running.end()
+        if self.folder is not None:
+            remove_folder(self.folder)
+
+
+class CourseKernelManager(AsyncKernelManager):
+    """Manages one kernel that `starter` starts, at the other end of `channel`.
+
+    What the notebook or the machine's kernel specifications say plays no part.
+    """
+
+    def __init__(self, starter: Starter, channel: Channel, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.starter, self.channel = starter, channel
+
+    @property
+    def running(self) -> Running | None:
+        """The kernel's Python, None if it was never started."""
+        return self.provisioner.running if self.provisioner else None
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The kernel, to be started by the course's provisioner."""
+        metadata = {"kernel_provisioner": {"provisioner_name": NAME, "config": {}}}
+        return KernelSpec(display_name="Python 3", language="python", metadata=metadata)

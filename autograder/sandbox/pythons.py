@@ -1,0 +1,445 @@
+"""A student's Pythons as the grader starts and stops them.
+
+A `Starter` starts Pythons that run given code: forked from a warm parent in the sandbox, fresh in
+the sandbox, or fresh without one. A notebook's kernel is one of them (see kernels.py), and so are
+those in which only definitions are run. All hold one end of a channel to the grader.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from autograder.sandbox import bubblewrap, warm
+from autograder.sandbox.channels import Channel, Loopback, Pair
+from autograder.sandbox.guard import Guard
+from autograder.sandbox.limits import MB, Limits, process_limits
+
+# Seconds that a Python may take to import a lesson's libraries, and a forked one to begin.
+START, FORK = 120, 20
+WARM = Path(warm.__file__).read_text(encoding="utf-8")
+SILENT = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+
+
+class StartFailed(Exception):
+    """A Python could not be started; the message says why."""
+
+
+# Pythons that run
+
+
+class Running(abc.ABC):
+    """A student's Python, and everything it has started.
+
+    pid: the process that all others descend from, as this process sees it.
+    guard: watches over the limits; None without a sandbox.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.guard: Guard | None = None
+
+    @abc.abstractmethod
+    def interrupt(self) -> None:
+        """Interrupt what it is doing."""
+
+    @abc.abstractmethod
+    def kill(self) -> None:
+        """End it and everything it has started."""
+
+    @abc.abstractmethod
+    def alive(self) -> bool:
+        """Whether it still runs."""
+
+    @property
+    def limit_hit(self) -> str:
+        """Which limit ended it, "" if none did."""
+        return self.guard.reason if self.guard is not None else ""
+
+    def end(self) -> None:
+        """End it, and the watch over it."""
+        if self.guard is not None:
+            self.guard.ended.set()
+        self.kill()
+
+
+class PlainPython(Running):
+    """A Python without a sandbox, on any system."""
+
+    def __init__(self, program: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
+        self.process = psutil.Popen(
+            program, env=dict(env), cwd=folder, start_new_session=True, **SILENT
+        )
+        super().__init__(self.process.pid)
+
+    def interrupt(self) -> None:
+        """Interrupt what it is doing; Windows has no such signal, and ends it."""
+        if os.name == "nt":
+            self.kill()
+        else:
+            self.process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it and everything it has started."""
+        with contextlib.suppress(psutil.Error):
+            for process in (*self.process.children(recursive=True), self.process):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            self.process.wait(5)
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self.process.is_running()
+
+
+class SandboxedPython(Running):
+    """A Python in a sandbox of its own; `args` start it, `channel` is handed on to it."""
+
+    def __init__(
+        self, args: Sequence[str], channel: Pair, limits: Limits, own: Path | None
+    ) -> None:
+        import resource  # only where there is a sandbox, on Linux
+
+        each = process_limits(limits)
+
+        def prepare() -> None:
+            os.dup2(channel.theirs.fileno(), warm.PIPE, inheritable=True)
+            for kind, value in each.items():
+                resource.setrlimit(kind, (value, value))
+
+        self.process = subprocess.Popen(
+            args,
+            start_new_session=True,
+            cwd="/",
+            env={},
+            preexec_fn=prepare,
+            pass_fds=(warm.PIPE,),
+            **SILENT,
+        )
+        super().__init__(self.process.pid)
+        # bubblewrap itself and its first process in the sandbox are there besides the student's.
+        self.guard = Guard(
+            self.pid, lambda: bubblewrap.kill_sandbox(self.pid), limits, shared=own, own=2
+        )
+        self.guard.start()
+
+    def interrupt(self) -> None:
+        """Interrupt what it is doing."""
+        first = bubblewrap.first_process(self.pid)
+        if first is not None:
+            first.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it and everything it has started."""
+        bubblewrap.kill_sandbox(self.pid)
+        self.process.wait()
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
+
+
+class ForkedPython(Running):
+    """A Python that a warm parent has forked: the first process of its own namespace."""
+
+    def __init__(self, pid: int, limits: Limits, own: Path | None) -> None:
+        super().__init__(pid)
+        self._handle = os.pidfd_open(pid)
+        self.guard = Guard(pid, lambda: self._send(signal.SIGKILL), limits, shared=own)
+        self.guard.start()
+
+    def interrupt(self) -> None:
+        """Interrupt what it is doing."""
+        self._send(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it and everything it has started."""
+        if self._handle >= 0:
+            self._send(signal.SIGKILL)
+            # The first process of a namespace has ended when all the others have.
+            select.select([self._handle], [], [], 10)
+            ended, self._handle = self._handle, -1
+            os.close(ended)
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._handle >= 0 and not select.select([self._handle], [], [], 0)[0]
+
+    def _send(self, number: int) -> None:
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(self._handle, number)
+
+
+# What starts them
+
+
+class Starter(abc.ABC):
+    """Starts Pythons for submissions to one assignment; a context that stops what is left.
+
+    Args:
+        limits: what each submission may take.
+        modules: what a warm parent imports.
+        data: a folder of data sets, seen as /data in a sandbox.
+        env: environment variables of the Pythons.
+    """
+
+    sandboxed = True
+    warm = False  # whether its Pythons have their modules already
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        modules: Sequence[str] = (),
+        data: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.limits, self.modules, self.data = limits, modules, data
+        self.env = self.environment(dict(env or {}))
+        self.folder = Path(tempfile.mkdtemp(prefix="kernels-"))
+        self._count = 0
+
+    @abc.abstractmethod
+    def environment(self, own: dict[str, str]) -> dict[str, str]:
+        """Return the whole environment of the Pythons; raise CourseError if there can be none."""
+
+    @abc.abstractmethod
+    def channel(self) -> Channel:
+        """Return a channel for a Python to be started."""
+
+    @abc.abstractmethod
+    def inside(self, folder: Path) -> str:
+        """Return where a Python sees its own folder."""
+
+    @abc.abstractmethod
+    def _start(self, code: str, channel: Channel, own: Path | None, limits: Limits) -> Running:
+        """Start a Python; see `start`."""
+
+    def start(
+        self, code: str, channel: Channel, own: Path | None = None, limits: Limits | None = None
+    ) -> Running:
+        """Start a Python that runs `code`; raise StartFailed if it does not start.
+
+        Args:
+            own: its own folder.
+            limits: tighter ones than the submission's.
+        """
+        try:
+            return self._start(code, channel, own, limits or self.limits)
+        finally:
+            channel.started()
+
+    def own_folder(self) -> Path:
+        """Return a new folder that a Python shares with the grader (see `inside`)."""
+        self._count += 1
+        folder = self.folder / f"{self._count}"
+        folder.mkdir()
+        return folder
+
+    def close(self) -> None:
+        """Stop what is left, and remove all folders."""
+        bubblewrap.remove_folder(self.folder)
+
+    def __enter__(self) -> Starter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class PlainStarter(Starter):
+    """Starts Pythons without a sandbox, on any system."""
+
+    sandboxed = False
+
+    def environment(self, own: dict[str, str]) -> dict[str, str]:
+        """Return this process's environment, and `own`."""
+        return os.environ | own
+
+    def channel(self) -> Channel:
+        """Return a channel for a Python to be started."""
+        return Loopback()
+
+    def inside(self, folder: Path) -> str:
+        """Return the folder itself."""
+        return str(folder)
+
+    def _start(self, code: str, channel: Channel, own: Path | None, limits: Limits) -> Running:
+        return PlainPython([sys.executable, "-P", "-c", code], self.env, own or self.folder)
+
+
+class FreshStarter(Starter):
+    """Starts each Python in a sandbox of its own."""
+
+    def environment(self, own: dict[str, str]) -> dict[str, str]:
+        """Return little of this process's environment, and `own`.
+
+        Raises CourseError if there is no sandbox here.
+        """
+        self.bwrap = bubblewrap.find_bwrap()
+        if self.data is not None and self.data.is_dir():
+            own = own | {"COURSE_DATA": bubblewrap.DATA}
+        return bubblewrap.environment(os.environ, own)
+
+    def channel(self) -> Pair:
+        """Return a channel for a Python to be started."""
+        return Pair()
+
+    def inside(self, folder: Path) -> str:
+        """Return where the sandbox shows the folder."""
+        return warm.OWN
+
+    def sandbox(
+        self, program: Sequence[str], shared: Mapping[str, Path], scratch: int, **options: Any
+    ) -> list[str]:
+        """Return the command that runs a program in a sandbox; see bubblewrap.command."""
+        return bubblewrap.command(
+            self.bwrap,
+            program,
+            env=self.env,
+            shown=bubblewrap.shown_files(self.data),
+            shared=shared,
+            scratch=scratch * MB,
+            **options,
+        )
+
+    def _start(self, code: str, channel: Channel, own: Path | None, limits: Limits) -> Running:
+        assert isinstance(channel, Pair)
+        program = [sys.executable, "-I", "-c", code]
+        shared = {} if own is None else {warm.OWN: own}
+        args = self.sandbox(program, shared, limits.scratch)
+        return SandboxedPython(args, channel, limits, own)
+
+
+class WarmStarter(FreshStarter):
+    """Forks each Python from a warm parent, which has imported the libraries."""
+
+    warm = True
+    _parent: WarmParent | None = None
+
+    def _start(self, code: str, channel: Channel, own: Path | None, limits: Limits) -> Running:
+        assert isinstance(channel, Pair)
+        # It may have ended just now. As long as it runs, so do those that were forked from it.
+        with contextlib.suppress(StartFailed):
+            return self.parent().fork(code, channel, own, limits)
+        try:
+            return self.parent().fork(code, channel, own, limits)
+        except StartFailed:  # the next submission gets another
+            self._stop_parent()
+            raise
+
+    def parent(self) -> WarmParent:
+        """Return the warm parent, a new one if none runs."""
+        if self._parent is not None and not self._parent.alive():
+            self._stop_parent()
+        if self._parent is None:
+            self._parent = WarmParent(self)
+        return self._parent
+
+    def _stop_parent(self) -> None:
+        if self._parent is not None:
+            self._parent.close()
+            self._parent = None
+
+    def close(self) -> None:
+        """Stop what is left, and remove all folders."""
+        self._stop_parent()
+        super().close()
+
+
+def make_starter(
+    limits: Limits, *, sandboxed: bool = True, forked: bool = True, **rest: Any
+) -> Starter:
+    """Return what starts Pythons: forked in the sandbox, fresh in it, or without one.
+
+    `rest`: see Starter. Raises CourseError if there is no sandbox here, and one is wanted.
+    """
+    if not sandboxed:
+        return PlainStarter(limits, **rest)
+    return (WarmStarter if forked else FreshStarter)(limits, **rest)
+
+
+class WarmParent:
+    """A warm parent in its sandbox (see warm.py); StartFailed is raised if it does not start."""
+
+    def __init__(self, starter: FreshStarter) -> None:
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.env = starter.env
+        program = [sys.executable, "-I", "-c", WARM, str(theirs.fileno()), *starter.modules]
+        shared = {warm.SHARED: starter.folder}
+        args = starter.sandbox(program, shared, starter.limits.scratch, warm=True)
+        self.process = subprocess.Popen(
+            args, pass_fds=(theirs.fileno(),), env={}, cwd="/", start_new_session=True, **SILENT
+        )
+        theirs.close()
+        said = self._hear(self.control, START)
+        if said != "warm":
+            self.close()
+            raise StartFailed(f"the warm Python did not start ({said})")
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
+
+    def fork(self, code: str, channel: Pair, own: Path | None, limits: Limits) -> Running:
+        """Fork a Python that runs `code`; raise StartFailed if that fails."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, theirs:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            request = {
+                "code": code,
+                "own": own.name if own is not None else "",
+                "env": self.env,
+                "limits": process_limits(limits),
+                "scratch": limits.scratch * MB,
+            }
+            pipes = [theirs.fileno(), channel.theirs.fileno()]
+            try:
+                socket.send_fds(self.control, [json.dumps(request).encode()], pipes)
+            except OSError as error:
+                raise StartFailed(f"the warm Python has ended ({error.strerror})") from error
+            theirs.close()
+            pid = self._hear_from(ours)
+        return ForkedPython(pid, limits, own)
+
+    @staticmethod
+    def _hear(connection: socket.socket, seconds: float) -> str:
+        connection.settimeout(seconds)
+        try:
+            return connection.recv(1000).decode(errors="replace") or "it ended at once"
+        except OSError as error:
+            return str(error)
+        finally:
+            connection.settimeout(None)
+
+    @staticmethod
+    def _hear_from(connection: socket.socket) -> int:
+        """Return the process id of the child that says it is ready, as the kernel tells it."""
+        connection.settimeout(FORK)
+        try:
+            said, extra, _, _ = connection.recvmsg(1000, socket.CMSG_SPACE(12))
+        except OSError as error:
+            raise StartFailed(f"a forked Python did not begin ({error})") from error
+        if said != b"ready":
+            raise StartFailed(f"a forked Python did not begin ({said.decode(errors='replace')})")
+        return struct.unpack("3i", extra[0][2][:12])[0]
+
+    def close(self) -> None:
+        """End it, and all that were forked from it."""
+        self.control.close()
+        bubblewrap.kill_sandbox(self.process.pid)
+        self.process.wait()

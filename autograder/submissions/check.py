@@ -1,0 +1,280 @@
+"""Check a student's notebook before it is handed in.
+
+The notebook is run from top to bottom with the lesson's visible checks, in a temporary folder and
+without training. What comes out is a list of the exercises, what each check said, and what to do
+next. Hidden tests are not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.lesson import Lesson
+from autograder.lesson.cells import TEXT_STUB, Exercise
+from autograder.lesson.markers import RegionError, blocks, stub_blocks
+from autograder.submissions.cells import cell_by_id, message
+from autograder.submissions.matching import shared_cells
+from autograder.submissions.reading import parse_notebook, read_bytes, read_notebook
+from autograder.submissions.restore import restore
+
+PASSED, TO_DO, FAILED, NOT_RUN = "passed", "still to do", "failed", "not run"
+ANSWERED, NOT_ANSWERED = "answered", "not answered"
+TIMEOUT = 300
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known about one exercise: its state and, unless it is done, why."""
+
+    exercise: Exercise
+    state: str
+    message: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do here."""
+        return self.state in (PASSED, ANSWERED)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found: a finding per exercise, how many of the blocks are filled in, and what
+    the grader will have to mend before it can run the notebook."""
+
+    findings: list[Finding]
+    blocks_done: int
+    blocks: int
+    notes: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every exercise passes its visible checks."""
+        return all(finding.done for finding in self.findings if not finding.exercise.manual)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `check`."""
+    parser.add_argument("notebook", type=Path, help="the notebook (.ipynb) to check")
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=int,
+        default=TIMEOUT,
+        help="time one cell may take (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check a notebook; return 0 if every visible check passes, else 1."""
+    notebook = parse_notebook(read_bytes(args.notebook.resolve()), args.notebook.name)
+    course = Course.find()
+    lesson, release = find_lesson(course, notebook, args.notebook.name)
+    with Progress(
+        TextColumn("running {task.fields[cell]}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        task = progress.add_task("", total=None, cell=args.notebook.name)
+
+        def tick(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        report = check_notebook(
+            notebook, lesson, release, timeout=args.timeout, data=course.data, tick=tick
+        )
+    Console().print(as_text(report), markup=False, highlight=False, soft_wrap=True)
+    return 0 if report.passed else 1
+
+
+def find_lesson(course: Course, notebook: NotebookNode, name: str) -> tuple[Lesson, NotebookNode]:
+    """Return the lesson whose cells the notebook holds, and its release.
+
+    Raises CourseError if it holds none of this course.
+    """
+    stems = [stem for stem in course.lessons() if course.release_notebook(stem).is_file()]
+    releases = {stem: read_notebook(course.release_notebook(stem)) for stem in stems}
+    shared = {stem: shared_cells(notebook, release) for stem, release in releases.items()}
+    stem = max(shared, key=shared.get, default=None)
+    if stem is None or not shared[stem]:
+        known = ", ".join(stems) or "none is built yet"
+        raise CourseError(
+            f"{name} holds no exercise of this course (its lessons: {known}): check that it is the "
+            "right notebook, and start from the released one if it is"
+        )
+    return Lesson.load(course.lesson_path(stem)), releases[stem]
+
+
+def check_notebook(
+    notebook: NotebookNode,
+    lesson: Lesson,
+    release: NotebookNode,
+    *,
+    timeout: int = TIMEOUT,
+    data: Path | None = None,
+    tick: Callable[[int, int], object] = lambda done, total: None,
+) -> Report:
+    """Run a notebook with its visible checks and report; the notebook itself is not changed.
+
+    It is first made whole as the grader does it, so that both see the same cells. `data` is where
+    data sets are kept (COURSE_DATA); `tick` is called with the number of cells run and of all.
+    """
+    whole = restore(notebook, release)
+    stopped = execute(whole, timeout=timeout, data=data, tick=tick)
+    done, total = count_blocks(whole, lesson)
+    findings = [judge(exercise, whole, lesson, stopped) for exercise in lesson.exercises]
+    return Report(findings, done, total, whole.metadata["course_notes"])
+
+
+def execute(
+    notebook: NotebookNode,
+    *,
+    timeout: int,
+    data: Path | None = None,
+    tick: Callable[[int, int], object] = lambda done, total: None,
+) -> str | None:
+    """Run all cells in place, in an empty folder; return None, or why the run stopped early."""
+    cells = notebook.cells
+    environment = os.environ | {"COURSE_FAST_RUN": "1"}
+    if data is not None:
+        environment.setdefault("COURSE_DATA", str(data))
+    number = 0
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        client = NotebookClient(
+            notebook,
+            kernel_name="python3",  # the name in a notebook from Colab or conda may not exist here
+            timeout=timeout,
+            allow_errors=True,
+            resources={"metadata": {"path": folder}},
+        )
+        try:
+            # What the kernel itself has to say (not the notebook) would tear the progress bar.
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            with client.setup_kernel(env=environment, **quiet):
+                for number, cell in enumerate(cells, start=1):
+                    client.execute_cell(cell, number - 1)
+                    tick(number, len(cells))
+        except CellTimeoutError:
+            return f"cell {number} of the notebook took more than {timeout} s: {_first(cell)}"
+        except DeadKernelError:
+            return f"the Python process ended in cell {number} of the notebook: {_first(cell)}"
+    return None
+
+
+def judge(
+    exercise: Exercise, notebook: NotebookNode, lesson: Lesson, stopped: str | None
+) -> Finding:
+    """Return the state of one exercise of a notebook that was run."""
+    answer = cell_by_id(notebook, exercise.answer_cell_id)
+    if exercise.manual:
+        written = answer.source.replace(TEXT_STUB, "").strip()
+        return Finding(exercise, ANSWERED if written else NOT_ANSWERED)
+    test = cell_by_id(notebook, exercise.test_cell_id)
+    if blocks_done(answer.source, lesson.cell(exercise.answer_cell_id).source)[0] == 0:
+        return Finding(exercise, TO_DO)
+    own, error = _error(answer), _error(test)
+    if error is not None and error.ename == "ExerciseToDo":
+        return Finding(exercise, TO_DO, _explained(error))
+    if error is not None and own is not None:
+        # The check can only say that something is missing; the answer cell says why.
+        return Finding(exercise, FAILED, f"your answer cell stops with {_explained(own)}")
+    if error is not None:
+        return Finding(exercise, FAILED, _explained(error))
+    if test.execution_count is None:
+        return Finding(exercise, NOT_RUN, stopped or "")
+    return Finding(exercise, PASSED)
+
+
+def count_blocks(notebook: NotebookNode, lesson: Lesson) -> tuple[int, int]:
+    """Return how many of the lesson's YOUR CODE blocks are filled in, and how many there are."""
+    done = total = 0
+    for cell in lesson.cells:
+        if cell.grade == "solution":
+            answer = cell_by_id(notebook, cell.id)
+            filled, all_blocks = blocks_done(answer.source, cell.source)
+            done += filled
+            total += all_blocks
+    return done, total
+
+
+def blocks_done(answer: str, solution: str) -> tuple[int, int]:
+    """Return how many blocks of a student's answer cell differ from their stub, and their number.
+
+    Where the markers no longer stand as given, the cell counts as a whole: it is done if anything
+    but its stub is in it.
+    """
+    stubs = [block.stub for block in blocks(solution)]
+    try:
+        given = [block.solution for block in blocks(answer)]
+    except RegionError:
+        given = []
+    if len(given) == len(stubs):
+        pairs = zip(given, stubs, strict=True)
+        return sum(_code(lines) not in ([], _code(stub)) for lines, stub in pairs), len(stubs)
+    touched = bool(answer.strip()) and answer.strip() != stub_blocks(solution).strip()
+    return (len(stubs) if touched else 0), len(stubs)
+
+
+def as_text(report: Report) -> str:
+    """Return the report as it is printed."""
+    width = max(len(_name(finding)) for finding in report.findings)
+    lines = [f"note: {note}" for note in report.notes]
+    for finding in report.findings:
+        lines.append(f"{_name(finding):<{width}}  {finding.state}")
+        lines += [f"    {line}" for line in finding.message.splitlines()]
+    tested = [finding for finding in report.findings if not finding.exercise.manual]
+    written = [finding for finding in report.findings if finding.exercise.manual]
+    count = (
+        f"{report.blocks_done} of {report.blocks} blocks done, "
+        f"{_done(tested)} of {len(tested)} exercises passing their visible checks"
+    )
+    if written:
+        count += f", {_done(written)} of {len(written)} questions answered"
+    first = next((finding for finding in report.findings if not finding.done), None)
+    todo = f"Next: {_name(first)}." if first else "Nothing is left to do: hand it in."
+    reminder = "The grader also runs hidden tests, which look at other inputs than these checks."
+    return "\n".join([*lines, "", f"{count}.", todo, reminder])
+
+
+def _done(findings: Iterable[Finding]) -> int:
+    return sum(finding.done for finding in findings)
+
+
+def _name(finding: Finding) -> str:
+    return f"{finding.exercise.label} · {finding.exercise.title}"
+
+
+def _code(lines: Iterable[str]) -> list[str]:
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _first(cell: NotebookNode) -> str:
+    return next(iter(cell.source.splitlines()), "")
+
+
+def _error(cell: NotebookNode) -> NotebookNode | None:
+    return next((output for output in cell.outputs if output.output_type == "error"), None)
+
+
+def _explained(error: NotebookNode) -> str:
+    """Return a check's own message, or the name and message of any other error."""
+    text = message(error)
+    if error.ename in ("CheckFailed", "ExerciseToDo", "AssertionError") and text:
+        return text
+    return f"{error.ename}: {text}" if text else error.ename

@@ -1,0 +1,249 @@
+"""Submitted notebooks: reading one safely, and making some from a lesson for tests and the demo.
+
+Reading is in three steps: `read_submission` finds the one file that counts and reads its bytes,
+following no link and waiting for nothing; `parse_notebook` turns bytes into a notebook of sound
+cells, whatever they hold; `restore.restore` takes the answers out of it.
+
+A made submission starts from the release notebook, as a student's does: `solutions` gives what the
+lesson's own solution puts into each answer cell, `fill_in` puts answers into a copy of the release,
+and the functions after it do to a notebook what students have been seen to do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.errors import LOG, CourseError
+from autograder.submissions.decoding import MAX_BYTES, load_json, other_kind
+from autograder.submissions.matching import NOTES, clean_text
+from autograder.texts import shown
+
+MAX_CELLS = 2_000
+MAX_TEXT = 5_000_000  # characters in all cells together, outputs left out
+MAX_ENTRIES = 1_000  # files in a student's folder
+_NOTEBOOK_NAME = re.compile(r".*\.ipynb(?:\.(?:txt|json))?", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A file as it was handed in: its name, its bytes, and sentences about how it was found."""
+
+    name: str
+    data: bytes
+    notes: tuple[str, ...] = ()
+
+
+def read_submission(folder: Path, stem: str) -> Submission:
+    """Return what was handed in for a lesson, in `submitted/<student>/<lesson>`.
+
+    That is the file `<lesson>.ipynb`, or else the only notebook in the folder. Raises CourseError
+    with one sentence if there is no such file, or it cannot be read safely.
+    """
+    wanted = f"{stem}.ipynb"
+    try:
+        for place in (folder.parent, folder):
+            _refuse_link(place)
+        if not folder.is_dir():
+            raise CourseError(f"the folder holds no folder {stem}: put {wanted} into one")
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in itertools.islice(entries, MAX_ENTRIES))
+    except OSError as error:
+        raise CourseError(
+            f"the folder {stem} cannot be read ({error.strerror}): check its permissions"
+        ) from None
+    if wanted in names:
+        return Submission(wanted, read_bytes(folder / wanted))
+    others = [name for name in names if _NOTEBOOK_NAME.fullmatch(name) and not name.startswith(".")]
+    if not others:
+        hint = _instead(folder, names)
+        raise CourseError(f"no notebook was handed in: {wanted} is missing{hint}")
+    if len(others) > 1:
+        found = ", ".join(map(shown, others[:3]))
+        raise CourseError(
+            f"there is no {wanted}, but {len(others)} other notebooks ({found}): keep the one that "
+            f"counts, and rename it to {wanted}"
+        )
+    name = shown(others[0])
+    note = f"The file was called {name}; it was taken for {wanted}."
+    return Submission(name, read_bytes(folder / others[0]), (note,))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the contents of an ordinary file that is not too large.
+
+    No link is followed, and no pipe or device is waited for. Raises CourseError with one sentence.
+    """
+    name = shown(path.name)
+    try:
+        _refuse_link(path)
+        before = path.lstat()
+        if stat.S_ISDIR(before.st_mode):
+            raise CourseError(f"{name} is a folder, not a notebook: hand in the file itself")
+        if not stat.S_ISREG(before.st_mode):
+            raise CourseError(f"{name} is not an ordinary file: hand in the notebook itself")
+        # Between the look and the opening the file may have been replaced.
+        flags = os.O_RDONLY
+        for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # no system has all three
+            flags |= getattr(os, flag, 0)
+        with open(os.open(path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise CourseError(f"{name} is not an ordinary file: hand in the notebook itself")
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise CourseError(f"there is no notebook {name}: check the path") from None
+    except OSError as error:
+        raise CourseError(
+            f"the file {name} cannot be read ({error.strerror}): check its permissions"
+        ) from None
+    if len(data) > MAX_BYTES:
+        raise CourseError(
+            f"the file {name} is larger than {MAX_BYTES // 1_000_000} MB: clear its outputs, "
+            "save it, and try again"
+        )
+    return data
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Return the notebook at `path`, one of the course's own, as nbformat 4.
+
+    Raises CourseError with one sentence if there is no such file or it is not a notebook.
+    """
+    if not path.is_file():
+        raise CourseError(f"there is no notebook {path}: check the path")
+    return _parse(read_bytes(path.resolve()), shown(path.name))[0]
+
+
+def parse_notebook(data: bytes, name: str, notes: Iterable[str] = ()) -> NotebookNode:
+    """Return the notebook in a file's bytes as nbformat 4, with cells of the right types.
+
+    What the file says about its format is not relied on, and what no notebook has is left out.
+    `metadata["course_notes"]` holds `notes` and a sentence about each thing that was unusual, never
+    what the file itself has there. Raises CourseError with one sentence, calling the file `name`,
+    if the bytes are no notebook.
+    """
+    notebook, found = _parse(data, name)
+    notebook.metadata[NOTES] = [*notes, *found]
+    return notebook
+
+
+def _parse(data: bytes, name: str) -> tuple[NotebookNode, list[str]]:
+    raw, note = load_json(data, name)
+    notes = [note] if note else []
+    try:
+        if isinstance(raw, dict) and "cells" not in raw and "worksheets" in raw:
+            raw = _from_worksheets(raw)
+            notes.append("The notebook was in an old format (nbformat 3); it was converted.")
+        notebook = _sound_notebook(raw, notes)
+    except CourseError as error:
+        raise CourseError(f"the file {name} {error}") from None
+    except Exception:  # whatever a file with the wrong contents makes nbformat raise
+        LOG.info("%s is no notebook:", name, exc_info=True)
+        notebook = None
+    if notebook is None:
+        raise CourseError(
+            f"the file {name} is not a Jupyter notebook, although its name says so: download "
+            "it again (in Colab: File, Download, Download .ipynb)"
+        )
+    return notebook, notes
+
+
+def _refuse_link(path: Path) -> None:
+    """Raise CourseError if the path is a symbolic link, or a junction on Windows."""
+    is_junction = getattr(path, "is_junction", lambda: False)  # from Python 3.12 on
+    if path.is_symlink() or is_junction():
+        raise CourseError(
+            f"{shown(path.name)} is a link to another place, which is not followed: hand in the "
+            "notebook itself"
+        )
+
+
+def _instead(folder: Path, names: list[str]) -> str:
+    """Return what was handed in instead of a notebook, empty if nothing was."""
+    name = next((name for name in names if not name.startswith(".")), None)
+    if name is None:
+        return ""
+    try:
+        problem = other_kind(read_bytes(folder / name)) or "is no notebook: hand in the .ipynb file"
+    except CourseError as error:
+        return f"; {error}"
+    return f", but {shown(name)} is there, which {problem}"
+
+
+def _from_worksheets(raw: dict) -> dict:
+    """Return a notebook of nbformat 2 or 3 as one of nbformat 4."""
+    major = 2 if raw.get("nbformat") == 2 else 3
+    old = nbformat.from_dict(raw | {"nbformat": major, "nbformat_minor": 0})
+    old.setdefault("metadata", NotebookNode())
+    return nbformat.convert(old, 4)
+
+
+def _sound_notebook(raw: object, notes: list[str]) -> NotebookNode | None:
+    """Return the notebook with nothing but what nbformat 4 has; None if it is none.
+
+    Raises CourseError, for a sentence that begins with the file, if there is too much of it.
+    """
+    cells = raw.get("cells") if isinstance(raw, dict) else None
+    if not isinstance(cells, list):
+        return None
+    if len(cells) > MAX_CELLS:
+        raise CourseError(f"has {len(cells)} cells: delete those that are not needed")
+    sound = [_sound_cell(cell) for cell in cells if isinstance(cell, dict)]
+    if cells and not sound:
+        return None
+    if len(sound) < len(cells):
+        notes.append("Entries of the file that are no cells were left out.")
+    if sum(len(cell.source) for cell in sound) > MAX_TEXT:
+        raise CourseError(
+            f"holds more than {MAX_TEXT // 1_000_000} MB of text in its cells: take out what was "
+            "pasted there"
+        )
+    metadata = raw.get("metadata")
+    minor = raw.get("nbformat_minor")
+    return NotebookNode(
+        cells=sound,
+        metadata=nbformat.from_dict(metadata if isinstance(metadata, dict) else {}),
+        nbformat=4,
+        nbformat_minor=minor if type(minor) is int and 0 <= minor <= 5 else 5,
+    )
+
+
+def _sound_cell(raw: dict) -> NotebookNode:
+    kinds = {"code": "code", "markdown": "markdown", "raw": "raw", "heading": "markdown"}
+    named = raw.get("cell_type")
+    kind = kinds.get(named) if isinstance(named, str) else None
+    cell = NotebookNode(cell_type=kind or ("code" if "outputs" in raw else "markdown"))
+    for key in ("metadata", "attachments"):
+        if isinstance(raw.get(key), dict):
+            cell[key] = nbformat.from_dict(raw[key])
+    cell.setdefault("metadata", NotebookNode())
+    if isinstance(raw.get("id"), str):
+        cell["id"] = raw["id"]
+    cell["source"] = clean_text(raw.get("source"))
+    if cell.cell_type == "code":
+        count = raw.get("execution_count")
+        cell["execution_count"] = count if type(count) is int else None
+        outputs = raw.get("outputs")
+        outputs = outputs if isinstance(outputs, list) else []
+        cell["outputs"] = [_joined(output) for output in outputs if isinstance(output, dict)]
+    return cell
+
+
+def _joined(output: dict) -> NotebookNode:
+    """Return an output with its texts in one piece each; files hold them as lists of lines."""
+    made = nbformat.from_dict(output)
+    data = made.get("data")
+    for place in (made, data if isinstance(data, dict) else {}):
+        for key, value in place.items():
+            lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
+            if lines and key != "traceback" and not key.endswith("json"):
+                place[key] = "".join(value)
+    return made
