@@ -1,6 +1,6 @@
 # Every target is a job of tasks.py, which also works where make is missing: python tasks.py demo
 PYTHON ?= python3
-JOBS = demo test check lint book learn env
+JOBS = demo test proof check lint book learn env
 
 .PHONY: help $(JOBS)
 

@@ -23,17 +23,32 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "course-installed"
 WORK = "my-work"
 MINIMUM = (3, 11)
+# A library of equivariant layers by others, which cannot be an ordinary dependency; see "The oracle
+# and escnn" in CONTRIBUTING.md. It is installed beside .venv, and only the tests about it see it.
+ESCNN = ROOT / "_build" / "escnn"
+INTO_ESCNN = ["-m", "pip", "install", "--target", "_build/escnn"]
+ESCNN_RECIPE = (
+    [*INTO_ESCNN, "--only-binary", ":all:"]
+    + ["numpy<2", "scipy<1.14", "scikit-learn<1.2", "lie-learn"],
+    [*INTO_ESCNN, "--no-deps", "escnn==1.0.11"],
+)
+ESCNN_TESTS = ["-m", "pytest", "-k", "escnn", "tests/checks/test_oracle.py"]
+ESCNN_TESTS += ["tests/notebooks/test_lesson_02.py"]
 
 LINT = (
     ["-m", "ruff", "check"],
     ["-m", "ruff", "format", "--check"],
+    ["-m", "mypy"],
 )
 CHECK = (["-m", "autograder", "build", "--check"],)
+# A module's tests stay together, for what they share; those that share nothing are spread.
+TESTS = ["-m", "pytest", "-n", "2", "--dist", "loadgroup"]
 # What each job runs, every line with the environment's Python; arguments after the job's name go to
 # the last line.
 JOBS = {
     "demo": (["-m", "autograder", "demo"],),
-    "test": (*LINT, *CHECK, ["-m", "pytest", "-n", "2", "--dist", "loadfile"]),
+    "test": (*LINT, *CHECK, TESTS),
+    "proof": (*LINT, *CHECK, [*TESTS, "--proof"]),
     "check": CHECK,
     "lint": LINT,
     "book": (["-m", "autograder", "book"],),
@@ -42,9 +57,10 @@ JOBS = {
 }
 HELP = """jobs:
   demo    build the course, grade a small made-up class, say where to look next
-  test    lint, freshness of the generated files, and all tests
+  test    lint, freshness of the generated files, and the tests
+  proof   the same with everything that the tests take samples of; takes an hour or more
   check   only the freshness of the generated files and the leak check
-  lint    only ruff: rules and formatting
+  lint    only ruff and mypy: rules, formatting, types
   book    build the book of rendered solutions into _build/book
   learn   copy the student notebooks to my-work and open them in JupyterLab
   env     say whether everything is there, and what to do where something is missing
@@ -73,6 +89,8 @@ def main(arguments: list[str] | None = None) -> int:
         install()
         if options.job == "learn":
             copy_student_notebooks()
+        if options.job == "proof":
+            compare_with_escnn()
         run_job(options.job, extra)
     except TaskError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -122,6 +140,19 @@ def copy_student_notebooks() -> None:
             print(f"copied {notebook.name} to {WORK}", flush=True)
 
 
+def compare_with_escnn() -> None:
+    """Run the tests that need escnn, installed beside .venv; say so where it cannot be."""
+    try:
+        if not (ESCNN / "escnn").is_dir():
+            for command in ESCNN_RECIPE:
+                step([str(PYTHON), *command], "escnn cannot be installed here")
+    except TaskError as error:
+        print(f"note: {error}; the tests that need it are skipped.", flush=True)
+        return
+    failure = "our layers and escnn's differ; the message is above."
+    step([str(PYTHON), *ESCNN_TESTS], failure, {"PYTHONPATH": str(ESCNN)})
+
+
 def run_job(job: str, extra: list[str]) -> None:
     """Run the commands of a job one after the other, up to the first that fails."""
     *first, last = JOBS[job]
@@ -129,13 +160,13 @@ def run_job(job: str, extra: list[str]) -> None:
         step([str(PYTHON), *command], f"{' '.join(command[1:])} failed; its message is above.")
 
 
-def step(command: list[str], failure: str) -> None:
+def step(command: list[str], failure: str, env: dict[str, str] | None = None) -> None:
     """Run one command, showing it and its time; raise TaskError(failure) if it does not succeed."""
     shown = " ".join(["python", *command[1:]])
     print(f"==> {shown}", flush=True)
     start = time.monotonic()
     # UTF-8 mode: on Windows, output to a pipe would otherwise be in a code page without "·" or "→".
-    environment = os.environ | {"PYTHONUTF8": "1"}
+    environment = os.environ | {"PYTHONUTF8": "1"} | (env or {})
     try:
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     except OSError as error:

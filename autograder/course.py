@@ -142,15 +142,33 @@ class Course:
 
         Raises CourseError if it does not stand there.
         """
+        url = self._setting("project", "urls", "Repository", what="the repository's address")
+        return url.rstrip("/").removesuffix(".git")
+
+    @property
+    def edition(self) -> str:
+        """The edition of the course, such as 2026.1, from `[tool.course] edition`.
+
+        Raises CourseError if it does not stand there.
+        """
+        return self._setting("tool", "course", "edition", what="the edition of the course")
+
+    @property
+    def edition_url(self) -> str:
+        """Address of the repository's files as they are in this edition, by its tag."""
+        return f"{self.repository_url}/raw/v{self.edition}"
+
+    def _setting(self, *keys: str, what: str) -> str:
         path = self.root / "pyproject.toml"
         try:
-            project = tomllib.loads(path.read_text(encoding="utf-8"))
-            url = project["project"]["urls"]["Repository"]
+            value = tomllib.loads(path.read_text(encoding="utf-8"))
+            for key in keys:
+                value = value[key]
+            return str(value)
         except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
             raise CourseError(
-                f"{path}: give the repository's address as `Repository` under [project.urls]"
+                f"{path}: give {what} as `{keys[-1]}` under [{'.'.join(keys[:-1])}]"
             ) from error
-        return url.rstrip("/").removesuffix(".git")
 
     @property
     def book_url(self) -> str:

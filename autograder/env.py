@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the report; return 0 if nothing is missing, else 1."""
     missing = 0
-    for item in check(Course.find()):
+    for item in items(Course.find()):
         print(item, flush=True)
         missing += item.state == "missing"
     print(
@@ -55,20 +55,20 @@ def run(args: argparse.Namespace) -> int:
     return 1 if missing else 0
 
 
-def check(course: Course) -> Iterator[Item]:
+def items(course: Course) -> Iterator[Item]:
     """Yield the items of the report, one after the other."""
     project = tomllib.loads((course.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    yield check_python(platform.python_version(), project["requires-python"])
+    yield python_item(platform.python_version(), project["requires-python"])
     for requirement in project["dependencies"]:
-        yield check_package(requirement)
+        yield package_item(requirement)
     for extra in ("book", "test"):
-        yield check_extra(extra, project["optional-dependencies"][extra])
-    yield check_device()
-    yield check_data(data_folder(course), course.root / "data" / "checksums.txt")
-    yield check_disk(shutil.disk_usage(course.root).free / 1e9)
+        yield extra_item(extra, project["optional-dependencies"][extra])
+    yield device_item()
+    yield data_item(data_folder(course), course.root / "data" / "checksums.txt")
+    yield disk_item(shutil.disk_usage(course.root).free / 1e9)
 
 
-def check_python(version: str, bounds: str) -> Item:
+def python_item(version: str, bounds: str) -> Item:
     """Compare the running Python with pyproject's `requires-python`."""
     text = f"Python {version} (needs {bounds})"
     if SpecifierSet(bounds).contains(version, prereleases=True):
@@ -76,7 +76,7 @@ def check_python(version: str, bounds: str) -> Item:
     return Item("missing", text, "install a newer Python and make the environment again with it")
 
 
-def check_package(requirement: str) -> Item:
+def package_item(requirement: str) -> Item:
     """Compare one installed package with its requirement, for example "torch>=2.4,<3"."""
     needed = Requirement(requirement)
     install = f'run: python -m pip install "{requirement}"'
@@ -90,12 +90,12 @@ def check_package(requirement: str) -> Item:
     return Item("missing", f"{needed.name} {version} (needs {needed.specifier})", install)
 
 
-def check_extra(extra: str, requirements: list[str]) -> Item:
+def extra_item(extra: str, requirements: list[str]) -> Item:
     """Say whether the packages of an optional part are there: of "book" (build it), of "test"."""
     absent = [
         Requirement(requirement).name
         for requirement in requirements
-        if check_package(requirement).state == "missing"
+        if package_item(requirement).state == "missing"
     ]
     if not absent:
         return Item("ok", f"optional part [{extra}]")
@@ -106,7 +106,7 @@ def check_extra(extra: str, requirements: list[str]) -> Item:
     )
 
 
-def check_device() -> Item:
+def device_item() -> Item:
     """Say on what the networks will be trained."""
     try:
         import torch
@@ -126,7 +126,7 @@ def data_folder(course: Course) -> Path:
     return Path(os.environ.get("COURSE_DATA") or course.data)
 
 
-def check_data(folder: Path, checksums: Path) -> Item:
+def data_item(folder: Path, checksums: Path) -> Item:
     """Compare the MNIST files below `folder` with the SHA-256 sums in `checksums`."""
     lines = checksums.read_text(encoding="utf-8").splitlines()
     entries = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
@@ -153,7 +153,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_disk(free_gb: float) -> Item:
+def disk_item(free_gb: float) -> Item:
     """Say whether the free disk space is enough."""
     text = f"disk: {free_gb:.0f} GB free (needs {DISK_GB:.0f})"
     if free_gb >= DISK_GB:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 import torchvision
@@ -31,7 +32,7 @@ COURSE = Course(Path(__file__).resolve().parent.parent)
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def ours(data: object) -> Iterator[torch.Tensor]:
+def ours(data: Any) -> Iterator[torch.Tensor]:
     """Yield the lesson's batches, turned on the device."""
     for batch in data.train_dataloader():
         yield data.on_after_batch_transfer([part.to(DEVICE) for part in batch], 0)[0]
@@ -67,10 +68,10 @@ def train(lesson: SimpleNamespace) -> None:
     settings = {"in_channels": 1, "out_channels": 10, "kernel_size": 5, "num_hidden": 4}
     models = {"CNN": {"hidden_channels": 32}}
     models["GCNN"] = {"hidden_channels": 16, "group": lesson.CyclicGroup(4)}
-    for name, own in models.items():
+    for name, sizes in models.items():
         data = lesson.RotatedMNIST(train_images=54_000)
         started = time.perf_counter()
-        _, result = lesson.train_model(name, data, epochs=10, **settings, **own)
+        _, result = lesson.train_model(name, data, epochs=10, **settings, **sizes)
         seconds = (time.perf_counter() - started) / 10
         print(
             f"{name}: {seconds:.1f} s an epoch, {54_000 / seconds:,.0f} images a second, "

@@ -12,11 +12,13 @@ run, one step of each after the other, and compared by medians.
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +39,7 @@ LESSON = lesson_names(Lesson.load(COURSE.lesson_path(STEM)))
 class Floor(nn.Module):
     """A layer that has its kernels already, as the weights of an ordinary convolution."""
 
-    def __init__(self, kernel: nn.Module) -> None:
+    def __init__(self, kernel: Any) -> None:
         super().__init__()
         self.weight = nn.Parameter(folded(kernel).detach())
         self.order = kernel.group.order
@@ -47,7 +49,7 @@ class Floor(nn.Module):
         return x.reshape(len(x), -1, self.order, *x.shape[-2:])
 
 
-def folded(kernel: nn.Module) -> Tensor:
+def folded(kernel: Any) -> Tensor:
     """Return a kernel's samples as weights of an ordinary convolution."""
     sampled = kernel.sample()
     return sampled.reshape(
@@ -58,7 +60,9 @@ def folded(kernel: nn.Module) -> Tensor:
 class Permuted(nn.Module):
     """A C4 layer whose kernels are the weights in another order: one gather, exact."""
 
-    def __init__(self, kernel: nn.Module) -> None:
+    places: Tensor
+
+    def __init__(self, kernel: Any) -> None:
         super().__init__()
         self.weight, self.order = kernel.weight, kernel.group.order
         size = kernel.weight[0, 0].numel()
@@ -80,7 +84,7 @@ class Permuted(nn.Module):
 class Theirs(nn.Module):
     """The regular convolution of escnn or e2cnn, of the same type and size."""
 
-    def __init__(self, library: ModuleType, kernel: nn.Module, space: object) -> None:
+    def __init__(self, library: SimpleNamespace, space: Any, kernel: Any) -> None:
         super().__init__()
         regular, trivial = space.regular_repr, space.trivial_repr
         lifting = kernel.weight.dim() == 4
@@ -95,47 +99,47 @@ class Theirs(nn.Module):
         return x.reshape(len(x), -1, self.order, *x.shape[-2:])
 
 
-def network(order: int, replace: Callable[[nn.Module], nn.Module] | None = None) -> nn.Module:
-    """Return the lesson's network with fast kernels, its layers replaced if so wanted."""
+def network(order: int, replace: Callable[[Any], nn.Module] | None = None) -> nn.Module:
+    """Return the lesson's network, or one with these layers in place of its fast ones."""
     torch.manual_seed(0)
-    made = LESSON.GroupEquivariantCNN(
+    model = LESSON.GroupEquivariantCNN(
         LESSON.CyclicGroup(order), 1, 10, SIZE, num_hidden=HIDDEN, hidden_channels=CHANNELS[order]
     )
     if replace is None:
-        return made
-    LESSON.speed_up(made)
-    made.lifting_conv = replace(made.lifting_conv.kernel)
-    made.gconvs = nn.ModuleList(replace(layer.kernel) for layer in made.gconvs)
-    return made
+        return model
+    LESSON.speed_up(model)
+    model.lifting_conv = replace(model.lifting_conv.kernel)
+    model.gconvs = nn.ModuleList(replace(layer.kernel) for layer in model.gconvs)
+    return model
 
 
-def find_libraries() -> dict[str, ModuleType]:
+def find_libraries() -> dict[str, SimpleNamespace]:
     """Import escnn and e2cnn if they are there; say so if not."""
-    found = {}
+    libraries = {}
     for name in ("escnn", "e2cnn"):
         try:
             library = __import__(f"{name}.nn", fromlist=["nn"])
             spaces = __import__(f"{name}.gspaces", fromlist=["gspaces"])
-            found[name] = SimpleNamespace(nn=library, gspaces=spaces)
+            libraries[name] = SimpleNamespace(nn=library, gspaces=spaces)
         except Exception as error:  # whatever an old library stumbles over
             print(f"{name} is left out: it cannot be imported here ({error}); see README.md")
-    return found
+    return libraries
 
 
-def competitors(order: int, libraries: dict[str, ModuleType]) -> dict[str, nn.Module]:
+def competitors(order: int, libraries: dict[str, SimpleNamespace]) -> dict[str, nn.Module]:
     """Return the networks to be timed."""
-    made = {
+    models = {
         "floor: convolutions only": network(order, Floor),
         "fast kernels (2.4)": LESSON.speed_up(network(order)),
         "interpolated in every step (2.2)": network(order),
     }
     if order == 4:
-        made["exact permutation"] = network(order, Permuted)
+        models["exact permutation"] = network(order, Permuted)
     for name, library in libraries.items():
         rotations = "rot2dOnR2" if hasattr(library.gspaces, "rot2dOnR2") else "Rot2dOnR2"
         space = getattr(library.gspaces, rotations)(order)
-        made[name] = network(order, lambda kernel, one=library, s=space: Theirs(one, kernel, s))
-    return made
+        models[name] = network(order, functools.partial(Theirs, library, space))
+    return models
 
 
 def step(model: nn.Module, images: Tensor, labels: Tensor, precision: str = "32") -> float:
@@ -178,8 +182,8 @@ def train_and_evaluate(
     for training, call in ((True, step), (False, evaluate)):
         for model in models.values():
             model.train(training)
-        calls = {
-            name: lambda m=model, c=call: c(m, images, labels) for name, model in models.items()
+        calls: dict[str, Callable[[], float]] = {
+            name: functools.partial(call, model, images, labels) for name, model in models.items()
         }
         medians.append(in_turn(calls, rounds))
     return medians[0], medians[1]
@@ -212,19 +216,19 @@ def try_options(rounds: int) -> list[str]:
     """Time the fast C4 network with what PyTorch offers for speed."""
     images, labels = torch.randn(BATCH, 1, 28, 28), torch.randint(10, (BATCH,))
 
-    def made(compiled: bool = False) -> nn.Module:
+    def fast(compiled: bool = False) -> Any:
         model = LESSON.speed_up(network(4))
         model(images[:1])  # the matrices are computed once, which cannot be compiled
         return torch.compile(model) if compiled else model
 
     last = images.contiguous(memory_format=torch.channels_last)
     tried = {
-        "float32": (made(), images, "32"),
-        "float32, channels_last": (made(), last, "32"),
-        "float32, torch.compile": (made(compiled=True), images, "32"),
-        "bfloat16": (made(), images, "bf16"),
-        "bfloat16, channels_last": (made(), last, "bf16"),
-        "bfloat16, torch.compile": (made(compiled=True), images, "bf16"),
+        "float32": (fast(), images, "32"),
+        "float32, channels_last": (fast(), last, "32"),
+        "float32, torch.compile": (fast(compiled=True), images, "32"),
+        "bfloat16": (fast(), images, "bf16"),
+        "bfloat16, channels_last": (fast(), last, "bf16"),
+        "bfloat16, torch.compile": (fast(compiled=True), images, "bf16"),
     }
     rows = ["| option | training, ms a step | against float32 | evaluation, ms | against float32 |"]
     rows += ["|---|---|---|---|---|"]
@@ -232,15 +236,12 @@ def try_options(rounds: int) -> list[str]:
     for name, (model, x, precision) in tried.items():
         try:
             step(model, x, labels, precision)
-            usable[name] = (model, x, precision)
+            usable[name] = (model, x, labels, precision)
         except Exception as error:  # torch.compile needs a compiler, for example
             print(f"{name} is left out: {str(error).splitlines()[0]}")
-    training = in_turn(
-        {name: lambda u=use: step(u[0], u[1], labels, u[2]) for name, use in usable.items()}, rounds
-    )
-    evaluation = in_turn(
-        {name: lambda u=use: evaluate(u[0], u[1], labels, u[2]) for name, use in usable.items()},
-        rounds,
+    training, evaluation = (
+        in_turn({name: functools.partial(call, *use) for name, use in usable.items()}, rounds)
+        for call in (step, evaluate)
     )
     for name in usable:
         rows.append(
@@ -264,13 +265,14 @@ def sampling(orders: list[int], rounds: int) -> list[str]:
             "interpolated": LESSON.InterpolativeGroupKernel(group, SIZE, channels, channels),
         }
 
-        def there_and_back(kernel: nn.Module) -> float:
+        def there_and_back(kernel: Any) -> float:
             started = time.perf_counter()
             kernel.sample().sum().backward()
             return time.perf_counter() - started
 
         took = in_turn(
-            {name: lambda k=kernel: there_and_back(k) for name, kernel in kinds.items()}, rounds
+            {name: functools.partial(there_and_back, kernel) for name, kernel in kinds.items()},
+            rounds,
         )
         kernel = kinds["matrix"]
         size = [t.numel() * t.element_size() / 1e3 for t in (kernel.weight, kernel.sample())]

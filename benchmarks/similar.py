@@ -46,9 +46,9 @@ def pool(lesson: Lesson) -> dict[str, list[list[str]]]:
     """Return, for each answer cell and each of its blocks, the texts that somebody may write."""
     texts = {}
     for cell, source in solutions(lesson).items():
-        found = blocks(source)
-        if found:
-            texts[cell] = [[textwrap.dedent("\n".join(block.solution))] for block in found]
+        in_blocks = [textwrap.dedent("\n".join(block.solution)) for block in blocks(source)]
+        if in_blocks:
+            texts[cell] = [[text] for text in in_blocks]
     for variant in load(lesson.stem):
         for (cell, number), body in variant.blocks.items():
             if body.strip("\n") not in texts[cell][number]:
@@ -102,9 +102,9 @@ def renamed(source: str, random_: random.Random) -> str:
         except SyntaxError:  # not Python: nothing but a comment can be added
             bodies.append(f"# {random_.choice(NAMES)}\n{body}")
             continue
-        own = sorted(similar.own_names(body))
-        new = random_.sample(NAMES, min(len(own), len(NAMES)))
-        names = dict(zip(own, new, strict=False))
+        chosen = sorted(similar.own_names(body))
+        new = random_.sample(NAMES, min(len(chosen), len(NAMES)))
+        names = dict(zip(chosen, new, strict=False))
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and node.id in names:
                 node.id = names[node.id]
@@ -145,6 +145,11 @@ def disguised(answers: Answers, random_: random.Random) -> Answers:
     return {cell: renamed(reordered(source, random_), random_) for cell, source in answers.items()}
 
 
+def named(students: list[Answers]) -> dict[str, Answers]:
+    """Return the answers by names of students: their numbers."""
+    return {str(number): answers for number, answers in enumerate(students)}
+
+
 def measure(lesson: Lesson, share: float, disguise: bool) -> tuple[int, int, int]:
     """Return how many pairs were listed, how many of them were copies, and how many copies are."""
     listed = right = 0
@@ -154,11 +159,12 @@ def measure(lesson: Lesson, share: float, disguise: bool) -> tuple[int, int, int
         copies = set()
         for number in range(COPIES):
             own, original = students[number], students[number + COPIES]
-            mine = copied(original, own, share, random_)
-            students[number] = disguised(mine, random_) if disguise else mine
-            copies.add((number, number + COPIES))
-        found = similar.places_to_look(dict(enumerate(students)), lesson)
-        pairs = {(pair.first, pair.second) for pair in found}
+            copy = copied(original, own, share, random_)
+            students[number] = disguised(copy, random_) if disguise else copy
+            copies.add((str(number), str(number + COPIES)))
+        pairs = {
+            (pair.first, pair.second) for pair in similar.places_to_look(named(students), lesson)
+        }
         listed += len(pairs)
         right += len(pairs & copies)
     return listed, right, len(SEEDS) * COPIES
@@ -189,10 +195,10 @@ def rows(lesson: Lesson) -> Iterator[str]:
 def seconds(lesson: Lesson, size: int) -> float:
     """Return the processor's seconds for comparing a class of this size."""
     students = independent(lesson, size, random.Random(0))
-    similar.pieces_of.cache_clear()
-    similar.given_pieces.cache_clear()
+    similar.fragments_of.cache_clear()
+    similar.given_fragments.cache_clear()
     started = time.process_time()
-    similar.places_to_look(dict(enumerate(students)), lesson)
+    similar.places_to_look(named(students), lesson)
     return time.process_time() - started
 
 

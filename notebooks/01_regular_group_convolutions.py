@@ -19,6 +19,8 @@
 # convolution that does not care how the feature is *turned* either. You write it from scratch in
 # PyTorch, check every step, and at the end you let it read digits that were rotated by
 # angles it has never seen in training.
+#
+# *Edition {{edition}}*
 
 # %% [markdown]
 # ## 0 Introduction
@@ -3360,7 +3362,7 @@ def file_name(name: str) -> str:
 def find_trained(name: str) -> Path | None:
     """Return the file of a trained network, fetched if need be; None if there is none."""
     path = DATA_FOLDER / "networks" / f"{file_name(name)}.pt"
-    url = f"{{repository}}/raw/main/data/networks/{path.name}"
+    url = f"{{edition_files}}/data/networks/{path.name}"
     if not path.is_file() and not FAST_RUN:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

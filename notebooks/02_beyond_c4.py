@@ -18,6 +18,8 @@
 # Quarter turns are the easy case: they map the pixel grid to itself. In this lesson you leave it. You
 # measure what turns by other angles cost and make them cheaper, add mirror images to the group, write a kernel
 # for any finite group at all, meet a group that does not end, and finish with kernels that need no grid.
+#
+# *Edition {{edition}}*
 
 # %% [markdown]
 # ## 0 Introduction

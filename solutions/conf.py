@@ -1,6 +1,6 @@
 """Sphinx's configuration of the book; `python -m autograder book` builds it."""
 
-import importlib.util
+import importlib.resources
 import shutil
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from autograder.book.pages import present_lesson, without_badges
+from autograder.book.reference import reference
 from autograder.book.results import results
 from autograder.book.website import escape_docstring, resolve_links
 from autograder.course import Course
@@ -36,12 +37,12 @@ myst_enable_extensions = [
     "html_image",
     "substitution",
 ]
-myst_substitutions = {"results": results(COURSE)}
+myst_substitutions = {"results": results(COURSE), "reference": reference()}
 myst_heading_anchors = 3
 
 # The reference is made from docstrings, in which `name` is code.
 default_role = "code"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_mock_imports = ["torch"]
 autodoc_typehints_format = "short"
@@ -86,17 +87,17 @@ mathjax3_config = {"options": {"enableMenu": False, "enableAssistiveMml": True}}
 
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
     """Copy the needed files of MathJax to the finished pages."""
-    package = importlib.util.find_spec("sphinx-mathjax-offline")
-    if error or package is None:
+    if error:
         return
-    source = Path(package.submodule_search_locations[0]) / "static" / "mathjax"
+    package = Path(str(importlib.resources.files("sphinx-mathjax-offline")))
     target = Path(app.outdir) / "_static" / "mathjax"
     for name in MATHJAX_FILES:
-        if (source / name).is_dir():
-            shutil.copytree(source / name, target / name, dirs_exist_ok=True)
+        source = package / "static" / "mathjax" / name
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target / name, dirs_exist_ok=True)
         else:
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, target / name)
+            shutil.copyfile(source, target / name)
 
 
 def prepare_page(app: Sphinx, page: str, source: list[str]) -> None:

@@ -59,8 +59,8 @@ def launch(*arguments: str) -> Iterator:
     sync_api = pytest.importorskip("playwright.sync_api")
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_api.sync_playwright() as playwright:
-        arguments = [*arguments, *(["--no-sandbox"] if root else [])]
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        options = [*arguments, *(["--no-sandbox"] if root else [])]
+        browser = playwright.chromium.launch(executable_path=path, args=options)
         try:
             yield browser
         finally:
@@ -74,9 +74,14 @@ def visit(browser, html: str, static: str | None = None, **options) -> Visit:
     else is refused. `options` are those of the browser's `new_page`.
     """
     seen = Visit()
+
+    def dismiss(dialog) -> None:
+        seen.dialogs.append(dialog.message)
+        dialog.dismiss()
+
     page = browser.new_page(**options)
     try:
-        page.on("dialog", lambda dialog: (seen.dialogs.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", dismiss)
         page.expose_function("ran", lambda name: seen.ran.append(name))
 
         def answer(route) -> None:

@@ -14,9 +14,9 @@ import torch
 from autograder.build.generate import build
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.grading import grade
+from autograder.grading.plan import GradeOptions
 from autograder.lesson import Lesson
-from autograder.sandbox import bubblewrap as sandbox
+from autograder.sandbox.bubblewrap import find_bwrap
 
 # The workers of pytest-xdist, and what they start, share the processors. Threads that wait for each
 # other can take thirty times as long.
@@ -25,22 +25,52 @@ torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = "00_tiny"
-PYPROJECT = '[project.urls]\nRepository = "https://github.com/someone/some-course"\n'
+PROOF = "COURSE_PROOF"
+PYPROJECT = """[project.urls]
+Repository = "https://github.com/someone/some-course"
+
+[tool.course]
+edition = "2026.1"
+"""
+
+
+def is_proof() -> bool:
+    """Return whether everything is to be run: `make proof`."""
+    return os.environ.get(PROOF) == "1"
 
 
 @functools.cache
 def no_sandbox() -> str:
     """Return why there is no sandbox on this machine, "" if there is one."""
     try:
-        sandbox.find_bwrap()
+        find_bwrap()
     except CourseError as error:
         return str(error)
     return ""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs the sandbox where there is none, and say why."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare --proof."""
+    parser.addoption("--proof", action="store_true", help="run everything, with no samples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let test modules know of --proof before they are imported, on every worker."""
+    if config.getoption("--proof"):
+        os.environ[PROOF] = "1"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only the proof runs; skip what needs the sandbox where there is none."""
+    if not is_proof():
+        left_out = [item for item in items if item.get_closest_marker("proof")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("proof")]
     for item in items:
+        # What a module's tests share is made once, so they stay on one worker unless they say that
+        # they share nothing.
+        if not any(map(item.get_closest_marker, ("spread", "xdist_group"))):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if item.get_closest_marker("sandbox") and no_sandbox():
             item.add_marker(pytest.mark.skip(reason=no_sandbox()))
 
@@ -49,7 +79,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _grade_where_there_is_no_sandbox() -> None:
     """Let tests that only need something graded do so without the sandbox where there is none."""
     if no_sandbox():
-        grade.grade_lesson.__kwdefaults__["sandbox"] = False
+        GradeOptions.__init__.__kwdefaults__["sandbox"] = False
 
 
 def make_course(root: Path) -> Course:

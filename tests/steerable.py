@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 # escnn computes its filters from a basis in float32.
-TOLERANCE = {"rtol": 0, "atol": 1e-5}
+TOLERANCE: dict[str, Any] = {"rtol": 0, "atol": 1e-5}
 
 
 class Theirs:
@@ -21,7 +22,7 @@ class Theirs:
     def __init__(
         self,
         escnn: ModuleType,
-        space: object,
+        space: Any,
         inputs: int,
         outputs: int,
         size: int,
@@ -41,7 +42,7 @@ class Theirs:
         filters = self._filters(self.group_layer).unflatten(2, (inputs, self.order))
         self.group_kernels = filters[:, :, :, self.places]
 
-    def _filters(self, layer: nn.Module) -> Tensor:
+    def _filters(self, layer: Any) -> Tensor:
         filters = layer.expand_parameters()[0].detach()
         return filters.unflatten(0, (self.outputs, self.order))[:, self.places]
 

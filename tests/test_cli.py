@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from autograder import cli
-from autograder.build import generate as build
+from autograder.build import command as build
 from autograder.cli import COMMANDS, main
 from autograder.errors import CourseError
 

@@ -6,14 +6,16 @@ import functools
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
-import test_variants
 from conftest import ROOT
 from variants import Variant
+from variants.judging import difference, points_inside
 
 from autograder.checks import Judge, private, reference
 from autograder.checks.places import here
+from autograder.checks.rehearsal import rehearse
 from autograder.course import Course
 from autograder.lesson import Lesson
 
@@ -46,13 +48,13 @@ def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
 
 @pytest.mark.slow
 def test_the_exercise_s_variants_get_their_points(lesson: Lesson) -> None:
-    names = {"Variant": Variant}
+    names: dict[str, Any] = {"Variant": Variant}
     exec(examples("Add an exercise")[3], names)
-    full = test_variants.full_points(lesson)
-    assert full["difference"] == 2 and len(full) > 1
+    assert lesson.exercise("difference").points == 2 and len(lesson.tested) > 1
     for variant in [Variant("solution", ""), *names["VARIANTS"]]:
-        got = test_variants.points_of(lesson, variant)
-        assert got == full | variant.points, variant.name
+        points = points_inside(lesson, variant)
+        assert len(points) == len(lesson.tested)
+        assert difference(lesson, variant, points) == {}, variant.name
     assert sum(variant.right for variant in names["VARIANTS"]) >= 3
 
 
@@ -64,7 +66,7 @@ def test_the_private_test_rejects_a_wrong_product(
     (tmp_path / f"{LESSON}.py").write_text(example, encoding="utf-8")
     monkeypatch.chdir(ROOT)
     lesson = Lesson.load(Course(ROOT).lesson_path(LESSON))
-    private.check(tmp_path, lesson, seed=3)
+    rehearse(tmp_path, lesson, seed=3)
     monkeypatch.setenv(private.VARIABLE, str(tmp_path))
     (item,) = private.for_exercise(lesson, "product")
     answer = lesson.cell("cyclic-group").source

@@ -18,7 +18,7 @@ def test_find_falls_back_to_the_folder_of_the_package(tmp_path):
 
 
 def test_find_says_what_to_do_when_there_is_no_course(tmp_path, monkeypatch):
-    monkeypatch.setattr("autograder.course.__file__", str(tmp_path / "site" / "a" / "course.py"))
+    monkeypatch.setattr("autograder.course.PACKAGE", tmp_path / "site" / "a")
     with pytest.raises(CourseError, match="change to the folder that holds nbgrader_config.py"):
         Course.find(tmp_path)
 
@@ -50,3 +50,11 @@ def test_a_missing_address_is_one_clear_error(course, text):
     path.unlink() if text is None else path.write_text(text, encoding="utf-8")
     with pytest.raises(CourseError, match=r"Repository` under \[project.urls\]"):
         _ = course.repository_url
+
+
+def test_the_edition_and_where_its_files_are(course: Course) -> None:
+    assert course.edition == "2026.1"
+    assert course.edition_url == "https://github.com/someone/some-course/raw/v2026.1"
+    (course.root / "pyproject.toml").write_text("[tool.course]\n", encoding="utf-8")
+    with pytest.raises(CourseError, match=r"give the edition .* `edition` under \[tool.course\]"):
+        _ = course.edition

@@ -32,7 +32,8 @@ def definitions(body: list[ast.stmt], inside: str = "") -> Iterator[tuple[str, D
 
 def raised(function: ast.FunctionDef) -> set[str]:
     """Return which of the errors for users a function raises itself."""
-    found, left = set(), list(function.body)
+    found: set[str] = set()
+    left: list[ast.AST] = list(function.body)
     while left:
         node = left.pop()
         if isinstance(node, Definition | ast.Lambda):

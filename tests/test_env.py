@@ -31,7 +31,7 @@ def mnist(tmp_path):
     ("version", "state"), [("3.10.14", "missing"), ("3.11.0", "ok"), ("3.14.0rc1", "ok")]
 )
 def test_python(version, state):
-    assert env.check_python(version, ">=3.11").state == state
+    assert env.python_item(version, ">=3.11").state == state
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_python(version, state):
 )
 def test_package_version(monkeypatch, installed, state):
     monkeypatch.setattr(env.importlib.metadata, "version", lambda name: installed)
-    item = env.check_package("torch>=2.4,<3")
+    item = env.package_item("torch>=2.4,<3")
     assert item.state == state
     assert installed in item.text
     if state == "missing":
@@ -48,26 +48,26 @@ def test_package_version(monkeypatch, installed, state):
 
 
 def test_absent_package():
-    item = env.check_package("no-such-distribution>=1,<2")
+    item = env.package_item("no-such-distribution>=1,<2")
     assert (item.state, item.text) == ("missing", "no-such-distribution (needs <2,>=1)")
 
 
 def test_absent_extra_is_only_a_note():
-    item = env.check_extra("book", ["pytest>=1", "no-such-distribution>=1"])
+    item = env.extra_item("book", ["pytest>=1", "no-such-distribution>=1"])
     assert item.state == "note"
     assert "no-such-distribution absent" in item.text
     assert "pytest" not in item.text
-    assert env.check_extra("test", ["pytest>=1"]).state == "ok"
+    assert env.extra_item("test", ["pytest>=1"]).state == "ok"
 
 
 def test_data_present(mnist):
-    assert env.check_data(*mnist).state == "ok"
+    assert env.data_item(*mnist).state == "ok"
 
 
 def test_data_absent_is_only_a_note(mnist):
     folder, checksums = mnist
     (folder / "MNIST/raw/b.gz").unlink()
-    item = env.check_data(folder, checksums)
+    item = env.data_item(folder, checksums)
     assert item.state == "note"
     assert "1 of the 2" in item.text
 
@@ -75,7 +75,7 @@ def test_data_absent_is_only_a_note(mnist):
 def test_damaged_data(mnist):
     folder, checksums = mnist
     (folder / "MNIST/raw/a.gz").write_text("cut off", encoding="utf-8")
-    item = env.check_data(folder, checksums)
+    item = env.data_item(folder, checksums)
     assert item.state == "missing"
     assert "MNIST/raw/a.gz" in item.text
     assert "b.gz" not in item.text
@@ -98,21 +98,21 @@ def test_checksums_name_torchvisions_files():
 
 
 def test_disk():
-    assert env.check_disk(env.DISK_GB + 1).state == "ok"
-    assert env.check_disk(env.DISK_GB / 2).state == "missing"
+    assert env.disk_item(env.DISK_GB + 1).state == "ok"
+    assert env.disk_item(env.DISK_GB / 2).state == "missing"
 
 
 @pytest.mark.parametrize(("states", "code"), [(["ok", "note"], 0), (["ok", "missing"], 1)])
 def test_exit_code(monkeypatch, capsys, states, code):
     monkeypatch.setattr(env.Course, "find", lambda: Course(ROOT))
-    monkeypatch.setattr(env, "check", lambda course: [env.Item(s, "x", "y") for s in states])
+    monkeypatch.setattr(env, "items", lambda course: [env.Item(s, "x", "y") for s in states])
     assert env.run(None) == code
     assert ("must be mended" in capsys.readouterr().out) == bool(code)
 
 
 def test_every_dependency_has_a_line():
     """Of the report, and of its example in the README, which has to be brought up to date."""
-    report = [str(item) for item in env.check(Course(ROOT))]
+    report = [str(item) for item in env.items(Course(ROOT))]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     example = re.findall(r"^    ((?:ok|note|missing) +\S.*)$", readme, re.MULTILINE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

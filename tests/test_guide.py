@@ -14,10 +14,11 @@ import nbformat
 import pytest
 from conftest import ROOT
 from guide import Block, Reader, agrees, blocks, change, commands, put_line
+from made import mistake, without
 
 from autograder.course import Course
 from autograder.lesson import Lesson
-from autograder.submissions.made import BROKEN_JSON, fill_in, mistake, without
+from autograder.submissions.made import BROKEN_JSON, fill_in
 from autograder.submissions.reading import read_notebook
 
 STEM = "01_regular_group_convolutions"
@@ -132,6 +133,7 @@ def term() -> list[Block]:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.sandbox
 def test_the_guide_s_term(reader: Reader) -> None:
     for block in term():
@@ -146,6 +148,7 @@ def test_the_guide_s_term(reader: Reader) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.sandbox
 @pytest.mark.skipif(os.name == "nt", reason="nbgrader's exchange is for Linux and macOS")
 def test_the_guide_s_way_through_jupyterhub(reader: Reader) -> None:

@@ -38,6 +38,7 @@ def runs(monkeypatch, tmp_path):
     monkeypatch.setattr(tasks, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(tasks, "PYTHON", bin_folder / tasks.PYTHON.name)
     monkeypatch.setattr(tasks, "STAMP", tmp_path / ".venv" / "installed")
+    monkeypatch.setattr(tasks, "ESCNN", tmp_path / "escnn")
     monkeypatch.setattr(tasks.subprocess, "run", run)
     return calls
 
@@ -85,10 +86,31 @@ def test_test_job(runs, capsys):
     assert runs == [
         ["-m", "ruff", "check"],
         ["-m", "ruff", "format", "--check"],
+        ["-m", "mypy"],
         ["-m", "autograder", "build", "--check"],
-        ["-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not slow", "tests/test_env.py"],
+        ["-m", "pytest", "-n", "2", "--dist", "loadgroup", "-m", "not slow", "tests/test_env.py"],
     ]
     assert "python -m ruff check: exit code 0 after" in capsys.readouterr().out
+
+
+def test_proof_runs_everything_and_compares_with_escnn(runs, capsys):
+    tasks.install()
+    runs.clear()
+    assert tasks.main(["proof"]) == 0
+    assert runs == [
+        *tasks.ESCNN_RECIPE,
+        tasks.ESCNN_TESTS,
+        ["-m", "ruff", "check"],
+        ["-m", "ruff", "format", "--check"],
+        ["-m", "mypy"],
+        ["-m", "autograder", "build", "--check"],
+        ["-m", "pytest", "-n", "2", "--dist", "loadgroup", "--proof"],
+    ]
+    runs.clear()
+    runs.fail = "lie-learn"
+    assert tasks.main(["proof"]) == 0
+    assert "note: escnn cannot be installed here" in capsys.readouterr().out
+    assert tasks.ESCNN_TESTS not in runs
 
 
 def test_first_failure_ends_the_job(runs, capsys):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -26,27 +25,25 @@ def save_covers(notebook: NotebookNode, stem: Path) -> None:
     its frames as PNG images, becomes the moving one, its labels above it. What the notebook does
     not have is not written.
     """
-    figures, pages = [], []
-    for kind, content in _outputs(notebook):
-        if kind == "image/png":
-            figures.append(_image(content))
-        elif kind == "text/html":
-            pages.append(content)
-    if figures:
-        _save_still(figures, stem.with_suffix(".png"))
-    for page in pages:
-        frames = [_image(found) for found in _FRAME.findall(page)]
-        if len(frames) > 1:
-            # The first is there twice: as what is seen before the animation starts.
-            _save_moving(frames[1:], _LABEL.findall(page), stem.with_suffix(".gif"))
-
-
-def _outputs(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
-    """Yield kind and content of what the tagged cells show."""
-    for cell in notebook.cells:
-        if TAG in cell.metadata.get("tags", []):
-            for output in cell.outputs:
-                yield from output.get("data", {}).items()
+    shown = [
+        content
+        for cell in notebook.cells
+        if TAG in cell.metadata.get("tags", [])
+        for output in cell.outputs
+        for content in output.get("data", {}).items()
+    ]
+    if shown:
+        stem.parent.mkdir(parents=True, exist_ok=True)
+    if figures := [_image(content) for kind, content in shown if kind == "image/png"]:
+        _stacked(figures).save(stem.with_suffix(".png"), optimize=True)
+    for page in (content for kind, content in shown if kind == "text/html"):
+        # The first is there twice: as what is seen before the animation starts.
+        if frames := [_image(content) for content in _FRAME.findall(page)[1:]]:
+            first, *others = _labelled(frames, _LABEL.findall(page))
+            path = stem.with_suffix(".gif")
+            first.save(
+                path, save_all=True, append_images=others, loop=0, duration=FRAME, optimize=True
+            )
 
 
 def _image(content: str) -> Image.Image:
@@ -55,31 +52,29 @@ def _image(content: str) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
-def _save_still(figures: list[Image.Image], path: Path) -> None:
-    width, height = max(one.width for one in figures), sum(one.height for one in figures)
-    cover = Image.new("RGB", (width, height), "white")
+def _stacked(figures: list[Image.Image]) -> Image.Image:
+    """Return the figures one above the other, no wider than a page needs it."""
+    size = (max(figure.width for figure in figures), sum(figure.height for figure in figures))
+    cover = Image.new("RGB", size, "white")
     top = 0
     for figure in figures:
-        cover.paste(figure, ((width - figure.width) // 2, top))
+        cover.paste(figure, ((cover.width - figure.width) // 2, top))
         top += figure.height
     cover.thumbnail((WIDTH, cover.height))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cover.save(path, optimize=True)
+    return cover
 
 
-def _save_moving(frames: list[Image.Image], labels: list[str], path: Path) -> None:
+def _labelled(frames: list[Image.Image], labels: list[str]) -> list[Image.Image]:
+    """Return the frames with the labels above them, spread over the width."""
     width, height = frames[0].size
-    head = Image.new("RGB", (width, HEAD), "white")
-    draw, font = ImageDraw.Draw(head), ImageFont.load_default(HEAD // 2)
+    blank = Image.new("RGB", (width, HEAD + height), "white")
+    draw, font = ImageDraw.Draw(blank), ImageFont.load_default(HEAD // 2)
     for index, label in enumerate(labels):
         place = ((index + 0.5) * width / len(labels), HEAD / 2)
         draw.text(place, label, fill="black", font=font, anchor="mm")
     pictures = []
     for frame in frames:
-        picture = Image.new("RGB", (width, HEAD + height), "white")
-        picture.paste(head, (0, 0))
+        picture = blank.copy()
         picture.paste(frame, (0, HEAD))
         pictures.append(picture.quantize(64, dither=Image.Dither.NONE))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rest = {"save_all": True, "append_images": pictures[1:], "loop": 0}
-    pictures[0].save(path, duration=FRAME, optimize=True, **rest)
+    return pictures

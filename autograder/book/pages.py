@@ -23,7 +23,12 @@ SOLUTION_PROMPTS = {
     "code_prompt_show": "Show the solution",
     "code_prompt_hide": "Hide the solution",
 }
-START = "**Where you start.** Think first, or try it in the student notebook."
+START = """\
+**Where you start.** Think first, or try it in the student notebook.
+
+```python
+{}
+```"""
 ANSWER = "<details>\n<summary>A model answer</summary>\n\n{}\n\n</details>"
 # An anchor that the lesson's reader wrote above a numbered equation, and what MyST calls one.
 _ANCHOR = re.compile(r'^<a id="(eq-[\w-]+)"></a>$', re.MULTILINE)
@@ -58,17 +63,19 @@ def present_lesson(text: str, stem: str, course: Course) -> str:
                 f"solutions/{stem}.ipynb has a cell {cell.id!r} that the student notebook has not; "
                 "run: python -m autograder build, then python -m autograder render"
             )
-        marks = given[cell.id].metadata.get("nbgrader", {})
-        if marks.get("solution") and cell.cell_type == "markdown":
+        is_answer = given[cell.id].metadata.get("nbgrader", {}).get("solution")
+        if is_answer and cell.cell_type == "code":
+            start = START.format(given[cell.id].source)
+            cells.append(nbformat.v4.new_markdown_cell(start, id=f"start-{cell.id}"[:64]))
+            tags = [*cell.metadata.get("tags", []), HIDE_TAG, SOLUTION_TAG]
+            cell.metadata["tags"] = list(dict.fromkeys(tags))
+            cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **SOLUTION_PROMPTS}
+        elif is_answer:
             cell.source = ANSWER.format(cell.source)
-        elif marks.get("solution"):
-            cells.append(_starting_code(given[cell.id]))
-            _fold(cell)
         if cell.cell_type == "markdown":
             cell.source = _ANCHOR.sub(r"(\1)=", cell.source)
         cells.append(cell)
-    if cells:
-        cells[0].source = _with_links(cells[0].source, stem, course)
+    cells[0].source = _with_links(cells[0].source, stem, course)
     notebook.cells = cells
     return nbformat.writes(notebook)
 
@@ -84,25 +91,12 @@ def _read_release(stem: str, course: Course) -> NotebookNode:
         ) from error
 
 
-def _starting_code(given: NotebookNode) -> NotebookNode:
-    """Return a text cell that shows a cell as the student finds it."""
-    source = f"{START}\n\n```python\n{given.source}\n```"
-    return nbformat.v4.new_markdown_cell(source, id=f"start-{given.id}"[:64])
-
-
-def _fold(cell: NotebookNode) -> None:
-    """Fold a code cell below a prompt that says what is behind it."""
-    tags = cell.metadata.get("tags", [])
-    cell.metadata["tags"] = list(dict.fromkeys([*tags, HIDE_TAG, SOLUTION_TAG]))
-    cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **SOLUTION_PROMPTS}
-
-
 def _with_links(source: str, stem: str, course: Course) -> str:
     """Return the first cell with links to the student notebook, in the place of Colab's badge."""
-    path = course.release_notebook(stem).relative_to(course.root).as_posix()
-    links = LINKS.format(colab=course.colab_url(stem), release=f"../{path}")
-    badge = f"[{BADGE_IMAGE}]({course.colab_url(stem)})"
+    path, colab = course.release_notebook(stem), course.colab_url(stem)
+    links = LINKS.format(colab=colab, release=f"../{path.relative_to(course.root).as_posix()}")
+    badge = f"[{BADGE_IMAGE}]({colab})"
     if badge in source:
         return source.replace(badge, links)
-    title, _, rest = source.partition("\n")
-    return f"{title}\n\n{links}\n{rest}"
+    title, _, text = source.partition("\n")
+    return f"{title}\n\n{links}\n{text}"

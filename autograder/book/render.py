@@ -13,11 +13,13 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autograder.book.cover import save_covers
+from autograder.book.unchanged import same_outputs
 from autograder.build.notebooks import digest, solution_notebook, write_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
@@ -26,6 +28,9 @@ from autograder.lesson import Lesson
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # The kernel's own warnings, about its transport for example, are nothing a reader can act on.
 QUIET_KERNEL = ["--log-level=ERROR"]
+# What a lesson measures, and where an object lies, is another with every run.
+_TIME = re.compile(r"\d[\d.,]*(?= (?:ns|µs|ms|s|min)\b)")
+_ADDRESS = re.compile(r"(?<= at 0x)[0-9a-fA-F]+")
 TRAININGS = ("none", "full", "short", "fast")
 EXAMPLES = """examples:
   python -m autograder render                          every lesson, with the course's networks
@@ -45,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="run the lesson even if its code, and so its results, have not changed",
+        help="run the lesson even if its code gives the same results as before",
     )
     parser.add_argument(
         "--training",
@@ -67,10 +72,8 @@ def run(args: argparse.Namespace) -> int:
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         for lesson in lessons:
             task = progress.add_task(lesson.stem, total=len(lesson.cells))
-            kept = not args.force and update_text(course, lesson, args.training)
-            if not kept:
-                advance = functools.partial(progress.advance, task)
-                render(course, lesson, args.training, on_cell=advance)
+            if args.force or not update_text(course, lesson, args.training):
+                render(course, lesson, args.training, functools.partial(progress.advance, task))
             progress.update(task, completed=len(lesson.cells))
     for lesson in lessons:
         path = course.solutions_notebook(lesson.stem).relative_to(course.root)
@@ -79,113 +82,92 @@ def run(args: argparse.Namespace) -> int:
 
 
 def update_text(course: Course, lesson: Lesson, training: str) -> bool:
-    """Take over new text into a rendered notebook whose code has not changed; say if that was so.
+    """Take over new text into a rendered notebook whose code gives the same; say if that was so.
 
-    Results come from the code alone, so a lesson need not be trained again for a better sentence.
+    A lesson need not be run again for a better sentence, be it in a text, a comment or a docstring.
     """
     path = course.solutions_notebook(lesson.stem)
     notebook = solution_notebook(lesson)
     try:
-        old = nbformat.read(path, as_version=4)
+        rendered = nbformat.read(path, as_version=4)
     except (OSError, nbformat.reader.NotJSONError, AttributeError):
         return False
-    known = old.metadata.get("course", {})
-    if known.get("training") != training or known.get("lesson_sha256") != digest(old):
+    about = rendered.metadata.get("course", {})
+    if about.get("training") != training or about.get("lesson_sha256") != digest(rendered):
         return False
-    new_code, old_code = (
-        [cell for cell in one.cells if cell.cell_type == "code"] for one in (notebook, old)
+    cells, old_cells = (
+        [cell for cell in each.cells if cell.cell_type == "code"] for each in (notebook, rendered)
     )
-    if len(new_code) != len(old_code):
+    if not same_outputs([cell.source for cell in old_cells], [cell.source for cell in cells]):
         return False
-    pairs = list(zip(new_code, old_code, strict=True))
-    if any(cell.source != run.source for cell, run in pairs):
-        return False
-    for cell, run in pairs:
-        cell.outputs, cell.execution_count = run.outputs, run.execution_count
-        if "mystnb" in run.metadata:
-            cell.metadata["mystnb"] = run.metadata["mystnb"]
+    for cell, old in zip(cells, old_cells, strict=True):
+        cell.outputs, cell.execution_count = old.outputs, old.execution_count
+        _tidy_outputs(cell, path.name, {})
     _write(course, lesson, notebook, training)
     return True
 
 
 def render(
-    course: Course, lesson: Lesson, training: str, on_cell: Callable[[], None] | None = None
+    course: Course, lesson: Lesson, training: str, on_cell: Callable[[], None] = lambda: None
 ) -> Path:
     """Run a lesson's solutions in an empty folder and write `solutions/<lesson>.ipynb`.
 
     `training` goes to the lesson as COURSE_TRAINING; `on_cell` is called after each cell. Raises
     CourseError, and writes nothing, if a cell fails or a figure has no alternative text.
     """
-    notebook = solution_notebook(lesson)
     data = Path(os.environ.get("COURSE_DATA") or course.data).resolve()
     if training == "none" and any(course.data.glob("networks/*")) and data != course.data.resolve():
         raise CourseError(
             f"COURSE_DATA is {data}, but the course's networks lie in {course.data}: copy MNIST to "
             "that folder, or render with --training full"
         )
-    environment = {"COURSE_DATA": str(data), "COURSE_FAST_RUN": str(int(training == "fast"))}
-    environment["COURSE_TRAINING"] = "short" if training == "fast" else training
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        work = Path(folder).resolve()
-        execute(notebook, lesson, work, environment, on_cell)
-        _forget_paths(notebook, {work: ".", data: "data", course.root: "."})
-    return _write(course, lesson, notebook, training)
-
-
-def execute(
-    notebook: NotebookNode,
-    lesson: Lesson,
-    folder: Path,
-    environment: dict[str, str],
-    on_cell: Callable[[], None] | None = None,
-) -> None:
-    """Run the notebook of `solution_notebook(lesson)` in `folder`, outputs going into it.
-
-    `environment` is added to this process's. Raises CourseError at the first cell that fails or
-    shows a figure without alternative text.
-    """
-    client = NotebookClient(
-        notebook,
-        timeout=None,
-        record_timing=False,
-        extra_arguments=QUIET_KERNEL,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    env = {
+    environment = {
         **os.environ,
         # A backend set for this process must not keep figures out of the notebook.
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        **environment,
+        "COURSE_DATA": str(data),
+        "COURSE_FAST_RUN": str(int(training == "fast")),
+        "COURSE_TRAINING": "short" if training == "fast" else training,
     }
-    with client.setup_kernel(env=env):
-        for index, (cell, text) in enumerate(zip(notebook.cells, lesson.cells, strict=True)):
-            where = f"{lesson.path.parent.name}/{lesson.path.name}:{text.line}"
-            try:
-                client.execute_cell(cell, index)
-            except CellExecutionError as error:
-                raise CourseError(f"{where}: this cell fails:\n{error}") from error
-            except DeadKernelError as error:
-                raise CourseError(f"{where}: Python stopped in this cell") from error
-            if cell.cell_type == "code":
-                _tidy_outputs(cell, where)
-            if on_cell:
+    notebook = solution_notebook(lesson)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        work = Path(folder).resolve()
+        client = NotebookClient(
+            notebook,
+            timeout=None,
+            record_timing=False,
+            extra_arguments=QUIET_KERNEL,
+            resources={"metadata": {"path": str(work)}},
+        )
+        with client.setup_kernel(env=environment):
+            for index, (cell, text) in enumerate(zip(notebook.cells, lesson.cells, strict=True)):
+                where = f"{lesson.path.parent.name}/{lesson.path.name}:{text.line}"
+                try:
+                    client.execute_cell(cell, index)
+                except CellExecutionError as error:
+                    raise CourseError(f"{where}: this cell fails:\n{error}") from error
+                except DeadKernelError as error:
+                    raise CourseError(f"{where}: Python stopped in this cell") from error
+                if cell.cell_type == "code":
+                    _tidy_outputs(cell, where, {work: ".", data: "data", course.root: "."})
                 on_cell()
+    return _write(course, lesson, notebook, training)
 
 
 def _write(course: Course, lesson: Lesson, notebook: NotebookNode, training: str) -> Path:
     """Write the notebook and its pictures."""
-    about = {"lesson_sha256": digest(notebook), "training": training}
-    notebook.metadata["course"] = {**notebook.metadata.get("course", {}), **about}
+    notebook.metadata["course"] = {"lesson_sha256": digest(notebook), "training": training}
     path = course.solutions_notebook(lesson.stem)
     write_notebook(notebook, path)
     save_covers(notebook, path.parent / "images" / lesson.stem)
     return path
 
 
-def _tidy_outputs(cell: NotebookNode, where: str) -> None:
-    """Drop what is no use on a page, and give the page the figures' alternative texts.
+def _tidy_outputs(cell: NotebookNode, where: str, folders: dict[Path, str]) -> None:
+    """Keep what is of use on a page and the same in every run; describe the cell's figures.
 
-    Raises CourseError if a figure has none.
+    `folders` are this machine's, with what is written in their place. Raises CourseError if a
+    figure has no alternative text.
     """
     # Progress bars and warnings go to stderr, and a widget shows nothing without its kernel.
     cell.outputs = [
@@ -193,10 +175,16 @@ def _tidy_outputs(cell: NotebookNode, where: str) -> None:
         for output in cell.outputs
         if output.get("name") != "stderr" and WIDGET not in output.get("data", {})
     ]
+    # In how many pieces a text comes depends on how busy the machine is.
+    CoalesceStreamsPreprocessor().preprocess_cell(cell, {}, 0)
     texts = []
     for output in cell.outputs:
-        for kind in output.get("data", {}):
-            if kind.startswith("image/"):
+        if output.output_type == "stream":
+            output.text = _TIME.sub("…", _without_places(output.text, folders))
+        for kind, content in output.get("data", {}).items():
+            if kind.startswith("text/"):
+                output.data[kind] = _without_places(content, folders)
+            elif kind.startswith("image/"):
                 alt = output.metadata.get(kind, {}).get("alt", "").strip()
                 if not alt:
                     raise CourseError(
@@ -206,22 +194,11 @@ def _tidy_outputs(cell: NotebookNode, where: str) -> None:
                 texts.append(alt)
     if texts:
         # MyST-NB takes one text for all figures of a cell, and from here only.
-        alt = " ".join(dict.fromkeys(texts))
-        cell.metadata["mystnb"] = {"image": {"alt": alt}}
+        cell.metadata["mystnb"] = {"image": {"alt": " ".join(dict.fromkeys(texts))}}
 
 
-def _forget_paths(notebook: NotebookNode, names: dict[Path, str]) -> None:
-    """Replace this machine's folders in the outputs' texts by `names`."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                output.text = _replace(output.text, names)
-            for kind, text in output.get("data", {}).items():
-                if kind.startswith("text/") and isinstance(text, str):
-                    output.data[kind] = _replace(text, names)
-
-
-def _replace(text: str, names: dict[Path, str]) -> str:
-    for path, name in names.items():
-        text = re.sub(re.escape(str(path)), name, text)
-    return text
+def _without_places(text: str, folders: dict[Path, str]) -> str:
+    """Return text without what this machine calls its folders, and where it keeps its objects."""
+    for path, name in folders.items():
+        text = text.replace(str(path), name)
+    return _ADDRESS.sub("…", text)

@@ -1,4 +1,4 @@
-"""What the lessons gave, how long it took and on what: tables for the book's page of results.
+"""What the lessons' networks reach: tables for the book's page of results.
 
 Everything comes from files that `train` and `render` have written; nothing is typed in.
 """
@@ -6,70 +6,41 @@ Everything comes from files that `train` and `render` have written; nothing is t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import nbformat
 
-from autograder.book.machine import PACKAGES
-from autograder.book.train import read_rows
+from autograder.book.train import markdown_table, read_rows
 from autograder.course import Course
 
-HEADS = {
-    "turned": "turned, %",
-    "upright": "upright, %",
-    "seconds": "minutes",
-}
+HEADS = {"turned": "turned, %", "upright": "upright, %", "seconds": "minutes"}
 """Heads of the columns in `data/results/<lesson>.csv`; other columns are called as in the file."""
+
+TRAININGS = {"none": "none, with the course's networks", "full": "full, in the lesson itself"}
 
 
 def results(course: Course) -> str:
     """Return Markdown with a section for each lesson: its trained networks, and its rendering."""
-    return "\n\n".join(lesson_results(stem, course) for stem in course.lessons())
-
-
-def lesson_results(stem: str, course: Course) -> str:
-    """Return the section of one lesson."""
-    notebook = nbformat.read(course.solutions_notebook(stem), as_version=4)
-    title = re.search(r"^# (.*)$", notebook.cells[0].source, re.MULTILINE)
-    parts = [f"## {title[1] if title else stem}"]
-    rows = read_rows(course.data / "results" / f"{stem}.csv")
-    if rows:
-        parts += ["The course's networks, one row for each training:", networks_table(rows)]
-    about = notebook.metadata.get("course", {})
-    parts += ["The lesson as the book shows it:", rendering_table(about)]
+    parts = []
+    for stem in course.lessons():
+        notebook = nbformat.read(course.solutions_notebook(stem), as_version=4)
+        title = re.search(r"^# (.*)$", notebook.cells[0].source, re.MULTILINE)
+        parts.append(f"## {title[1] if title else stem}")
+        if rows := read_rows(course.data / "results" / f"{stem}.csv"):
+            parts += ["The course's networks, one row for each training:", networks_table(rows)]
+        training = notebook.metadata.get("course", {}).get("training", "not recorded")
+        training = TRAININGS.get(training, training)
+        parts.append(f"Training for the lesson as the book shows it: {training}.")
     return "\n\n".join(parts)
 
 
-def networks_table(rows: Sequence[dict[str, str]]) -> str:
+def networks_table(rows: list[dict[str, str]]) -> str:
     """Return the trainings as a Markdown table, the seconds as minutes."""
-    names = list(rows[0])
-    lines = [[HEADS.get(name, name) for name in names]]
-    lines += [[_shown(name, row) for name in names] for row in rows]
-    return _table(lines)
+    heads = [HEADS.get(name, name) for name in rows[0]]
+    return markdown_table([heads, *([_shown(*entry) for entry in row.items()] for row in rows)])
 
 
-def rendering_table(about: dict) -> str:
-    """Return a Markdown table of a rendered notebook's metadata `course`."""
-    run = about.get("run", {})
-    lines = [["what", "value"], ["training", about.get("training", "not recorded")]]
-    if "seconds" in run:
-        lines.append(["time of the whole notebook", f"{run['seconds']} s"])
-    if "processor" in run:
-        cores = f"{run['processor']}, {run['cores']} cores"
-        lines += [["processor", cores], ["GPU", run["accelerator"]], ["system", run["system"]]]
-    versions = [f"{name} {run[name]}" for name in ("python", *PACKAGES) if name in run]
-    if versions:
-        lines.append(["versions", ", ".join(versions)])
-    return _table(lines)
-
-
-def _shown(name: str, row: dict[str, str]) -> str:
+def _shown(name: str, value: str) -> str:
+    """Return an entry of the table as it is read."""
     if name == "seconds":
-        return f"{float(row[name]) / 60:.0f}"
-    return f"{int(row[name]):,}" if row[name].isdecimal() and name != "seed" else row[name]
-
-
-def _table(lines: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, the first line of which are the heads."""
-    rows = ["| " + " | ".join(line) + " |" for line in lines]
-    return "\n".join([rows[0], "|" + "---|" * len(lines[0]), *rows[1:]])
+        return f"{float(value) / 60:.0f}"
+    return f"{int(value):,}" if value.isdecimal() and name != "seed" else value

@@ -11,15 +11,18 @@ if the lesson has them in `TRAINED`.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import io
+import itertools
 import os
+import platform
+import re
 import statistics
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 from autograder.book.names import lesson_names
 from autograder.course import Course
@@ -27,20 +30,9 @@ from autograder.errors import CourseError
 from autograder.lesson import Lesson
 from autograder.texts import write_text
 
-COLUMNS = (
-    "network",
-    "seed",
-    "parameters",
-    "turned",
-    "upright",
-    "epochs",
-    "images",
-    "precision",
-    "seconds",
-    "torch",
-)
+COLUMNS = ("network", "seed", "parameters", "turned", "upright")
+COLUMNS += ("epochs", "images", "precision", "seconds", "torch", "machine")
 ACCURACY = " accuracy"  # so ends the name of an accuracy in what `train_model` returns
-KNOWN = ("test", "upright")
 FIRST_SEED = 12
 EXAMPLES = """examples:
   python -m autograder train 01_regular_group_convolutions
@@ -72,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
     """Train; return the exit code. Raises CourseError for an unknown recipe."""
     course = Course.find()
     lesson = Lesson.load(course.lesson_path(course.known_lesson(args.lesson)))
-    with full_training(course) as folder:
+    data = Path(os.environ.get("COURSE_DATA") or course.data).resolve()
+    in_full = {"COURSE_TRAINING": "full", "COURSE_FAST_RUN": "0", "COURSE_DATA": str(data)}
+    with mock.patch.dict(os.environ, in_full):
         names = lesson_names(lesson)
         recipes, steps = getattr(names, "RECIPES", {}), getattr(names, "STEPS", {})
         tables = {"training": [name for name in recipes if name not in steps], "steps": steps}
@@ -84,45 +78,30 @@ def run(args: argparse.Namespace) -> int:
                 f"{args.lesson} has no recipe {', '.join(unknown)}; its recipes are: {known}"
             )
         table = course.data / "results" / f"{lesson.stem}.csv"
-        for seed in args.seeds:
-            for name in args.only or recipes:
-                if (name, str(seed)) in {(row["network"], row["seed"]) for row in read_rows(table)}:
-                    print(f"{name}, seed {seed}: stands in {table.name} already")
-                    continue
-                row, weights = train_one(names, name, dict(recipes[name]), seed, folder)
-                # Before the row, which says that nothing is left to do.
-                if seed == FIRST_SEED and name in names.TRAINED:
-                    path = course.network(names.file_name(name))
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    names.torch.save(weights, path)
-                write_row(table, row)
-                for kind, members in tables.items():
-                    write_text(course.results_table(kind), make_table(read_rows(table), members))
-                print(f"{name}, seed {seed}: {row['turned']} % turned, {row['upright']} % upright")
+        for seed, name in itertools.product(args.seeds, args.only or recipes):
+            if (name, str(seed)) in {(row["network"], row["seed"]) for row in read_rows(table)}:
+                print(f"{name}, seed {seed}: stands in {table.name} already")
+                continue
+            row, weights = train_one(names, name, dict(recipes[name]), seed, course.root / "runs")
+            # Before the row, which says that nothing is left to do.
+            if seed == FIRST_SEED and name in names.TRAINED:
+                path = course.network(names.file_name(name))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                names.torch.save(weights, path)
+            write_row(table, row)
+            for kind, members in tables.items():
+                write_text(course.results_table(kind), make_table(read_rows(table), members))
+            print(f"{name}, seed {seed}: {row['turned']} % turned, {row['upright']} % upright")
     return 0
-
-
-@contextlib.contextmanager
-def full_training(course: Course) -> Iterator[Path]:
-    """Let a lesson train in full, its logs in `runs/`; yield that folder."""
-    wanted = {"COURSE_TRAINING": "full", "COURSE_FAST_RUN": "0"}
-    wanted["COURSE_DATA"] = str(Path(os.environ.get("COURSE_DATA") or course.data).resolve())
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ |= wanted
-    try:
-        yield course.root / "runs"
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
 
 
 def train_one(
     names: SimpleNamespace, name: str, recipe: dict, seed: int, folder: Path
 ) -> tuple[dict, dict]:
-    """Train one recipe with one seed; return its row, and what the file of the network holds."""
+    """Train one recipe with one seed, its logs going into `folder`.
+
+    Return its row in the table, and what the file of the network holds.
+    """
     data = names.RotatedMNIST(**recipe.pop("data", {}))
     epochs = recipe.setdefault("epochs", names.EPOCHS)
     names.train_model.__globals__["RUNS_FOLDER"] = folder
@@ -134,22 +113,37 @@ def train_one(
         "network": name,
         "seed": seed,
         "parameters": result["parameters"],
-        "turned": f"{100 * result['test accuracy']:.2f}",
-        "upright": f"{100 * result['upright accuracy']:.2f}",
         "epochs": epochs,
         "images": len(data.train),
         "precision": names.PRECISION,
         "seconds": round(time.perf_counter() - started),
         "torch": names.torch.__version__.partition("+")[0],
+        "machine": machine(),
     }
-    kinds = (key.removesuffix(ACCURACY) for key in result if key.endswith(ACCURACY))
-    row |= {kind: f"{100 * result[kind + ACCURACY]:.2f}" for kind in kinds if kind not in KNOWN}
+    for key, value in result.items():
+        if key.endswith(ACCURACY):
+            kind = key.removesuffix(ACCURACY)
+            row["turned" if kind == "test" else kind] = f"{100 * value:.2f}"
     with names.torch.no_grad():
         outputs = classifier.model(names.noise(2, 1, 28, 28))
     weights = {key: value.float() for key, value in classifier.model.state_dict().items()}
-    kept = {"weights": weights, "outputs": outputs, "curves": result["curves"]}
-    kept["how"] = result["how"]
-    return row, kept
+    told = {"curves": result["curves"], "how": result["how"]}
+    return row, {"weights": weights, "outputs": outputs, **told}
+
+
+def machine() -> str:
+    """Return what a training here runs on: the GPU or else the processor, and how many cores."""
+    import torch  # it takes seconds
+
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
+    return f"{name}, {os.cpu_count()} processor cores"
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the processor's name; where the system does not tell it, its architecture."""
+    text = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
+    name = re.search(r"^model name\s*:\s*(\S.*)$", text, re.MULTILINE)
+    return name[1] if name else platform.processor() or platform.machine()
 
 
 def read_rows(path: Path) -> list[dict]:
@@ -161,9 +155,9 @@ def read_rows(path: Path) -> list[dict]:
 
 
 def write_row(path: Path, row: dict) -> None:
-    """Add a row to the table, at once or not at all."""
+    """Add a row to the table, at once or not at all; what an older row lacks stays empty."""
     text, rows = io.StringIO(), [*read_rows(path), row]
-    columns = dict.fromkeys([*COLUMNS, *(name for one in rows for name in one)])
+    columns = dict.fromkeys([*COLUMNS, *(name for each in rows for name in each)])
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -172,26 +166,28 @@ def write_row(path: Path, row: dict) -> None:
 
 def make_table(rows: list[dict], recipes: Iterable[str]) -> str:
     """Return the accuracies by recipe as a Markdown table, mean ± deviation of several seeds."""
-    trained = {row["network"] for row in rows}
-    found = {
-        name: [row for row in rows if row["network"] == name] for name in recipes if name in trained
-    }
+    trained = {name: [row for row in rows if row["network"] == name] for name in recipes}
+    trained = {name: group for name, group in trained.items() if group}
     kinds = ["turned", "upright"]
     kinds += [
         name
         for name in (rows[0] if rows else ())
-        if name not in COLUMNS and all(row[name] for group in found.values() for row in group)
+        if name not in COLUMNS and all(row[name] for group in trained.values() for row in group)
     ]
-    heads = ["network", "parameters", *(f"on {kind} digits" for kind in kinds), "trainings"]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for name, group in found.items():
+    lines = [["network", "parameters", *(f"on {kind} digits" for kind in kinds), "trainings"]]
+    for name, group in trained.items():
         numbers = [spread([float(row[kind]) for row in group]) for kind in kinds]
-        entries = [name, f"{int(group[0]['parameters']):,}", *numbers, str(len(group))]
-        lines.append(f"| {' | '.join(entries)} |")
-    return "\n".join(lines) + "\n"
+        lines.append([name, f"{int(group[0]['parameters']):,}", *numbers, str(len(group))])
+    return markdown_table(lines)
 
 
 def spread(values: list[float]) -> str:
     """Return the mean, with the standard deviation if there are several values, in percent."""
     mean = statistics.mean(values)
     return f"{mean:.2f} ± {statistics.stdev(values):.2f} %" if values[1:] else f"{mean:.2f} %"
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, the first line of which are the heads."""
+    head, *rows = [f"| {' | '.join(line)} |\n" for line in lines]
+    return head + "|---" * len(lines[0]) + "|\n" + "".join(rows)

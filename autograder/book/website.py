@@ -26,11 +26,8 @@ PAGES = {"CONTRIBUTING.md": "contributing.md", "STYLE_GUIDE.md": "style-guide.md
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `book`."""
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="folder for the finished pages (default: _build/book)",
-    )
+    help = "folder for the finished pages (default: _build/book)"
+    parser.add_argument("--output", type=Path, help=help)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,11 +61,9 @@ def escape_docstring(lines: list[str]) -> list[str]:
 
     Our docstrings are plain text: |H|, *arguments and names_ stand for themselves in them.
     """
-    return [_MARKUP.sub(_escape, line) for line in lines]
-
-
-def _escape(match: re.Match[str]) -> str:
-    return "\\" + match[1] if match[1] else match[0]
+    return [
+        _MARKUP.sub(lambda match: "\\" + match[1] if match[1] else match[0], line) for line in lines
+    ]
 
 
 def resolve_links(text: str, document: Path, course: Course) -> str:
@@ -80,21 +75,18 @@ def resolve_links(text: str, document: Path, course: Course) -> str:
     stands right there; web addresses stay as they are.
     """
     inside = document.is_relative_to(course.solutions)
-    folder = document.parent if inside else course.solutions
-
-    def link(page: Path, anchor: str) -> str:
-        return Path(os.path.relpath(page, folder)).as_posix() + anchor
+    page_folder = document.parent if inside else course.solutions
 
     def resolve(match: re.Match[str]) -> str:
         path, anchor = match[1], match[2] or ""
         target = Path(os.path.normpath(document.parent / path))
-        if target.is_relative_to(course.solutions):
-            return link(target, anchor)
         if not target.is_relative_to(course.root):
             return match[0]
         name = target.relative_to(course.root).as_posix()
         if name in PAGES:
-            return link(course.solutions / PAGES[name], anchor)
+            target = course.solutions / PAGES[name]
+        if target.is_relative_to(course.solutions):
+            return Path(os.path.relpath(target, page_folder)).as_posix() + anchor
         kind = "tree" if target.is_dir() else "blob"
         return f"{course.repository_url}/{kind}/main/{name}{anchor}"
 

@@ -31,14 +31,18 @@ _GRADES = {
 def source_notebook(lesson: Lesson) -> NotebookNode:
     """Return the instructor notebook: nbgrader's metadata (schema 3), solutions, hidden tests.
 
-    The notebook's own metadata name the lesson and its version, so that a submission tells which
-    release it was made from.
+    The notebook's own metadata name the lesson, its version and the course's edition, so that a
+    submission tells which release it was made from.
     """
     notebook = new_notebook(lesson.cells, cell_ids(lesson))
-    notebook.metadata["course"] = {"lesson": lesson.stem, "version": lesson.version}
+    notebook.metadata["course"] = {
+        "lesson": lesson.stem,
+        "version": lesson.version,
+        "edition": lesson.edition,
+    }
     for cell, made in zip(lesson.cells, notebook.cells, strict=True):
         if cell.grade:
-            marks = {**_GRADES[cell.grade], "grade_id": cell.id, "schema_version": 3, "task": False}
+            marks: dict[str, object] = {**_GRADES[cell.grade], "grade_id": cell.id, "schema_version": 3, "task": False}
             if cell.points is not None:
                 marks["points"] = cell.points
             made.metadata["nbgrader"] = marks

@@ -10,25 +10,35 @@ This file is self-contained, for in the sandbox there is no `autograder` to impo
 believes nothing of what it receives: this code runs beside a student's, who may replace it.
 """
 
+from __future__ import annotations
+
 import builtins
 import contextlib
 import importlib
 import io
+import itertools
 import json
 import math
+import operator
 import os
 import signal
 import socket
 import struct
 import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FRAME = struct.Struct("!II")
 MAX_HEAD = 4 * 2**20
 MAX_BODY = 128 * 2**20
 MAX_ITEMS = 100_000
-DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64")
-DTYPES += ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
-WIDTHS = dict(zip(DTYPES, (1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16), strict=True))
+# Bytes of a number, by its type.
+WIDTHS = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8}
+WIDTHS |= {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+WIDTHS |= {"complex64": 8, "complex128": 16}
 
 
 class BadMessage(Exception):
@@ -43,12 +53,12 @@ def send(connection: socket.socket, head: dict, body: bytes = b"") -> None:
     connection.sendall(FRAME.pack(len(text), len(body)) + text + body)
 
 
-def receive(read) -> tuple[dict, bytes]:
+def receive(read: Callable[[int], bytes]) -> tuple[dict, bytes]:
     """Return the next message; `read(n)` returns exactly n bytes. Raises BadMessage."""
-    size, rest = FRAME.unpack(read(FRAME.size))
-    if size > MAX_HEAD or rest > MAX_BODY:
+    head_size, body_size = FRAME.unpack(read(FRAME.size))
+    if head_size > MAX_HEAD or body_size > MAX_BODY:
         raise BadMessage("too large")
-    text, body = read(size), read(rest)
+    text, body = read(head_size), read(body_size)
     try:
         head = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -58,18 +68,18 @@ def receive(read) -> tuple[dict, bytes]:
     return head, body
 
 
-class Writer:
+class Encoder:
     """Turns values into JSON and one run of bytes.
 
     `keep(value)` is called for what has no value of its own, and returns its JSON; for a tensor as
     well, whose JSON it may extend by what the other side needs to name it.
     """
 
-    def __init__(self, keep) -> None:
+    def __init__(self, keep: Callable[[object], dict] = lambda value: {}) -> None:
         self.keep = keep
         self.body = bytearray()
 
-    def value(self, value: object, depth: int = 0) -> object:
+    def value(self, value: Any, depth: int = 0) -> object:
         """Return the JSON of a value; raises ValueError if it cannot be sent."""
         kind = type(value)
         if value is None or kind in (bool, int, float, str):
@@ -101,15 +111,22 @@ class Writer:
         return self.keep(value)
 
 
-class Reader:
-    """Turns JSON and bytes back into values; `known(head)` resolves what stayed elsewhere."""
+def _nothing_known(head: dict, tensor: object = None) -> object:
+    raise BadMessage("not a plain value")
 
-    def __init__(self, body: bytes, known) -> None:
+
+class Decoder:
+    """Turns JSON and bytes back into values.
+
+    `known(head, tensor)` resolves what stayed elsewhere, of which there may be a copy: a tensor.
+    """
+
+    def __init__(self, body: bytes, known: Callable[..., object] = _nothing_known) -> None:
         self.body, self.known = body, known
         self.items = self.used = 0
 
-    def value(self, head: object) -> object:
-        """Return the value; raise BadMessage for anything but what a Writer writes."""
+    def value(self, head: object) -> Any:
+        """Return the value; raise BadMessage for anything but what an Encoder writes."""
         self.items += 1
         if self.items > MAX_ITEMS:
             raise BadMessage("too many values")
@@ -117,23 +134,23 @@ class Reader:
             return head
         if not isinstance(head, dict):
             raise BadMessage("unknown value")
-        kind, inner = head.get("t"), head.get("v")
-        if kind in ("list", "tuple", "slice", "dict") and not isinstance(inner, list):
-            raise BadMessage("not a list")
-        if kind in ("list", "tuple"):
-            return {"list": list, "tuple": tuple}[kind](self.value(item) for item in inner)
-        if kind == "dict":
-            return dict(self.pair(pair) for pair in inner)
-        if kind == "slice" and len(inner) == 3:
-            return slice(*map(self.value, inner))
-        if kind == "...":
-            return ...
-        if kind == "dtype" and inner in WIDTHS:
-            import torch
+        match head.get("t"), head.get("v"):
+            case "list", list(inner):
+                return [self.value(item) for item in inner]
+            case "tuple", list(inner):
+                return tuple(self.value(item) for item in inner)
+            case "dict", list(inner):
+                return dict(self.pair(pair) for pair in inner)
+            case "slice", [start, stop, step]:
+                return slice(self.value(start), self.value(stop), self.value(step))
+            case "...", _:
+                return ...
+            case "dtype", str(name) if name in WIDTHS:
+                import torch
 
-            return getattr(torch, inner)
-        if kind == "tensor":
-            return self.tensor(head)
+                return getattr(torch, name)
+            case "tensor", _:
+                return self.tensor(head)
         return self.known(head)
 
     def pair(self, pair: object) -> tuple:
@@ -162,12 +179,47 @@ class Reader:
         if largest > MAX_BODY or end > len(self.body) or self.used > len(self.body):
             raise BadMessage("not all of a tensor")
         if count == 0:
-            made = torch.empty(shape, dtype=getattr(torch, name))
+            tensor = torch.empty(shape, dtype=getattr(torch, name))
         else:
             flat = torch.frombuffer(bytearray(self.body[at:end]), dtype=torch.uint8)
             flat = flat != 0 if name == "bool" else flat.view(getattr(torch, name))
-            made = flat.reshape(shape)
-        return self.known(head, made) if "ref" in head else made
+            tensor = flat.reshape(shape)
+        return self.known(head, tensor) if "ref" in head else tensor
+
+
+# What is done to tensors, here or in the grader's process.
+
+
+def copies(call: list) -> list[tuple[Tensor, Tensor]]:
+    """Return the tensors among a call's arguments, with copies: calls may change them in place."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return []
+    tensors = [value for value in call[1] if isinstance(value, torch.Tensor)]
+    return [(tensor, tensor.detach().clone()) for tensor in tensors]
+
+
+def _differs(tensor: Tensor, copy: Tensor) -> bool:
+    import torch
+
+    return tensor.shape != copy.shape or not torch.equal(tensor.detach(), copy)
+
+
+def assign(tensor: Tensor, values: Tensor) -> None:
+    """Give a tensor new values, in place."""
+    import torch
+
+    with torch.no_grad():
+        tensor.copy_(values)
+
+
+def gradients(result: Tensor, direction: Tensor, leaves: Sequence[Tensor]) -> list:
+    """Return the gradients of (result · direction).sum() for each leaf, None if there is none."""
+    for leaf in leaves:
+        leaf.grad = None
+    if result.requires_grad:
+        (result * direction.to(result)).sum().backward()
+    return [leaf.grad for leaf in leaves]
 
 
 class Agent:
@@ -209,24 +261,25 @@ class Agent:
             return self.function(head["function"])
         return self.kept[head["ref"]]
 
-    def function(self, number: int):
+    def function(self, number: int) -> Callable[..., object]:
         """Return a function that asks the grader for its result."""
 
-        def ask(*args, **kwargs):
+        def ask(*args: object, **kwargs: object) -> object:
             self.busy = False
-            writer = Writer(lambda value: {})
-            head = {"function": number, "args": writer.value(args), "kwargs": writer.value(kwargs)}
-            send(self.connection, head, bytes(writer.body))
+            encoder = Encoder()
+            head = {"function": number, "args": encoder.value(args)}
+            head["kwargs"] = encoder.value(kwargs)
+            send(self.connection, head, bytes(encoder.body))
             answer, body = receive(self.read)
             self.busy = True
             if "error" in answer:
                 raise RuntimeError(answer["error"])
-            return Reader(body, self.known).value(answer["ok"])
+            return Decoder(body, self.known).value(answer["ok"])
 
         return ask
 
     @classmethod
-    def at(cls, address: object, names: dict | None = None) -> "Agent":
+    def at(cls, address: int | tuple[int, str], names: dict | None = None) -> Agent:
         """Return an agent on a copy of the open socket of this number.
 
         Or, where sockets cannot be inherited, on a connection to a port of this machine: the
@@ -242,60 +295,49 @@ class Agent:
     def serve(self) -> None:
         """Answer until the grader has no more questions."""
 
-        def interrupt(number, frame):
+        def interrupt(*args: object) -> None:
             if self.busy:
                 raise KeyboardInterrupt
 
         before = signal.signal(signal.SIGINT, interrupt)
         try:
-            self.loop()
+            while (question := receive(self.read))[0].get("op") != "end":
+                self.reply(*question)
         finally:
             self.hide([])
             signal.signal(signal.SIGINT, before)
 
-    def loop(self) -> None:
-        """Answer until the grader says that it has no more questions."""
-        while True:
-            head, body = receive(self.read)
-            if head.get("op") == "end":
-                return
-            try:
-                self.busy = True
-                answer, bytes_ = self.answer(head, body)
-                self.busy = False
-            except BaseException as error:
-                self.busy = False
-                answer, bytes_ = {"error": [type(error).__name__, _text(error)]}, b""
-            try:
-                send(self.connection, answer, bytes_)
-            except ValueError as error:
-                send(self.connection, {"error": ["ValueError", str(error)]})
+    def reply(self, head: dict, body: bytes) -> None:
+        """Answer one question, be it by the exception that it has led to."""
+        try:
+            self.busy = True
+            answer, data = self.answer(head, body)
+            self.busy = False
+        except BaseException as error:
+            self.busy = False
+            answer, data = {"error": [type(error).__name__, _text(error)]}, b""
+        try:
+            send(self.connection, answer, data)
+        except ValueError as error:
+            send(self.connection, {"error": ["ValueError", str(error)]})
 
     def answer(self, head: dict, body: bytes) -> tuple[dict, bytes]:
         """Return the answer to one question."""
-        reader, writer = Reader(body, self.known), Writer(self.keep)
-        given = [reader.value(value) for value in head.get("given", [])]
-        if head["op"] in ("call", "set"):
-            copies = self.copies(given)
-        with _quiet():
+        decoder, encoder = Decoder(body, self.known), Encoder(self.keep)
+        given = [decoder.value(value) for value in head.get("given", [])]
+        before = copies(given) if head["op"] == "call" else []
+        nowhere = io.StringIO()  # what student code prints
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
             result = getattr(self, "do_" + head["op"])(*given)
-        answer = {"ok": writer.value(result)}
-        if head["op"] == "call":
-            changed = [n for n, (tensor, copy) in enumerate(copies) if _differs(tensor, copy)]
-            answer["changed"] = [[n, writer.value(copies[n][0])] for n in changed]
-        return answer, bytes(writer.body)
-
-    def copies(self, values: list) -> list:
-        """Return the tensors among the arguments, with copies: calls may change them in place."""
-        torch = sys.modules.get("torch")
-        if torch is None or len(values) < 2 or not isinstance(values[1], list | tuple):
-            return []
-        tensors = [value for value in values[1] if isinstance(value, torch.Tensor)]
-        return [(tensor, tensor.detach().clone()) for tensor in tensors]
+        answer = {"ok": encoder.value(result)}
+        changed = [(n, tensor) for n, (tensor, copy) in enumerate(before) if _differs(tensor, copy)]
+        if changed:
+            answer["changed"] = [[n, encoder.value(tensor)] for n, tensor in changed]
+        return answer, bytes(encoder.body)
 
     # Questions
 
-    def do_begin(self, seed):
+    def do_begin(self, seed: int) -> None:
         """Forget what was kept; begin with random numbers from this seed."""
         self.kept.clear()
         self.numbers.clear()
@@ -304,7 +346,7 @@ class Agent:
             torch.manual_seed(seed)
             torch.set_grad_enabled(True)
 
-    def hide(self, names):
+    def hide(self, names: list[str]) -> None:
         """Take names out of the notebook; put back those taken before."""
         if self.spaces:
             self.spaces[0].update(self.hidden)
@@ -312,72 +354,37 @@ class Agent:
 
     do_hide = hide
 
-    def do_define(self, sources):
+    def do_define(self, sources: list[tuple[str, bool]]) -> int:
         """Run definitions in a namespace of their own; return its number.
 
         `sources` are pairs: a text, and whether it matters if it stops.
         """
-        names = {"__name__": "lesson", "__builtins__": builtins}
+        names: dict = {"__name__": "lesson", "__builtins__": builtins}
         for source, matters in sources:
             with contextlib.nullcontext() if matters else contextlib.suppress(Exception):
-                exec(compile(source, "<definitions>", "exec"), names)
+                exec(compile(source, "<definitions>", "exec", dont_inherit=True), names)
         self.spaces.append(names)
         return len(self.spaces) - 1
 
-    def do_lookup(self, space, name):
+    def do_lookup(self, space: int, name: str) -> list:
         """Return the value of a name, in a list; an empty list if it is not defined."""
         names = self.spaces[space]
         return [names[name]] if name in names else []
 
-    def do_get(self, value, name):
-        """Return an attribute of a value."""
-        return getattr(value, name)
+    do_get, do_set = staticmethod(getattr), staticmethod(setattr)
+    do_len, do_item = staticmethod(len), staticmethod(operator.getitem)
+    do_assign, do_gradients = staticmethod(assign), staticmethod(gradients)
 
-    def do_set(self, value, name, new):
-        """Set an attribute of a value."""
-        setattr(value, name, new)
-
-    def do_call(self, function, args, kwargs):
+    def do_call(self, function: Callable, args: tuple, kwargs: dict) -> object:
         """Return what a function returns."""
         return function(*args, **kwargs)
 
-    def do_len(self, value):
-        """Return the length of a value."""
-        return len(value)
-
-    def do_item(self, value, key):
-        """Return an item of a value, such as value[3]."""
-        return value[key]
-
-    def do_iterate(self, value, most):
+    def do_iterate(self, value: Any, most: int) -> list:
         """Return the items of a value in a list; raises ValueError if they are more than `most`."""
-        found = []
-        for item in value:
-            found.append(item)
-            if len(found) > most:
-                raise ValueError("too many values")
-        return found
-
-    def do_assign(self, tensor, values):
-        """Give a tensor that is here new values."""
-        import torch
-
-        with torch.no_grad():
-            tensor.copy_(values)
-
-    def do_gradients(self, result, direction, leaves):
-        """Return the gradients of (result · direction) for each leaf, None where there is none."""
-        for leaf in leaves:
-            leaf.grad = None
-        if result.requires_grad:
-            (result * direction.to(result)).sum().backward()
-        return [leaf.grad for leaf in leaves]
-
-
-def _differs(tensor, copy) -> bool:
-    import torch
-
-    return tensor.shape != copy.shape or not torch.equal(tensor.detach(), copy)
+        items = list(itertools.islice(value, most + 1))
+        if len(items) > most:
+            raise ValueError("too many values")
+        return items
 
 
 def _text(error: BaseException) -> str:
@@ -385,14 +392,6 @@ def _text(error: BaseException) -> str:
         return str(error)[:2000]
     except Exception:
         return ""
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Keep what student code prints out of the notebook."""
-    nowhere = io.StringIO()
-    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        yield
 
 
 def load(names: list[str]) -> None:

@@ -7,15 +7,15 @@ runs in the notebook. While it runs, `current` tells the judge where the student
 from __future__ import annotations
 
 import ast
-import builtins
 import contextlib
 import functools
 import io
 import math
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType, FunctionType
+from typing import Any
 
 from autograder.checks import reference
 from autograder.checks.failure import PropertyFailed
@@ -72,6 +72,7 @@ def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
     return Verdict(earned, report.getvalue(), failure, tuple(outside.pictures))
 
 
+@dataclass
 class Examiner:
     """Judges the exercises of one notebook.
 
@@ -85,29 +86,21 @@ class Examiner:
             a run has learned is of no use to the next run of the same notebook.
     """
 
-    def __init__(
-        self,
-        lesson: Lesson,
-        connect: Callable[[], socket.socket],
-        interrupt: Callable[[], object],
-        fresh: Callable[[float], contextlib.AbstractContextManager[Session]],
-        *,
-        seed: int,
-        private: Sequence[PrivateProperty],
-        seconds: float,
-        patience: float,
-        known: dict[str, Verdict] | None = None,
-    ) -> None:
-        self.known = {} if known is None else known
-        self.lesson, self.connect, self.interrupt, self.fresh = lesson, connect, interrupt, fresh
-        self.seed, self.private = seed, private
-        self.seconds, self.patience = seconds, patience
-        self.lost = False
+    lesson: Lesson
+    connect: Callable[[], socket.socket]
+    interrupt: Callable[[], object]
+    fresh: Callable[[float], contextlib.AbstractContextManager[Session]]
+    seed: int
+    private: Sequence[PrivateProperty]
+    seconds: float
+    patience: float
+    known: dict[str, Verdict] = field(default_factory=dict)
+    lost: bool = field(default=False, init=False)
 
     def exercise(self, cell_id: str) -> Exercise | None:
         """Return the exercise that a cell tests, None if it tests none."""
-        found = (item for item in self.lesson.exercises if item.test_cell_id == cell_id)
-        return next((item for item in found if not item.manual), None)
+        exercises = (item for item in self.lesson.tested if item.test_cell_id == cell_id)
+        return next(exercises, None)
 
     def examine(
         self, exercise: Exercise, source: str, cells: Iterable[str], alive: bool
@@ -140,7 +133,7 @@ class Examiner:
         return Session(connection, self.interrupt, self.seconds, 2 * self.seconds, self.patience)
 
 
-def score(value: object, points: float) -> float:
+def score(value: Any, points: float) -> float:
     """Return the points that a last value stands for; raise PropertyFailed if it is no number."""
     if type(value) not in (bool, int, float) or not math.isfinite(value):
         raise PropertyFailed("the hidden tests gave no number of points.")
@@ -161,19 +154,17 @@ def notebook_names(trees: Iterable[ast.AST], outside: Outside) -> dict:
 
     What the lesson gives is the lesson's own here, whatever the notebook has made of it.
     """
-    lesson = outside.lesson
-    used = {
-        node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)
-    } & code.names_of(lesson)
-    found = {name: value for name, value in given_values(lesson).items() if name in used}
-    wanted = sorted(used - set(reference.modules(lesson)) - set(vars(builtins)) - set(found))
+    used = code.names_used(trees) & code.names_of(outside.lesson)
+    given = given_values(outside.lesson)
+    names = {name: given[name] for name in used & set(given)}
+    wanted = sorted(used - set(reference.modules(outside.lesson)) - code.BUILTINS - set(given))
     if not wanted or outside.session is None:
-        return found
+        return names
     outside.session.begin(0)
     for name in wanted:
         with contextlib.suppress(PropertyFailed):
-            found[name] = getattr(Names(outside.session, 0), name)
-    return found
+            names[name] = getattr(Names(outside.session, 0), name)
+    return names
 
 
 @functools.lru_cache
@@ -182,8 +173,7 @@ def given_values(lesson: Lesson) -> dict[str, object]:
 
     Classes are not among them: their objects have to be where the student's code is.
     """
-    answers = {cell.source for cell in lesson.cells if cell.grade == "solution"}
-    students = {name for source in answers for name in code.names_bound(source)}
+    students = {name for cell in lesson.answers for name in code.names_bound(cell.source)}
     names = reference.namespace(lesson, {})
     size = -1
     while size != len(students):  # a function may use an answer by way of another one
@@ -199,7 +189,7 @@ def given_values(lesson: Lesson) -> dict[str, object]:
 
 def _names_in(value: object) -> set[str]:
     """Return the names that a function uses, with the functions inside of it."""
-    code = getattr(value, "__code__", value)
-    if not isinstance(code, CodeType):
+    body = getattr(value, "__code__", value)
+    if not isinstance(body, CodeType):
         return set()
-    return set(code.co_names).union(*map(_names_in, code.co_consts))
+    return set(body.co_names).union(*map(_names_in, body.co_consts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,15 +69,10 @@ class Given:
     def turned_grids(self, order: int, size: int, sense: int) -> Tensor:
         """Return a grid turned by sense · h for all h of C_order: [2, order, size, size]."""
         axis = [2 * i / (size - 1) - 1 for i in range(size)]
-        grids = torch.empty(2, order, size, size, dtype=torch.float64)
-        for h in range(order):
-            c = math.cos(sense * h * 2 * math.pi / order)
-            s = math.sin(sense * h * 2 * math.pi / order)
-            for i, down in enumerate(axis):
-                for j, along in enumerate(axis):
-                    grids[0, h, i, j] = c * down - s * along
-                    grids[1, h, i, j] = s * down + c * along
-        return grids.float()
+        points = torch.tensor([[a, b] for a in axis for b in axis], dtype=torch.float64)
+        angles = torch.arange(order, dtype=torch.float64) * (2 * math.pi / order)
+        turned = self.rotations(angles, sense) @ points.T  # [order, 2, size²]
+        return turned.movedim(1, 0).reshape(2, order, size, size).float()
 
     def turned(self, x: Tensor, turns: int) -> Tensor:
         """Return images turned counter-clockwise by turns · 90°."""
@@ -101,7 +97,7 @@ class Given:
 
     def randomize(self, kernel: nn.Module) -> Tensor:
         """Give a kernel new random weights, and return a copy of them."""
-        weight = getattr(kernel, "weight", None)
+        weight: Any = getattr(kernel, "weight", None)
         shape = self.tensor("the weight", weight).shape
         if not weight.is_floating_point():
             raise PropertyFailed(f"the weight holds {weight.dtype}, where only floats can learn.")
@@ -125,12 +121,12 @@ class Given:
     def true(self, what: str, holds: bool, cause: str = "") -> None:
         """Fail unless `holds`."""
         if not holds:
-            raise PropertyFailed(f"{what}: this does not hold.{_likely(cause)}")
+            raise _failure(what, "this does not hold", cause)
 
     def equal(self, what: str, got: object, expected: object, cause: str = "") -> None:
         """Fail unless the two are equal."""
         if got != expected:
-            raise PropertyFailed(f"{what}: expected {expected}, got {got}.{_likely(cause)}")
+            raise _failure(what, f"expected {expected}, got {got}", cause)
 
     def tensor(self, what: str, got: object) -> Tensor:
         """Return `got` without its gradient; fail unless it is a finite tensor.
@@ -139,17 +135,16 @@ class Given:
         """
         got = remote.as_left(got)
         if got is ...:
-            raise PropertyFailed(f"{what}: a block still holds `...`.")
+            raise _failure(what, "a block still holds `...`")
         if not isinstance(got, Tensor):
-            raise PropertyFailed(f"{what}: expected a tensor, got {remote.type_name(got)}.")
-        return _finite(what, got).detach()
+            raise _failure(what, f"expected a tensor, got {remote.type_name(got)}")
+        return _finite(what, got)
 
     def shape(self, what: str, got: object, expected: Sequence[int], cause: str = "") -> None:
         """Fail unless `got` is a tensor of this shape."""
         shape = tuple(self.tensor(what, got).shape)
         if shape != tuple(expected):
-            text = f"{what}: expected the shape {tuple(expected)}, got {shape}."
-            raise PropertyFailed(text + _likely(cause))
+            raise _failure(what, f"expected the shape {tuple(expected)}, got {shape}", cause)
 
     def kernels(self, got: object, *shape: int) -> Tensor:
         """Return sampled kernels in this shape; fail if they do not have it.
@@ -175,15 +170,14 @@ class Given:
         """Fail unless shapes agree, and values up to `tolerance` times the largest expected one."""
         self.shape(what, got, expected.shape)
         # What is expected may come from the student's code as well, and nothing differs from NaN.
-        got = self.tensor(what, got).double()
-        expected = _finite(what, expected).detach().double()
-        difference = _difference(got, expected)
+        result, expected = self.tensor(what, got).double(), _finite(what, expected).double()
+        difference = _difference(result, expected)
         if difference > tolerance * max(1.0, expected.abs().max().item()):
-            raise PropertyFailed(
-                f"{what}: {_compared(got, expected, difference)}"
-                + _likely(_recognized(got, mistakes, _difference)),
-                tensors=(got, expected),
-            )
+            text = f"values differ from what is expected by up to {difference:.3g}"
+            if result.numel() <= 9:
+                text = f"expected {_numbers(expected)}, got {_numbers(result)}"
+            cause = _recognized(result, mistakes, _difference)
+            raise _failure(what, text, cause, (result, expected))
 
     def close_to_one(
         self,
@@ -202,13 +196,16 @@ class Given:
     def equivariant(self, layer: nn.Module, x: Tensor, turns: int) -> None:
         """Fail unless layer(L_g x) = L_g layer(x) for lifted features x and g = turns · 90°."""
         first, *others = self.steps(x.shape[2])
-        result, what = layer(x), f"conv(L_g x), g = {90 * turns}°"
+        result = layer(x)
+
+        def compare(step: int) -> None:
+            got = layer(self.acted(x, turns, step))
+            self.close(f"conv(L_g x), g = {90 * turns}°", got, self.acted(result, turns, step))
+
         for step in others:
             with contextlib.suppress(PropertyFailed):
-                got = layer(self.acted(x, turns, step))
-                return self.close(what, got, self.acted(result, turns, step))
-        got = layer(self.acted(x, turns, first))
-        return self.close(what, got, self.acted(result, turns, first))
+                return compare(step)
+        return compare(first)
 
     def padded(self, plain: nn.Module, padded: nn.Module, padding: int, *channels: int) -> None:
         """Fail unless a layer with padding does what one without does on a padded input."""
@@ -225,43 +222,40 @@ class Given:
     ) -> None:
         """Fail unless two tensors of angles agree modulo 2π."""
         self.shape(what, got, expected.shape)
-        got = self.tensor(what, got).double()
-        apart = _apart(got, _finite(what, expected)).abs()
+        result, expected = self.tensor(what, got).double(), _finite(what, expected)
+        apart = _apart(result, expected)
         if apart.max() > 1e-4:
-            worst = apart.flatten().argmax()
-            pair = (math.degrees(t.flatten()[worst]) % 360 for t in (expected, got))
-            text = "{}: expected {:.1f}°, got {:.1f}°.".format(what, *pair)
-            distance = lambda a, b: _apart(a, b).abs().max().item()  # noqa: E731
-            raise PropertyFailed(text + _likely(_recognized(got, mistakes, distance)))
+            pair = (t.flatten()[apart.argmax()] for t in (expected, result))
+            right, wrong = (math.degrees(angle) % 360 for angle in pair)
+            cause = _recognized(result, mistakes, lambda a, b: _apart(a, b).max().item())
+            raise _failure(what, f"expected {right:.1f}°, got {wrong:.1f}°", cause)
 
     def same_pairs(
         self, what: str, got: object, expected: Tensor, mistakes: Mapping[str, Tensor] | None = None
     ) -> None:
         """Fail unless pairs (angle, flip) agree, their angles modulo 2π."""
         self.shape(what, got, expected.shape)
-        got = self.tensor(what, got)
+        pairs = self.tensor(what, got)
         angles, flips = (
             {cause: wrong[..., part] for cause, wrong in (mistakes or {}).items()}
             for part in (0, 1)
         )
-        self.close(f"the flip of {what}", got[..., 1], expected[..., 1], flips)
-        self.angles(f"the angle of {what}", got[..., 0], expected[..., 0], angles)
+        self.close(f"the flip of {what}", pairs[..., 1], expected[..., 1], flips)
+        self.angles(f"the angle of {what}", pairs[..., 0], expected[..., 0], angles)
 
     def in_circle(self, what: str, got: object) -> None:
         """Fail unless all angles lie in [0, 2π], up to rounding."""
-        got = self.tensor(what, got)
-        if got.min() < -1e-4 or got.max() > 2 * math.pi + 1e-4:
-            low, high = math.degrees(got.min()), math.degrees(got.max())
-            raise PropertyFailed(
-                f"{what}: expected angles from 0° to 360°, got {low:.0f}° to {high:.0f}°. "
-                "Likely cause: the remainder modulo 2π is missing."
-            )
+        angles = self.tensor(what, got)
+        if angles.min() < -1e-4 or angles.max() > 2 * math.pi + 1e-4:
+            low, high = math.degrees(angles.min()), math.degrees(angles.max())
+            text = f"expected angles from 0° to 360°, got {low:.0f}° to {high:.0f}°"
+            raise _failure(what, text, "the remainder modulo 2π is missing")
 
     def varies(self, what: str, got: object) -> None:
         """Fail if the parts of a result [N, ...] are all the same."""
-        got = self.tensor(what, got)
-        if not got.std(dim=0).max() >= 1e-6:
-            raise PropertyFailed(f"{what}: expected {len(got)} different ones, all are the same.")
+        parts = self.tensor(what, got)
+        if not parts.std(dim=0).max() >= 1e-6:
+            raise _failure(what, f"expected {len(parts)} different ones, all are the same")
 
     def learns(
         self, what: str, result: Tensor, weight: Tensor, again: Callable[[], Tensor] | None = None
@@ -316,27 +310,29 @@ class Given:
         """
         self.tensor("the output", out)
         named = dict(network.named_parameters())
-        own = set(map(remote.identity, named.values()))
-        inner = (parameter for layer in layers for parameter in layer.parameters())
-        if any(remote.identity(parameter) not in own for parameter in inner):
+        inner = {remote.identity(parameter) for layer in layers for parameter in layer.parameters()}
+        if inner - set(map(remote.identity, named.values())):
             raise PropertyFailed(
                 "some layers are not registered in the network, so they are never trained. "
                 "Likely cause: a plain list in place of nn.ModuleList."
             )
-        found = remote.gradients(out, self.noise(*out.shape), list(named.values()))
-        for name, gradient in zip(named, found, strict=True):
+        gradients = remote.gradients(out, self.noise(*out.shape), list(named.values()))
+        for name, gradient in zip(named, gradients, strict=True):
             if gradient is None or not gradient.abs().max() > 0:
                 raise PropertyFailed(f"the parameter {name} has no influence on the output.")
 
 
-def _likely(cause: str) -> str:
-    return f" Likely cause: {cause}." if cause else ""
+def _failure(
+    what: str, text: str, cause: str = "", tensors: tuple[Tensor, Tensor] | None = None
+) -> PropertyFailed:
+    likely = f" Likely cause: {cause}." if cause else ""
+    return PropertyFailed(f"{what}: {text}.{likely}", tensors)
 
 
 def _finite(what: str, values: Tensor) -> Tensor:
     if not torch.isfinite(values).all():
-        raise PropertyFailed(f"{what}: some values are infinite or not numbers.")
-    return values
+        raise _failure(what, "some values are infinite or not numbers")
+    return values.detach()
 
 
 def _difference(got: Tensor, expected: Tensor) -> float:
@@ -344,8 +340,8 @@ def _difference(got: Tensor, expected: Tensor) -> float:
 
 
 def _apart(got: Tensor, expected: Tensor) -> Tensor:
-    """Return the angle between two angles, between -π and π."""
-    return torch.remainder(got - expected.double() + math.pi, 2 * math.pi) - math.pi
+    """Return the angles between two angles each, without their sign: at most π."""
+    return (torch.remainder(got - expected.double() + math.pi, 2 * math.pi) - math.pi).abs()
 
 
 def _recognized(
@@ -356,13 +352,6 @@ def _recognized(
         if wrong.shape == got.shape and distance(got, wrong.detach()) < 1e-4:
             return cause
     return ""
-
-
-def _compared(got: Tensor, expected: Tensor, difference: float) -> str:
-    if got.numel() <= 9:
-        pair = [_numbers(t) for t in (expected, got)]
-        return f"expected {pair[0]}, got {pair[1]}."
-    return f"values differ from what is expected by up to {difference:.3g}."
 
 
 def _numbers(values: Tensor) -> object:

@@ -15,7 +15,7 @@ import math
 import textwrap
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import FunctionType, SimpleNamespace
 
@@ -41,15 +41,14 @@ class Property:
 
 @functools.lru_cache
 def _load(stem: str) -> Lesson:
-    course = Course.find()
-    return Lesson.load(course.notebooks / f"{stem}.py")
+    return Lesson.load(Course.find().lesson_path(stem))
 
 
 class Judge:
     """Collects the hidden properties of one exercise and scores a notebook by them.
 
     In a notebook, the judge looks at the notebook's own names. Where the grader runs the hidden
-    tests in its own process (`outside.current`), it asks a student's Python for its names.
+    tests in its own process (`places.current`), it asks a student's Python for its names.
 
     Args:
         lesson: the lesson's stem.
@@ -59,9 +58,8 @@ class Judge:
     """
 
     def __init__(self, lesson: str, exercise: str, notebook: dict, seed: int | None = None) -> None:
-        outside = current.get()
-        self.lesson = outside.lesson if outside is not None else _load(lesson)
-        self.where = outside or Inside(self.lesson, notebook, seed)
+        self.where = current.get() or Inside(_load(lesson), notebook, seed)
+        self.lesson = self.where.lesson
         self.exercise = self.lesson.exercise(exercise)
         self.notebook = notebook
         self.properties: list[Property] = []
@@ -118,10 +116,10 @@ class Judge:
 
     def with_private(self) -> list[Property]:
         """Return the properties and the instructor's own; they share the exercise's points."""
-        own = self.where.private_properties(self.exercise.id)
-        if not own:
+        private = self.where.private_properties(self.exercise.id)
+        if not private:
             return self.properties
-        items = self.properties + [Property(item.name, item.weight, item.test) for item in own]
+        items = self.properties + [Property(item.name, item.weight, item.test) for item in private]
         share = self.exercise.points / sum(item.points for item in items)
         return [replace(item, points=item.points * share) for item in items]
 
@@ -129,7 +127,7 @@ class Judge:
         """Return None if the property holds in one of the surroundings, else what went wrong."""
         failures = []
         for place in (self.where.notebook, *self.substitutions):
-            failure = self.run(item, place)
+            failure = failure_of(self.exercise.id, item, place, self.where.seed)
             if failure is None:
                 return None
             failures.append(failure)
@@ -142,54 +140,50 @@ class Judge:
 
         Empty if no executed cell defines the answer.
         """
-        ids = [cell.id for cell in self.lesson.cells if cell.grade == "solution"]
-        place = ids.index(self.exercise.answer_cell_id)
+        ids = [cell.name for cell in self.lesson.answers]
+        index = ids.index(self.exercise.answer_cell_id)
         answers: dict[str, str] = {}
-        found = []
-        for id in reversed(ids[max(0, place - NEIGHBOURS) : place + 1]):
+        places = []
+        for id in reversed(ids[max(0, index - NEIGHBOURS) : index + 1]):
             source = reference.find_answer(self.lesson, id, self.where.cells)
             if source is None:
                 break
             answers = answers | {id: source}
-            found.append(self.where.substitution(answers))
-        return found
+            places.append(self.where.substitution(answers))
+        return places
 
-    def run(self, item: Property, place: Place) -> PropertyFailed | None:
-        """Run one property with the names of a place; return None if it holds, else why not."""
-        # Every property has inputs of its own that do not depend on which others run. The student's
-        # random numbers come from another seed: theirs could tell the inputs.
-        name = f"{self.exercise.id}/{item.name}"
-        seed = zlib.crc32(f"{self.where.seed}/{name}".encode())
-        try:
-            with _quiet(), place(zlib.crc32(name.encode())) as lesson:
-                item.test(lesson, Given(seed))
-        except PropertyFailed as failure:
-            return failure
-        except CourseError:  # the grader's own trouble costs nobody points
-            raise
-        except (Exception, SystemExit) as error:
-            if not isinstance(error, remote.RemoteError):  # a student's own; else whose is it?
-                LOG.info("%s, %s:", self.exercise.id, item.name, exc_info=True)
-            return PropertyFailed(_first_line(error))
-        return None
+
+def failure_of(exercise: str, item: Property, place: Place, seed: int) -> PropertyFailed | None:
+    """Try one property of an exercise with a place's names; return None if it holds, else why not.
+
+    Raises CourseError for the grader's own trouble, which costs nobody points.
+    """
+    # Every property has inputs of its own that do not depend on which others run. The student's
+    # random numbers come from another seed: theirs could tell the inputs.
+    name = f"{exercise}/{item.name}"
+    given = Given(zlib.crc32(f"{seed}/{name}".encode()))
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            place(zlib.crc32(name.encode())) as lesson,
+        ):
+            item.test(lesson, given)
+    except PropertyFailed as failure:
+        return failure
+    except CourseError:
+        raise
+    except (Exception, SystemExit) as error:
+        if not isinstance(error, remote.RemoteError):  # a student's own; else whose is it?
+            LOG.info("%s, %s:", exercise, item.name, exc_info=True)
+        return PropertyFailed(_first_line(error))
+    return None
 
 
 def _first_line(error: BaseException) -> str:
-    name, lines = type(error).__name__, str(error).strip().splitlines()
-    if isinstance(error, remote.RemoteError):
-        name = error.kind
+    name = error.kind if isinstance(error, remote.RemoteError) else type(error).__name__
+    lines = str(error).strip().splitlines()
     if name == "ExerciseToDo":  # the lesson's own words for a block that was left open
         return lines[0]
     return f"stopped with {name}: {lines[0]}" if lines else f"stopped with {name}"
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what student code prints and warns out of the report."""
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        yield

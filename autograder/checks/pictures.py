@@ -33,57 +33,41 @@ def png(got: Tensor, expected: Tensor) -> bytes | None:
 def compare(got: Tensor, expected: Tensor) -> Figure | None:
     """Draw the slices in which two tensors differ most, the student's above the expected ones.
 
-    Tensors [2, N, k, k] with N > 1 are drawn as grids of points, others [..., k, k] as images. None
-    if there is nothing to draw: other shapes, or too large.
+    Tensors [2, N, k, k] of coordinates are drawn as grids of points, others [..., k, k] as images.
+    None if there is nothing to draw: other shapes, or too large.
     """
     if got.shape != expected.shape or got.dim() < 3 or not 3 <= got.shape[-1] <= 32:
         return None
     got, expected = got.detach().float(), expected.detach().float()
     if got.shape[0] == 2 and got.dim() == 4 and expected.abs().max() <= math.sqrt(2) + 1e-3:
-        return _grids(got, expected)
-    return _images(got.flatten(0, -3), expected.flatten(0, -3))
+        got, expected = got.transpose(0, 1), expected.transpose(0, 1)
+        return _draw(
+            got, expected, "Grids, the corner of the first row and column marked", "element"
+        )
+    got, expected = got.flatten(0, -3), expected.flatten(0, -3)
+    return _draw(got, expected, "The slices that differ most", "slice")
 
 
-def _most_different(got: Tensor, expected: Tensor) -> list[int]:
-    """Return the indices of at most SHOWN slices [N, ...] that differ most, in order."""
+def _draw(got: Tensor, expected: Tensor, title: str, name: str) -> Figure:
+    """Draw at most SHOWN of grids [N, 2, k, k] or images [N, k, k], in order."""
     apart = (got - expected).abs().flatten(1).amax(dim=1)
-    return sorted(apart.argsort(descending=True, stable=True)[:SHOWN].tolist())
-
-
-def _panels(columns: int, title: str):
-    # Not pyplot, whose state belongs to the student.
-    figure = Figure(figsize=(1.7 * columns + 0.6, 4))
-    axes = figure.subplots(2, columns, squeeze=False)
+    chosen = sorted(apart.argsort(descending=True, stable=True)[:SHOWN].tolist())
+    low, high = expected[chosen].min().item(), expected[chosen].max().item()
+    figure = Figure(figsize=(1.7 * len(chosen) + 0.6, 4))  # not pyplot's, which is the student's
+    axes = figure.subplots(2, len(chosen), squeeze=False)
     figure.suptitle(title)
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])
-    axes[0, 0].set_ylabel("yours")
-    axes[1, 0].set_ylabel("expected")
-    return figure, axes
-
-
-def _grids(got: Tensor, expected: Tensor) -> Figure:
-    chosen = _most_different(got.transpose(0, 1), expected.transpose(0, 1))
-    figure, axes = _panels(len(chosen), "Grids, the corner of the first row and column marked")
     for column, index in enumerate(chosen):
-        axes[0, column].set_title(f"element {index}")
-        for row, grid in enumerate((got, expected)):
-            axis = axes[row, column]
-            down, along = grid[:, index].flatten(1).numpy()
+        axes[0, column].set_title(f"{name} {index}")
+        for axis, values in zip(axes[:, column], (got[index], expected[index]), strict=True):
+            axis.set(xticks=[], yticks=[])
+            if values.dim() == 2:
+                axis.imshow(values.numpy(), cmap="viridis", vmin=low, vmax=high)
+                continue
+            down, along = values.flatten(1).numpy()
             axis.scatter(along, down, s=8, color="#0040b3")
             axis.scatter(along[0], down[0], s=60, color="#cc5f00")
             axis.set(xlim=(-1.6, 1.6), ylim=(1.6, -1.6), aspect="equal")
-    figure.tight_layout()
-    return figure
-
-
-def _images(got: Tensor, expected: Tensor) -> Figure:
-    chosen = _most_different(got, expected)
-    figure, axes = _panels(len(chosen), "The slices that differ most")
-    low, high = expected[chosen].min().item(), expected[chosen].max().item()
-    for column, index in enumerate(chosen):
-        axes[0, column].set_title(f"slice {index}")
-        for row, images in enumerate((got, expected)):
-            axes[row, column].imshow(images[index].numpy(), cmap="viridis", vmin=low, vmax=high)
+    axes[0, 0].set_ylabel("yours")
+    axes[1, 0].set_ylabel("expected")
     figure.tight_layout()
     return figure

@@ -25,8 +25,8 @@ from autograder.checks.remote import Names, RemoteError, Session
 from autograder.lesson import Lesson, code
 
 SEED_VARIABLE = "COURSE_GRADING_SEED"
-# What a property is given: called with a seed, it yields an object whose attributes are the names.
 Place = Callable[[int], contextlib.AbstractContextManager]
+"""What a property is given: called with a seed, it yields an object whose attributes are names."""
 
 
 class _Names(SimpleNamespace):
@@ -66,7 +66,7 @@ class Inside:
         build = functools.partial(reference.namespace, self.lesson, answers, self._helpers)
         return functools.partial(here, functools.cache(build))
 
-    def private_properties(self, exercise: str) -> list[private.PrivateProperty]:
+    def private_properties(self, exercise: str) -> list[PrivateProperty]:
         """Return the instructor's own hidden tests of an exercise."""
         return private.for_exercise(self.lesson, exercise)
 
@@ -86,9 +86,7 @@ def here(names: Callable[[], dict], seed: int) -> Iterator[_Names]:
 
 @dataclass
 class Outside:
-    """Where a judge in the grader's process finds a student's Python.
-
-    `judge.Inside` is its counterpart for a judge in the notebook.
+    """Where a judge in the grader's process finds a student's Python; the counterpart of `Inside`.
 
     Args:
         lesson: the lesson.
@@ -132,33 +130,34 @@ class Outside:
             yield
         self._fresh = None
 
-    def substitution(self, answers: Mapping[str, str]) -> Callable:
+    def substitution(self, answers: Mapping[str, str]) -> Place:
         """Return a place with the lesson's definitions and these answers, made when first needed.
 
         All of an exercise share one Python, which knows no other exercise's verdict to come.
         """
-        define = functools.cache(functools.partial(self._define, answers))
+        space: int | Exception | None = None  # where the definitions are, or why there are none
 
         @contextlib.contextmanager
         def place(seed: int) -> Iterator[Names]:
+            nonlocal space
             if self._fresh is None:
                 self._fresh = self._open.enter_context(self.fresh())
             self._fresh.begin(seed)
-            space, failure = define()
-            if failure is not None:
-                raise failure
+            if space is None:
+                space = self._define(self._fresh, answers)
+            if isinstance(space, Exception):
+                raise space
             self._fresh.begin(seed)
             yield Names(self._fresh, space)
 
         return place
 
-    def _define(self, answers: Mapping[str, str]) -> tuple[int, Exception | None]:
+    def _define(self, session: Session, answers: Mapping[str, str]) -> int | Exception:
         try:
-            sources = reference.sources(self.lesson, answers, self.cells)
-            space = self._fresh.ask("define", sources)
+            space = session.ask("define", reference.sources(self.lesson, answers, self.cells))
         except Exception as failure:
-            return -1, failure
-        return (space, None) if type(space) is int else (-1, PropertyFailed("no definitions."))
+            return failure
+        return space if type(space) is int else PropertyFailed("no definitions.")
 
     def private_properties(self, exercise: str) -> list[PrivateProperty]:
         """Return the instructor's own hidden tests of an exercise."""

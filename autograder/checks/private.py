@@ -57,14 +57,12 @@ class Properties:
         return register
 
 
-def for_exercise(
-    lesson: Lesson, exercise: str, folder: Path | str | None = None
-) -> list[PrivateProperty]:
-    """Return the private properties of one exercise, by default from $COURSE_PRIVATE_TESTS.
+def for_exercise(lesson: Lesson, exercise: str) -> list[PrivateProperty]:
+    """Return the private properties of one exercise, from the folder $COURSE_PRIVATE_TESTS.
 
     Raises CourseError for a mistake in the lesson's file; [] if there is no folder or no file.
     """
-    folder = folder or os.environ.get(VARIABLE)
+    folder = os.environ.get(VARIABLE)
     items = load(Path(folder), lesson) if folder else []
     return [item for item in items if item.exercise == exercise]
 

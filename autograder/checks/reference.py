@@ -31,16 +31,12 @@ class Helpers:
 
 def find_helpers(lesson: Lesson, cells: Iterable[str], notebook: Mapping[str, object]) -> Helpers:
     """Return what the executed cells define under names that the lesson does not use."""
-    defined, left_behind = code.names_known(lesson)
-    compiled, values = [], {}
-    for node in (node for source in cells for node in code.statements(source)):
-        names = code.bound_by(node)
-        if names & (defined | code.BUILTINS):
-            continue
-        if code.is_definition(node):
-            compiled.append(code.compile_statements([node]))
-        values |= {name: notebook[name] for name in names - left_behind if name in notebook}
-    return Helpers(tuple(compiled), values)
+    nodes = _additions(lesson, cells)
+    names = {name for node in nodes for name in code.bound_by(node)} - code.names_known(lesson)[1]
+    return Helpers(
+        tuple(code.compile_statements([node]) for node in nodes if code.is_definition(node)),
+        {name: notebook[name] for name in names if name in notebook},
+    )
 
 
 def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str]) -> list[str]:
@@ -48,9 +44,7 @@ def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str])
 
     Statements that compute something are among them only if the answers need their names.
     """
-    defined, left_behind = code.names_known(lesson)
-    nodes = [node for source in cells for node in code.statements(source)]
-    nodes = [node for node in nodes if not code.bound_by(node) & (defined | code.BUILTINS)]
+    nodes, left_behind = _additions(lesson, cells), code.names_known(lesson)[1]
     chosen = {index for index, node in enumerate(nodes) if code.is_definition(node)}
     needed = {name for source in answers for name in code.names_used(code.statements(source))}
     size = -1
@@ -61,6 +55,28 @@ def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str])
             n for n, node in enumerate(nodes) if (code.bound_by(node) - left_behind) & needed
         }
     return [ast.unparse(nodes[index]) for index in sorted(chosen)]
+
+
+def _additions(lesson: Lesson, cells: Iterable[str]) -> list[ast.stmt]:
+    """Return the statements of a student's that bind no name of the lesson's or of Python's."""
+    taken = code.names_of(lesson) | code.BUILTINS
+    nodes = (node for source in cells for node in code.statements(source))
+    return [node for node in nodes if not code.bound_by(node) & taken]
+
+
+@contextlib.contextmanager
+def without_leftovers(lesson: Lesson, cells: Iterable[str], notebook: dict) -> Iterator[None]:
+    """Take out of a notebook what the lesson's plotting and checking cells leave behind in it.
+
+    An answer that only works with such a variable is not an answer. What the student defines
+    under such a name stays.
+    """
+    names = code.leftovers(lesson, cells)
+    taken = {name: notebook.pop(name) for name in names if name in notebook}
+    try:
+        yield
+    finally:
+        notebook.update(taken)
 
 
 @functools.lru_cache
@@ -79,38 +95,13 @@ def sources(
     an answer is not valid Python.
     """
 
-    def texts(answers: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-        for text, matters in _cells(lesson, answers):
-            body = code.definitions_in(text).body
-            parts = [ast.Module(body, [])] if matters else body
-            yield from ((ast.unparse(part), matters) for part in parts)
+    def texts(answers: Mapping[str, str]) -> list[tuple[str, bool]]:
+        cells = _cells(lesson, answers)
+        return [(ast.unparse(p), matters) for text, matters in cells for p in _parts(text, matters)]
 
-    own = [(text, False) for text in helper_sources(lesson, cells, answers.values())]
-    return [*(texts(_stubs(lesson, answers)) if own else ()), *own, *texts(answers)]
-
-
-def _stubs(lesson: Lesson, answers: Iterable[str]) -> dict[str, str]:
-    """Return what students are given in place of these answers.
-
-    Helpers may need the lesson's definitions. They must not see the solution of what is judged: it
-    could be kept under another name and come back as the answer.
-    """
-    return {id: stub_blocks(lesson.cell(id).source) for id in answers}
-
-
-@contextlib.contextmanager
-def without_leftovers(lesson: Lesson, cells: Iterable[str], notebook: dict) -> Iterator[None]:
-    """Take out of a notebook what the lesson's plotting and checking cells leave behind in it.
-
-    An answer that only works with such a variable is not an answer. What the student defines
-    under such a name stays.
-    """
-    names = code.leftovers(lesson, cells)
-    taken = {name: notebook.pop(name) for name in names if name in notebook}
-    try:
-        yield
-    finally:
-        notebook.update(taken)
+    helpers = [(text, False) for text in helper_sources(lesson, cells, answers.values())]
+    before = texts(_stubs(lesson, answers)) if helpers else []
+    return [*before, *helpers, *texts(answers)]
 
 
 def namespace(lesson: Lesson, answers: Mapping[str, str], helpers: Helpers | None = None) -> dict:
@@ -126,32 +117,43 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], helpers: Helpers | Non
     Raises:
         Exception: whatever a student's definitions raise.
     """
-    result: dict = {"__name__": "lesson"}
-    if helpers is not None and helpers.code:
-        # A helper class may need the lesson's to be defined.
-        _define(lesson, _stubs(lesson, answers), result)
+    names: dict = {"__name__": "lesson"}
     if helpers is not None:
-        result.update(helpers.values)
+        if helpers.code:  # a helper class may need the lesson's to be defined
+            _define(lesson, _stubs(lesson, answers), names)
+        names.update(helpers.values)
         for definition in helpers.code:
             with contextlib.suppress(Exception):
-                exec(definition, result)
-    _define(lesson, answers, result)
-    return result
+                exec(definition, names)
+    _define(lesson, answers, names)
+    return names
 
 
-def _define(lesson: Lesson, answers: Mapping[str, str], result: dict) -> None:
-    for source, matters in _cells(lesson, answers):
-        if matters:
-            exec(code.definitions(source), result)
-            continue
-        for definition in _single_definitions(source):
-            with contextlib.suppress(NameError):
-                exec(definition, result)
+def _define(lesson: Lesson, answers: Mapping[str, str], names: dict) -> None:
+    for text, matters in _cells(lesson, answers):
+        for definition in _definitions(text, matters):
+            with contextlib.nullcontext() if matters else contextlib.suppress(NameError):
+                exec(definition, names)
+
+
+def _stubs(lesson: Lesson, answers: Iterable[str]) -> dict[str, str]:
+    """Return what students are given in place of these answers.
+
+    Helpers may need the lesson's definitions. They must not see the solution of what is judged: it
+    could be kept under another name and come back as the answer.
+    """
+    return {id: stub_blocks(lesson.cell(id).source) for id in answers}
 
 
 @functools.lru_cache(maxsize=1024)
-def _single_definitions(source: str) -> tuple[CodeType, ...]:
-    return tuple(code.compile_statements([node]) for node in code.definitions_in(source).body)
+def _definitions(text: str, matters: bool) -> tuple[CodeType, ...]:
+    return tuple(code.compile_statements(part.body) for part in _parts(text, matters))
+
+
+def _parts(text: str, matters: bool) -> list[ast.Module]:
+    """Return a cell's definitions, all in one if they matter, so that it holds as a whole."""
+    module = code.definitions_in(text)
+    return [module] if matters else [ast.Module([node], []) for node in module.body]
 
 
 def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
@@ -167,7 +169,7 @@ def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bo
     places = [index for index, cell in enumerate(lesson.cells) if cell.id in answers]
     judged = max(places, default=last)
     for index, cell in enumerate(lesson.cells[:last]):
-        if cell.id in answers:
+        if cell.id is not None and cell.id in answers:
             yield strip_hidden(answers[cell.id]), True
         elif cell.grade == "solution" and index > judged:
             yield stub_blocks(cell.source), True

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from pathlib import Path
 
 from autograder.checks import reference
-from autograder.checks.judge import Judge, Property
+from autograder.checks.judge import Property, failure_of
 from autograder.checks.places import here
 from autograder.checks.private import load
 from autograder.errors import CourseError
@@ -20,8 +19,6 @@ def rehearse(folder: Path, lesson: Lesson, seed: int) -> None:
     Raises CourseError for a mistake in the folder or its file, and for a property that the solution
     does not have: every submission would lose its points.
     """
-    # Late, for judge.py uses this module.
-
     if not folder.is_dir():
         raise CourseError(
             f"there is no folder {folder}: make it, or correct c.GradingExecute.private_tests in "
@@ -32,14 +29,11 @@ def rehearse(folder: Path, lesson: Lesson, seed: int) -> None:
         if path.stem not in stems:
             raise CourseError(f"{path}: no lesson is called {path.stem!r}; rename the file")
     items = load(folder, lesson)
-    if not items:
-        return
-    solution = reference.namespace(lesson, {})
+    solution = reference.namespace(lesson, {}) if items else {}
+    place = functools.partial(here, lambda: solution)
     for item in items:
-        with contextlib.chdir(lesson.path.parent):  # from where a judge finds its lesson
-            judge = Judge(lesson.stem, item.exercise, solution, seed)
-        place = functools.partial(here, lambda: solution)
-        failure = judge.run(Property(item.name, item.weight, item.test), place)
+        tested = Property(item.name, item.weight, item.test)
+        failure = failure_of(item.exercise, tested, place, seed)
         if failure:
             raise CourseError(
                 f"{folder / lesson.stem}.py:{item.line}: the property {item.name!r} of "

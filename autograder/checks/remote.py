@@ -1,7 +1,7 @@
 """A student's Python as the hidden checks see it from the grader's process.
 
 Objects of the student's stand here as `Ref`: reading an attribute or calling it asks the agent in
-the student's process (autograder/agent.py). Numbers, text and tensors are copies, made by this
+the student's process (agent.py). Numbers, text and tensors are copies, made by this
 process from plain bytes. So a check's own arithmetic and comparisons are out of a submission's
 reach.
 """
@@ -13,8 +13,8 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from autograder.checks import agent
@@ -28,7 +28,7 @@ MAX_RECEIVED = 512 * 2**20
 MAX_ASKED = 2**16
 
 
-class Lost(PropertyFailed):
+class NoAnswer(PropertyFailed):
     """The student's process does not answer, or not with answers."""
 
 
@@ -80,14 +80,14 @@ class Session:
             with contextlib.suppress(OSError):
                 agent.send(self.connection, {"op": "end"})
 
-    def ask(self, op: str, *given: object) -> object:
-        """Return the answer to a question; raise RemoteError, or Lost if there is none."""
+    def ask(self, op: str, *given: object) -> Any:
+        """Return the answer to a question; raise RemoteError, or NoAnswer if there is none."""
         if self.lost:
-            raise Lost("Python no longer answers.")
-        writer = agent.Writer(self._name)
-        head = {"op": op, "given": [writer.value(value) for value in given]}
+            raise NoAnswer("Python no longer answers.")
+        encoder = agent.Encoder(self._name)
+        head = {"op": op, "given": [encoder.value(value) for value in given]}
         try:
-            return self._exchange(head, bytes(writer.body), given)
+            return self._exchange(head, bytes(encoder.body), given)
         except RemoteError:
             raise
         except TimeoutError:
@@ -95,12 +95,12 @@ class Session:
             raise PropertyFailed("it takes too long.") from None
         except OSError:
             self.lost = True
-            raise Lost("Python stopped.") from None
+            raise NoAnswer("Python stopped.") from None
         except Exception as error:  # whatever bytes that are no answer lead to
             self.lost = True
-            raise Lost(f"the answer is none ({type(error).__name__}).") from None
+            raise NoAnswer(f"the answer is none ({type(error).__name__}).") from None
 
-    def _exchange(self, head: dict, body: bytes, given: Sequence[object]) -> object:
+    def _exchange(self, head: dict, body: bytes, given: Sequence[object]) -> Any:
         """Send a question and return the answer, serving the student's calls in between."""
         self._send(head, body)
         while True:
@@ -108,7 +108,7 @@ class Session:
             if "function" not in head:
                 break
             self._serve(head, body)
-        reader = agent.Reader(body, self._known)
+        decoder = agent.Decoder(body, self._known)
         if "error" in head:
             match head["error"]:
                 case [str(kind), str(message)]:
@@ -116,12 +116,12 @@ class Session:
             raise agent.BadMessage("no error")
         if "ok" not in head:
             raise agent.BadMessage("no answer")
-        result = reader.value(head["ok"])
+        result = decoder.value(head["ok"])
         for change in head.get("changed") or ():
-            self._change(given, change, reader)
+            self._change(given, change, decoder)
         return result
 
-    def _change(self, given: Sequence[object], change: object, reader: agent.Reader) -> None:
+    def _change(self, given: Sequence[object], change: object, decoder: agent.Decoder) -> None:
         """Note what a call has done to its arguments; see `as_left`.
 
         The tensors themselves stay as they were: a check may compute from them what it expects.
@@ -130,9 +130,9 @@ class Session:
         tensors = [value for value in args if isinstance(value, Tensor)]
         match change:
             case [int(number), dict(head)] if 0 <= number < len(tensors):
-                new = reader.value(head)
+                new = decoder.value(head)
                 if isinstance(new, Tensor) and new.shape == tensors[number].shape:
-                    tensors[number].left_as = new
+                    tensors[number].left_as = new  # type: ignore[attr-defined]
                     return
         raise agent.BadMessage("no such change")
 
@@ -141,16 +141,15 @@ class Session:
         number = head["function"]
         if type(number) is not int or not 0 <= number < len(self.functions):
             raise agent.BadMessage("no such function")
-        reader = agent.Reader(body, lambda head, value=None: _stranger())
-        writer = agent.Writer(lambda value: {})
+        decoder, encoder = agent.Decoder(body), agent.Encoder()
         try:
             if len(body) > MAX_ASKED:
                 raise ValueError("the arguments are too large")
-            args, kwargs = reader.value(head.get("args")), reader.value(head.get("kwargs"))
-            answer = {"ok": writer.value(self.functions[number](*args, **kwargs))}
+            args, kwargs = map(decoder.value, (head.get("args"), head.get("kwargs")))
+            answer = {"ok": encoder.value(self.functions[number](*args, **kwargs))}
         except Exception as error:
             answer = {"error": str(error)}
-        self._send(answer, bytes(writer.body))
+        self._send(answer, bytes(encoder.body))
 
     def _send(self, head: dict, body: bytes) -> None:
         self.connection.settimeout(max(0.01, self.deadline - time.monotonic()))
@@ -183,9 +182,9 @@ class Session:
             self.lost = "function" in head
 
     def _name(self, value: object) -> dict:
-        """Return what names a Ref or a function of this process; see agent.Writer."""
+        """Return what names a Ref or a function of this process; see agent.Encoder."""
         if isinstance(value, Ref):
-            return {"ref": object.__getattribute__(value, "number")}
+            return {"ref": value._number}
         if isinstance(value, Tensor):
             return {}
         if callable(value):
@@ -201,46 +200,44 @@ class Session:
         ref = Ref(self, number, kind[:100])
         if value is None:
             return ref
-        value.copy_of = ref
+        value.copy_of = ref  # type: ignore[attr-defined]
         return value
-
-
-def _stranger() -> None:
-    raise agent.BadMessage("not a plain value")
 
 
 class Ref:
     """An object in a student's process."""
 
-    __slots__ = ("session", "number", "kind")
+    __slots__ = ("_session", "_number", "_kind")
+    _session: Session
+    _number: int
+    _kind: str
 
     def __init__(self, session: Session, number: int, kind: str) -> None:
-        object.__setattr__(self, "session", session)
-        object.__setattr__(self, "number", number)
-        object.__setattr__(self, "kind", kind)
+        for name, value in zip(self.__slots__, (session, number, kind), strict=True):
+            object.__setattr__(self, name, value)
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         try:
-            return _session(self).ask("get", self, name)
+            return self._session.ask("get", self, name)
         except RemoteError as error:
             if error.kind == "AttributeError":
                 raise AttributeError(str(error)) from None
             raise
 
     def __setattr__(self, name: str, value: object) -> None:
-        _session(self).ask("set", self, name, value)
+        self._session.ask("set", self, name, value)
 
-    def __call__(self, *args: object, **kwargs: object) -> object:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         """Call the student's object in the student's process."""
-        return _session(self).ask("call", self, args, kwargs)
+        return self._session.ask("call", self, args, kwargs)
 
-    def __getitem__(self, key: object) -> object:
-        return _session(self).ask("item", self, key)
+    def __getitem__(self, key: object) -> Any:
+        return self._session.ask("item", self, key)
 
     def __len__(self) -> int:
-        length = _session(self).ask("len", self)
+        length = self._session.ask("len", self)
         if type(length) is not int or length < 0:
             raise PropertyFailed("its length is not a number.")
         return length
@@ -249,14 +246,10 @@ class Ref:
         return True
 
     def __iter__(self) -> Iterator:
-        found = _session(self).ask("iterate", self, MAX_LENGTH)
-        if type(found) is not list:
+        items = self._session.ask("iterate", self, MAX_LENGTH)
+        if type(items) is not list:
             raise PropertyFailed("it cannot be iterated over.")
-        return iter(found)
-
-
-def _session(ref: Ref) -> Session:
-    return object.__getattribute__(ref, "session")
+        return iter(items)
 
 
 class Names:
@@ -265,7 +258,7 @@ class Names:
     def __init__(self, session: Session, space: int) -> None:
         self._session, self._space = session, space
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         match self._session.ask("lookup", self._space, name):
             case [value]:
                 return value
@@ -282,42 +275,37 @@ def remote(value: object) -> Ref | None:
 
 def type_name(value: object) -> str:
     """Return the name of a value's type, wherever it is."""
-    if isinstance(value, Ref):
-        return object.__getattribute__(value, "kind")
-    return type(value).__name__
+    return value._kind if isinstance(value, Ref) else type(value).__name__
 
 
 def identity(value: object) -> object:
     """Return what two values have in common if, and only if, they are the same object."""
     ref = remote(value)
-    return id(value) if ref is None else (id(_session(ref)), ref.__getattribute__("number"))
+    return id(value) if ref is None else (id(ref._session), ref._number)
 
 
 def as_left(value: object) -> object:
     """Return a tensor as the student code that it was given to has left it; all else as it is."""
-    return getattr(value, "left_as", value)
+    return getattr(value, "left_as", value) if isinstance(value, Tensor) else value
 
 
 def assign(tensor: Tensor, values: Tensor) -> None:
     """Give a tensor new values, in place."""
     ref = remote(tensor)
     if ref is not None:
-        _session(ref).ask("assign", ref, values)
-    with torch.no_grad():
-        tensor.copy_(values)
+        ref._session.ask("assign", ref, values)
+    agent.assign(tensor, values)
 
 
 def gradients(result: Tensor, direction: Tensor, leaves: Sequence[Tensor]) -> list[Tensor | None]:
     """Return the gradients of (result · direction).sum() with respect to the leaves."""
     ref = remote(result)
     if ref is None:
-        for leaf in leaves:
-            leaf.grad = None
-        if result.requires_grad:
-            (result * direction.to(result)).sum().backward()
-        return [leaf.grad for leaf in leaves]
-    found = _session(ref).ask("gradients", ref, direction, [remote(leaf) for leaf in leaves])
-    for got, leaf in zip(found, leaves, strict=True):
-        if got is not None and (not isinstance(got, Tensor) or got.shape != leaf.shape):
+        return agent.gradients(result, direction, leaves)
+    answer = ref._session.ask("gradients", ref, direction, [remote(leaf) for leaf in leaves])
+    for gradient, leaf in zip(answer, leaves, strict=True):
+        if gradient is not None and (
+            not isinstance(gradient, Tensor) or gradient.shape != leaf.shape
+        ):
             raise PropertyFailed("a gradient has another shape than its weight.")
-    return found
+    return answer

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import stat
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from autograder.errors import CourseError
 from autograder.submissions.decoding import MAX_BYTES
@@ -27,7 +28,7 @@ MAX_PATH = 1_000
 ARCHIVES = {".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"}
 # zipfile knows others, whose decoders may ask for gigabytes of memory; no platform uses them.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# What reading a damaged member raises, as far as it is known.
+# What reading a file or a damaged member raises, as far as it is known.
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
 HIDDEN = "hidden, or kept by a program for itself (.git, .ipynb_checkpoints, __MACOSX, …)"
@@ -43,16 +44,16 @@ TOO_MANY = f"more than {MAX_FILES:,} files in one download: collect it in parts"
 
 
 @dataclass(frozen=True)
-class Found:
+class SourceFile:
     """A file that may be read.
 
     name: its path below the source, with / between the folders.
-    modified: when it was last changed, as far as the source says so (local time).
+    modified: when it was last changed (local time, ISO 8601), as far as the source says so.
     read: returns its bytes; raises CourseError with a clause if they cannot be had.
     """
 
     name: str
-    modified: datetime | None
+    modified: str | None
     read: Callable[[], bytes]
 
 
@@ -69,15 +70,45 @@ class Contents:
     """What a source holds.
 
     repositories: the folders in it that are git repositories.
+    budget: how many bytes may still be read.
     """
 
-    files: list[Found] = field(default_factory=list)
+    files: list[SourceFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     repositories: set[str] = field(default_factory=set)
+    budget: int = field(default_factory=lambda: MAX_TOTAL)
 
     def leave_out(self, name: str, reason: str) -> None:
         """Note a file that is not collected."""
         self.left_out.append(LeftOut(name, reason))
+
+    def add(
+        self, name: str, modified: str | None, start: Callable[[], IO[bytes]], trouble: str
+    ) -> None:
+        """Take a file in, unless its name forbids it.
+
+        `start` opens it, and `trouble` says what is wrong where that, or reading it, fails.
+        """
+        if len(name) > MAX_PATH:
+            self.leave_out(f"{name[:60]}…", TOO_LONG)
+        elif PurePosixPath(name).suffix.lower() in ARCHIVES:
+            self.leave_out(name, NESTED)
+        else:
+            self.files.append(SourceFile(name, modified, partial(self._read, start, trouble)))
+
+    def _read(self, start: Callable[[], IO[bytes]], trouble: str) -> bytes:
+        try:
+            with start() as file:
+                data = file.read(MAX_BYTES + 1)
+        except DAMAGE as error:
+            cause = getattr(error, "strerror", None) or error
+            raise CourseError(f"{trouble} ({cause})") from error
+        if len(data) > MAX_BYTES:
+            raise CourseError(TOO_LARGE)
+        if len(data) > self.budget:
+            raise CourseError(TOO_MUCH)
+        self.budget -= len(data)
+        return data
 
 
 @contextmanager
@@ -87,100 +118,68 @@ def opened(source: Path) -> Iterator[Contents]:
     A damaged zip holds nothing but a word that says so. Raises CourseError if there is no such
     source.
     """
-    if source.is_dir():
-        yield _folder(source)
-    elif not source.exists():
-        raise CourseError(f"there is no file or folder {source}: check the path")
-    elif source.suffix.lower() != ".zip":
-        yield Contents([_single(source)])
-    else:
-        try:
-            archive = zipfile.ZipFile(source)
-        except (zipfile.BadZipFile, OSError, UnicodeError, ValueError) as error:
-            yield Contents(left_out=[LeftOut(source.name, f"no zip that can be read ({error})")])
-            return
-        with archive:
-            yield _zip(archive)
-
-
-def printable(name: str) -> str:
-    """Return a file's name as it may be printed: without anything that moves the cursor."""
-    return "".join("\ufffd" if unicodedata.category(c)[0] == "C" else c for c in name)
-
-
-class _Budget:
-    """How many bytes may still be read from one source."""
-
-    def __init__(self) -> None:
-        self._left = MAX_TOTAL
-
-    def take(self, size: int) -> None:
-        if size > self._left:
-            raise CourseError(TOO_MUCH)
-        self._left -= size
-
-
-def _single(path: Path) -> Found:
-    return _on_disk(path, path.name, _Budget())
-
-
-def _folder(root: Path) -> Contents:
     contents = Contents()
-    budget = _Budget()
-    count = 0
+    with ExitStack() as stack:
+        if source.is_dir():
+            _list_folder(contents, source)
+        elif not source.exists():
+            raise CourseError(f"there is no file or folder {source}: check the path")
+        elif source.suffix.lower() != ".zip":
+            _add_file(contents, source, source.name)
+        else:
+            try:
+                archive = stack.enter_context(zipfile.ZipFile(source))
+            except (zipfile.BadZipFile, OSError, UnicodeError, ValueError) as error:
+                contents.leave_out(source.name, f"no zip that can be read ({error})")
+            else:
+                _list_zip(contents, archive, source.name)
+        yield contents
+
+
+def _list_folder(contents: Contents, root: Path) -> None:
+    def relative(path: Path | str) -> str:
+        return Path(path).relative_to(root).as_posix()
 
     def failed(error: OSError) -> None:
-        contents.leave_out(_relative(root, error.filename), f"cannot be read ({error.strerror})")
+        contents.leave_out(relative(error.filename), f"cannot be read ({error.strerror})")
 
+    count = 0
     for place, folders, files in os.walk(root, onerror=failed):
         here = Path(place)
         if here != root and (".git" in folders or ".git" in files):
-            contents.repositories.add(_relative(root, here))
+            contents.repositories.add(relative(here))
         for name in sorted([*folders, *files]):
             path = here / name
-            relative = _relative(root, path)
             if path.is_symlink():
-                contents.leave_out(relative, LINK)
+                contents.leave_out(relative(path), LINK)
             elif _is_hidden(name):
-                contents.leave_out(relative, HIDDEN)
+                contents.leave_out(relative(path), HIDDEN)
             elif name in folders:
                 continue
             elif not path.is_file():
-                contents.leave_out(relative, "no ordinary file")
+                contents.leave_out(relative(path), "no ordinary file")
             elif count == MAX_FILES:
-                contents.leave_out(relative, TOO_MANY)
-                return contents
+                contents.leave_out(relative(path), TOO_MANY)
+                return
             else:
                 count += 1
-                _add(contents, _on_disk(path, relative, budget))
+                _add_file(contents, path, relative(path))
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
-    return contents
 
 
-def _on_disk(path: Path, name: str, budget: _Budget) -> Found:
-    def read() -> bytes:
-        try:
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise CourseError(f"cannot be read ({error.strerror})") from error
-        return _within_limits(data, budget)
-
+def _add_file(contents: Contents, path: Path, name: str) -> None:
     try:
-        modified = datetime.fromtimestamp(path.stat().st_mtime)
+        modified = datetime.fromtimestamp(path.stat().st_mtime).isoformat()
     except (OSError, OverflowError, ValueError):
         modified = None
-    return Found(name, modified, read)
+    contents.add(name, modified, lambda: path.open("rb"), "cannot be read")
 
 
-def _zip(archive: zipfile.ZipFile) -> Contents:
-    contents = Contents()
-    budget = _Budget()
+def _list_zip(contents: Contents, archive: zipfile.ZipFile, title: str) -> None:
     members = archive.infolist()
     if len(members) > MAX_FILES:
-        contents.leave_out(Path(archive.filename).name, TOO_MANY)
-        members = members[:MAX_FILES]
-    for info in members:
+        contents.leave_out(title, TOO_MANY)
+    for info in members[:MAX_FILES]:
         name = _member_name(info)
         parts = PurePosixPath(name).parts
         if ".git" in parts[1:]:
@@ -198,45 +197,19 @@ def _zip(archive: zipfile.ZipFile) -> Contents:
         elif info.compress_type not in METHODS:
             contents.leave_out(name, METHOD)
         else:
-            _add(contents, _in_zip(archive, info, "/".join(parts), budget))
-    return contents
+            modified = None
+            # The first day that a zip can name stands for no time at all.
+            with suppress(ValueError):
+                if info.date_time[0] != 1980:
+                    modified = datetime(*info.date_time).isoformat()
+            start = partial(_open_member, archive, info)
+            contents.add("/".join(parts), modified, start, "damaged in the archive")
 
 
-def _in_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, budget: _Budget) -> Found:
-    def read() -> bytes:
-        if info.file_size > MAX_BYTES:
-            raise CourseError(TOO_LARGE)
-        try:
-            with archive.open(info) as file:
-                data = file.read(MAX_BYTES + 1)
-        except DAMAGE as error:
-            raise CourseError(f"damaged in the archive ({error})") from error
-        return _within_limits(data, budget)
-
-    try:
-        modified = datetime(*info.date_time)
-    except ValueError:
-        modified = None
-    # The first day that a zip can name stands for no time at all.
-    if modified is not None and modified.year == 1980:
-        modified = None
-    return Found(name, modified, read)
-
-
-def _add(contents: Contents, file: Found) -> None:
-    if len(file.name) > MAX_PATH:
-        contents.leave_out(f"{file.name[:60]}…", TOO_LONG)
-    elif PurePosixPath(file.name).suffix.lower() in ARCHIVES:
-        contents.leave_out(file.name, NESTED)
-    else:
-        contents.files.append(file)
-
-
-def _within_limits(data: bytes, budget: _Budget) -> bytes:
-    if len(data) > MAX_BYTES:
+def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    if info.file_size > MAX_BYTES:
         raise CourseError(TOO_LARGE)
-    budget.take(len(data))
-    return data
+    return archive.open(info)
 
 
 def _member_name(info: zipfile.ZipInfo) -> str:
@@ -246,15 +219,9 @@ def _member_name(info: zipfile.ZipInfo) -> str:
     """
     name = info.filename
     if not info.flag_bits & 0x800:
-        try:
+        with suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
-        except UnicodeError:
-            name = info.filename
     return name.replace("\\", "/")
-
-
-def _relative(root: Path, path: Path | str) -> str:
-    return Path(path).relative_to(root).as_posix()
 
 
 def _is_hidden(name: str) -> bool:

@@ -12,13 +12,14 @@ import argparse
 import hashlib
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from nbgrader.utils import parse_utc
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
@@ -27,10 +28,10 @@ from rich.text import Text
 
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.exchange.archives import Contents, Found, LeftOut, opened, printable
+from autograder.exchange.archives import LeftOut, SourceFile, opened
 from autograder.exchange.platforms import (
     PLATFORMS,
-    NameCollector,
+    Order,
     Owner,
     copy_number,
     folder_name,
@@ -38,18 +39,23 @@ from autograder.exchange.platforms import (
     lesson_of,
     own_pattern,
     owners,
-    platform_collectors,
+    platform_patterns,
     recognised,
+    utc_time,
 )
 from autograder.marks.options import add_assignment
-from autograder.texts import plural, write_text
+from autograder.texts import plural, say, shown, write_text
 
 EARLIER = ".earlier"
 RECORDS = ".collected.json"
 TIMESTAMP = "timestamp.txt"
 NO_STUDENT = "no student in its name: rename it, or say whose it is with --student or --names"
+OTHER_NAME = "not called like the lesson, while another notebook of the student is"
 NO_LESSON = "no lesson in its name: say which one it is with --assignment"
 SHOWN = 4
+# What a record must hold for a later run: these texts, and an order.
+RECORD: dict[str, Any] = {"who": str, "checksum": str, "platform": str | None}
+RECORD |= {"timestamp": str | None, "number": int | None, "modified": str | None}
 EPILOG = """what the names look like, and the student's folder they give:
 
   canvas      lovelaceada_12345_67890_LESSON-2.ipynb               lovelaceada_12345
@@ -69,51 +75,6 @@ of a file's path in the download and must hold (?P<student_id>…) and (?P<file_
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is known of when something was handed in; None where nothing is.
-
-    timestamp: the platform's time of submission (UTC).
-    number: grows with each upload to `platform`.
-    modified: when the file was last changed.
-    """
-
-    platform: str | None = None
-    timestamp: datetime | None = None
-    number: int | None = None
-    modified: datetime | None = None
-
-    @classmethod
-    def from_json(cls, record: dict) -> Order:
-        """Return the order that a record holds; raises ValueError or TypeError for another."""
-        times = {name: record.get(name) for name in ("timestamp", "modified")}
-        if not isinstance(record.get("number"), int | None):
-            raise TypeError("the number of an upload is a whole number")
-        return cls(
-            platform=record.get("platform"),
-            number=record.get("number"),
-            **{name: datetime.fromisoformat(t) if t else None for name, t in times.items()},
-        )
-
-    def as_json(self) -> dict:
-        """Return the order as a record holds it."""
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in asdict(self).items()
-        }
-
-    def before(self, other: Order) -> bool:
-        """Return whether this is certainly older than `other`."""
-        pairs = [(self.timestamp, other.timestamp)]
-        if self.platform == other.platform:
-            pairs.append((self.number, other.number))
-        pairs.append((self.modified, other.modified))
-        for mine, theirs in pairs:
-            if mine is not None and theirs is not None and mine != theirs:
-                return mine < theirs
-        return False
-
-
-@dataclass(frozen=True)
 class Candidate:
     """A notebook that may become a student's submission of a lesson.
 
@@ -121,7 +82,7 @@ class Candidate:
     notes: what a person should know about it, as clauses.
     """
 
-    file: Found
+    file: SourceFile
     owner: Owner
     stem: str
     exact: bool
@@ -133,10 +94,10 @@ class Candidate:
         order = self.order
         folders = PurePosixPath(self.owner.file).parts[:-1]
         return (
-            order.timestamp or datetime.min,
+            order.timestamp or "",
             -1 if order.number is None else order.number,
             -sum(name != self.stem for name in folders),
-            order.modified or datetime.min,
+            order.modified or "",
             copy_number(self.file.name),
         )
 
@@ -153,7 +114,7 @@ class Row:
 
 
 @dataclass
-class Report:
+class Collected:
     """What collecting did, or with `--dry-run` would do."""
 
     rows: list[Row] = field(default_factory=list)
@@ -195,23 +156,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Collect, print who handed in what; return 1 if nothing was collected."""
     course = Course.find()
-    report = collect(
-        course,
-        args.sources,
-        assignment=args.assignment,
-        platform=args.platform,
-        names=args.names,
-        student=args.student,
-        force=args.force,
-        dry_run=args.dry_run,
-    )
+    options = ("assignment", "platform", "names", "student", "force", "dry_run")
+    collected = collect(course, args.sources, **{name: getattr(args, name) for name in options})
     console = Console()
-    print_report(console, report)
-    students = len({row.student for row in report.rows})
+    print_collected(console, collected)
+    students = plural(len({row.student for row in collected.rows}), "student")
     done = "would be collected" if args.dry_run else "collected"
-    line = f"\n{plural(students, 'student')} {done}: {course.submitted}"
-    console.print(Text(line), soft_wrap=True)
-    return 0 if report.rows else 1
+    say(console, f"\n{students} {done}: {course.submitted}")
+    return 0 if collected.rows else 1
 
 
 def collect(
@@ -224,7 +176,7 @@ def collect(
     student: str | None = None,
     force: bool = False,
     dry_run: bool = False,
-) -> Report:
+) -> Collected:
     """Put the notebooks of all sources into submitted/; return what was done and left out.
 
     Raises CourseError if a source is not there or an argument is of no use, before anything is
@@ -233,35 +185,45 @@ def collect(
     if assignment:
         course.known_lesson(assignment)
     lessons = course.lessons()
-    collectors = own_pattern(names) if names else None
+    pattern = own_pattern(names) if names else None
     if student is not None and not folder_name(student):
         raise CourseError(f"{student!r} gives no name for a folder: use letters and digits")
-    report = Report()
-    candidates, others = [], []
+    collected = Collected()
+    # By student and lesson.
+    candidates: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
+    others = []
     with ExitStack() as stack:
         for source in sources:
             contents = stack.enter_context(opened(source))
-            report.left_out += contents.left_out
-            whose, told_by = _owners(source, contents, lessons, platform, collectors, student)
+            collected.left_out += contents.left_out
+            place, files = source.resolve().name, [file.name for file in contents.files]
+            if student is not None:
+                owned = {name: Owner(folder_name(student), "", name) for name in files}
+            elif pattern is not None:
+                owned = owners([pattern], files)
+            else:
+                told_by = platform or recognised(place, contents, lessons)
+                patterns = platform_patterns(told_by, place, contents, lessons)
+                owned = owners(patterns, files, told_by)
             for file in contents.files:
-                owner = whose.get(file.name)
+                owner = owned.get(file.name)
                 if not is_notebook(file.name):
                     others.append((file.name, owner))
                     continue
-                found = _candidate(file, owner, told_by, lessons, assignment)
-                if isinstance(found, LeftOut):
-                    report.left_out.append(found)
+                try:
+                    candidate = _candidate(file, owner, lessons, assignment)
+                except CourseError as error:
+                    collected.left_out.append(LeftOut(file.name, str(error)))
                 else:
-                    candidates.append(found)
+                    key = (candidate.owner.student.casefold(), candidate.stem)
+                    candidates[key].append(candidate)
         shelf = Shelf(course, dry_run=dry_run, force=force)
-        try:
-            for group in _by_submission(candidates):
-                _place(shelf, group, report)
-        finally:
-            shelf.close()
-    report.left_out += _other_files(others, report.rows)
-    report.rows.sort(key=lambda row: (row.stem, row.student))
-    return report
+        stack.callback(shelf.close)
+        for group in candidates.values():
+            _place(shelf, group, collected)
+    collected.left_out += _other_files(others, collected.rows)
+    collected.rows.sort(key=lambda row: (row.stem, row.student))
+    return collected
 
 
 class Shelf:
@@ -273,12 +235,10 @@ class Shelf:
     """
 
     def __init__(self, course: Course, *, dry_run: bool = False, force: bool = False) -> None:
-        self._course = course
-        self._dry_run = dry_run
-        self._force = force
+        self._course, self._dry_run, self._force = course, dry_run, force
         self._path = course.submitted / RECORDS
         self._records = _read_records(self._path)
-        self._put = set()
+        self._changed = False
         # Folders by their name in small letters, since some systems take Ada and ada for one.
         self._folders = {}
         if course.submitted.is_dir():
@@ -293,8 +253,8 @@ class Shelf:
             known = owner.who and other and key.partition("/")[0] == name
             if known and other.casefold() != owner.who.casefold():
                 raise CourseError(
-                    f"its folder would be {name}, which is that of {printable(other)}: give it "
-                    "another one with --student"
+                    f"its folder would be {name}, which is that of {shown(other)}: give it another "
+                    "one with --student"
                 )
         return name
 
@@ -307,59 +267,58 @@ class Shelf:
         for place in (path, path.parent, path.parent.parent):
             if place.is_symlink():
                 raise CourseError(f"{place} is a link: remove it, and collect again")
-        key = f"{student}/{candidate.stem}"
-        checksum, order = self._there(key, path)
-        if checksum == _checksum(data):
+        try:
+            present = path.read_bytes()
+        except FileNotFoundError:
+            present = None
+        if present == data:
             return "unchanged"
-        if checksum and candidate.order.before(order) and not self._force:
-            self.keep(candidate, student, data)
-            return f"left as it is, the one collected now is older: kept in {EARLIER}"
-        if path.is_file():
-            self._keep(student, candidate.stem, path.read_bytes(), order.timestamp)
+        key = f"{student}/{candidate.stem}"
+        outcome = "new"
+        if present is not None:
+            order = self._order(key, path, present)
+            if candidate.order.before(order) and not self._force:
+                self.keep(student, candidate.stem, data, candidate.order.timestamp)
+                return f"left as it is, the one collected now is older: kept in {EARLIER}"
+            self.keep(student, candidate.stem, present, order.timestamp)
+            outcome = f"newer, the earlier one is kept in {EARLIER}"
         self._write(path, data, candidate.order.timestamp)
-        self._put.add(key)
+        self._changed = True
         self._records[key] = {
             "who": candidate.owner.who,
             "from": candidate.file.name,
             "checksum": _checksum(data),
             "collected": datetime.now(UTC).isoformat(timespec="seconds"),
-            **candidate.order.as_json(),
+            **asdict(candidate.order),
         }
-        return f"newer, the earlier one is kept in {EARLIER}" if checksum else "new"
+        return outcome
 
-    def keep(self, candidate: Candidate, student: str, data: bytes) -> None:
-        """Keep a notebook as an earlier submission."""
-        self._keep(student, candidate.stem, data, candidate.order.timestamp)
-
-    def close(self) -> None:
-        """Write down what was collected."""
-        if self._put and not self._dry_run:
-            write_text(self._path, json.dumps(self._records, indent=2, sort_keys=True) + "\n")
-
-    def _there(self, key: str, path: Path) -> tuple[str | None, Order]:
-        """Return the checksum of the submission that is there, None without one, and its order."""
-        record = self._records.get(key)
-        if key in self._put:
-            return record["checksum"], Order.from_json(record)
-        try:
-            checksum = _checksum(path.read_bytes())
-        except FileNotFoundError:
-            return None, Order()
-        if record and record["checksum"] == checksum:
-            return checksum, Order.from_json(record)
-        # Somebody else put it there.
-        return checksum, Order(timestamp=_read_timestamp(path.with_name(TIMESTAMP)))
-
-    def _keep(self, student: str, stem: str, data: bytes, timestamp: datetime | None) -> None:
+    def keep(self, student: str, stem: str, data: bytes, timestamp: str | None) -> None:
+        """Keep a notebook as an earlier submission, unless it is kept already."""
         folder = self._course.submitted / EARLIER / student / stem
-        kept = sorted(folder.glob(f"*/{stem}.ipynb"))
-        if any(path.read_bytes() == data for path in kept):
+        if any(path.read_bytes() == data for path in folder.glob(f"*/{stem}.ipynb")):
             return
         numbers = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
         number = max(numbers, default=0) + 1
         self._write(folder / str(number) / f"{stem}.ipynb", data, timestamp)
 
-    def _write(self, path: Path, data: bytes, timestamp: datetime | None) -> None:
+    def close(self) -> None:
+        """Write down what was collected."""
+        if self._changed and not self._dry_run:
+            write_text(self._path, json.dumps(self._records, indent=2, sort_keys=True) + "\n")
+
+    def _order(self, key: str, path: Path, present: bytes) -> Order:
+        """Return the order of the submission that is there."""
+        record = self._records.get(key)
+        if record and record["checksum"] == _checksum(present):
+            return Order(**{part.name: record.get(part.name) for part in fields(Order)})
+        # Somebody else put it there.
+        text = ""
+        with suppress(OSError, ValueError):
+            text = path.with_name(TIMESTAMP).read_text(encoding="utf-8")
+        return Order(timestamp=utc_time(text.strip()))
+
+    def _write(self, path: Path, data: bytes, timestamp: str | None) -> None:
         if self._dry_run:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -370,27 +329,27 @@ class Shelf:
             # An earlier submission's time would be a wrong one for this.
             stamp.unlink(missing_ok=True)
         else:
-            write_text(stamp, f"{timestamp.isoformat(' ')} UTC\n")
+            write_text(stamp, f"{timestamp.replace('T', ' ')} UTC\n")
         os.replace(new, path)
 
 
-def print_report(console: Console, report: Report) -> None:
+def print_collected(console: Console, collected: Collected) -> None:
     """Print who handed in what, what a person should know of it, and what was left out."""
-    if report.rows:
-        console.print(_table(report.rows))
+    if collected.rows:
+        console.print(_table(collected.rows))
     # Text, not markup: a name may hold square brackets.
-    for row in report.rows:
+    for row in collected.rows:
         for note in row.notes:
             console.print(Text(f"{row.student}: {note}"))
-    reasons = {}
-    for left in report.left_out:
-        reasons.setdefault(left.reason, []).append(printable(left.name))
+    reasons = defaultdict(list)
+    for left in collected.left_out:
+        reasons[left.reason].append(shown(left.name))
     if reasons:
         console.print("\nLeft out:")
     for reason, names in reasons.items():
-        shown = ", ".join(names[:SHOWN])
+        text = ", ".join(names[:SHOWN])
         more = f" and {plural(len(names) - SHOWN, 'other')}" if len(names) > SHOWN else ""
-        console.print(Padding(Text(f"{shown}{more}: {reason}"), (0, 0, 0, 2), expand=False))
+        console.print(Padding(Text(f"{text}{more}: {reason}"), (0, 0, 0, 2), expand=False))
 
 
 def _table(rows: Sequence[Row]) -> Table:
@@ -399,129 +358,90 @@ def _table(rows: Sequence[Row]) -> Table:
     for name in ("student", *(["lesson"] if several else []), "file", "what was done"):
         grid.add_column(name, overflow="fold")
     for row in rows:
-        cells = (row.student, *([row.stem] if several else []), printable(row.name), row.outcome)
+        cells = (row.student, *([row.stem] if several else []), shown(row.name), row.outcome)
         grid.add_row(*map(Text, cells))
     return grid
 
 
-def _owners(
-    source: Path,
-    contents: Contents,
-    lessons: Sequence[str],
-    platform: str | None,
-    collectors: Sequence[NameCollector] | None,
-    student: str | None,
-) -> tuple[dict[str, Owner], str | None]:
-    """Return whose the files of a source are, and the platform that says so."""
-    names = [file.name for file in contents.files]
-    if student is not None:
-        return {name: Owner(folder_name(student), "", name) for name in names}, None
-    place = source.resolve().name
-    if collectors is None:
-        platform = platform or recognised(place, contents, lessons)
-        if platform is None:
-            return {}, None
-        collectors = platform_collectors(platform, place, contents, lessons)
-    return owners(collectors, names), platform
-
-
 def _candidate(
-    file: Found,
-    owner: Owner | None,
-    platform: str | None,
-    lessons: Sequence[str],
-    assignment: str | None,
-) -> Candidate | LeftOut:
-    """Return a notebook as a submission, or why it cannot be one."""
+    file: SourceFile, owner: Owner | None, lessons: Sequence[str], assignment: str | None
+) -> Candidate:
+    """Return a notebook as a submission; raise CourseError with a clause if it cannot be one."""
     if owner is None or not owner.student or lesson_of(owner.who, lessons)[1]:
-        return LeftOut(file.name, NO_STUDENT)
+        raise CourseError(NO_STUDENT)
     named, exact = lesson_of(owner.file, lessons)
     if assignment and named not in (None, assignment):
-        return LeftOut(file.name, f"a notebook of {named}, not of {assignment}")
+        raise CourseError(f"a notebook of {named}, not of {assignment}")
     stem = assignment or named or (lessons[0] if len(lessons) == 1 else None)
     if stem is None:
-        return LeftOut(file.name, NO_LESSON)
+        raise CourseError(NO_LESSON)
     notes = ["late"] if owner.late else []
     if not named:
-        notes.append(f"the notebook does not bear the lesson's name: {printable(file.name)}")
-    order = Order(platform, owner.timestamp, owner.number, file.modified)
+        notes.append(f"the notebook does not bear the lesson's name: {shown(file.name)}")
+    order = replace(owner.order, modified=file.modified)
     return Candidate(file, owner, stem, exact, order, tuple(notes))
 
 
-def _by_submission(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
-    """Return the notebooks grouped by student and lesson, the newest of each first."""
-    groups = {}
-    for candidate in candidates:
-        key = (candidate.owner.student.casefold(), candidate.stem)
-        groups.setdefault(key, []).append(candidate)
-    # A stable sort of the reversed list: of two that are equally new, the later one counts.
-    return [sorted(reversed(group), key=Candidate.rank, reverse=True) for group in groups.values()]
-
-
-def _place(shelf: Shelf, group: Sequence[Candidate], report: Report) -> None:
+def _place(shelf: Shelf, group: Sequence[Candidate], collected: Collected) -> None:
     """Put a student's newest notebook of a lesson in its place and keep the others."""
-    best = next((candidate for candidate in group if candidate.exact), None)
+    bears_name = any(candidate.exact for candidate in group)
     row = None
-    for candidate in group:
+    # A stable sort of the reversed list: of two that are equally new, the later one counts.
+    for candidate in sorted(reversed(group), key=Candidate.rank, reverse=True):
         name = candidate.file.name
-        if best is not None and not candidate.exact:
-            reason = "not called like the lesson, while another notebook of the student is"
-            report.left_out.append(LeftOut(name, reason))
-            continue
         try:
+            if bears_name and not candidate.exact:
+                raise CourseError(OTHER_NAME)
             student = shelf.folder(candidate.owner)
             data = candidate.file.read()
             if row is None:
                 outcome = shelf.put(candidate, student, data)
                 row = Row(student, candidate.stem, name, outcome, candidate.notes)
             else:
-                shelf.keep(candidate, student, data)
-                note = f"also handed in {printable(name)}, which is older: kept in {EARLIER}"
+                shelf.keep(student, candidate.stem, data, candidate.order.timestamp)
+                note = f"also handed in {shown(name)}, which is older: kept in {EARLIER}"
                 row = replace(row, notes=(*row.notes, note))
         except CourseError as error:
-            report.left_out.append(LeftOut(name, str(error)))
+            collected.left_out.append(LeftOut(name, str(error)))
         except OSError as error:
             reason = f"cannot be written ({error.strerror}): see to submitted/ and collect again"
-            report.left_out.append(LeftOut(name, reason))
+            collected.left_out.append(LeftOut(name, reason))
     if row is not None:
-        report.rows.append(row)
+        collected.rows.append(row)
 
 
 def _other_files(others: Iterable[tuple[str, Owner | None]], rows: Iterable[Row]) -> list[LeftOut]:
     """Return the files that are no notebooks, and above all the students who handed in no other."""
-    collected = {row.student.casefold() for row in rows}
-    plain, lacking = [], {}
+    students = {row.student.casefold() for row in rows}
+    plain = []
+    lacking: dict[str, str] = {}
     for name, owner in others:
-        if owner is None or not owner.student or owner.student.casefold() in collected:
+        student = owner.student if owner else ""
+        if not student or student.casefold() in students:
             plain.append(LeftOut(name, "not a notebook"))
         else:
-            lacking.setdefault(owner.student, []).append(printable(PurePosixPath(name).name))
+            lacking.setdefault(student, shown(PurePosixPath(name).name))
     return [
         *(
-            LeftOut(student, f"no notebook of theirs was collected, but there is {names[0]}")
-            for student, names in lacking.items()
+            LeftOut(student, f"no notebook of theirs was collected, but there is {name}")
+            for student, name in lacking.items()
         ),
         *plain,
     ]
 
 
-def _read_records(path: Path) -> dict[str, dict]:
+def _read_records(path: Path) -> dict[str, dict[str, Any]]:
     """Return what earlier runs wrote down; {} if there is nothing that can be read."""
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
-        for record in records.values():
-            Order.from_json(record)
-            record["who"].casefold(), record["checksum"].casefold()
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        valid = all(
+            isinstance(record.get(name), kind)
+            for record in records.values()
+            for name, kind in RECORD.items()
+        )
+    except (OSError, ValueError, AttributeError):
         return {}
-    return records
-
-
-def _read_timestamp(path: Path) -> datetime | None:
-    try:
-        return parse_utc(path.read_text(encoding="utf-8").strip())
-    except (OSError, ValueError, OverflowError):
-        return None
+    return records if valid else {}
 
 
 def _checksum(data: bytes) -> str:

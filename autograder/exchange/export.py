@@ -12,7 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from nbgrader.apps import NbGraderAPI
@@ -22,13 +22,13 @@ from rich.text import Text
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exchange.platforms import lesson_of
-from autograder.exchange.rosters import NUMBERED, Roster
+from autograder.exchange.rosters import Roster, split
 from autograder.lesson import Lesson
 from autograder.marks.gradebook import check_gradebook_exists, open_api
 from autograder.marks.options import add_assignment, add_gradebook
 from autograder.marks.results import Result, collect, maximum
 from autograder.marks.submitted import submitted_students
-from autograder.texts import guarded, number, plural, write_text
+from autograder.texts import guarded, number, plural, say, write_text
 
 OUTPUTS = {
     "canvas": "grades-canvas.csv",
@@ -38,13 +38,21 @@ OUTPUTS = {
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 MOODLE = ["Identifier", "Full name", "Email address", "Grade", "Maximum Grade"]
 MOODLE += ["Last modified (grade)", "Feedback comments"]
-# What Canvas works out itself; its importer takes no marks there.
-COMPUTED = re.compile(r"(Current|Final|Override) (Score|Points|Grade|Status)")
+# What Canvas works out itself, where its importer takes no marks, and Moodle's comments.
+NO_MARKS = re.compile(
+    r"(Current|Final|Override) (Score|Points|Grade|Status)|\(Feedback\)$|^Feedback:"
+)
+WITHOUT_ROSTER = {
+    "canvas": "Without a roster Canvas knows only students whose folder ends with its own id, or "
+    "is their login: export its gradebook and give it as --roster.",
+    "moodle": "Without a roster Moodle knows only students whose folder ends with its number: "
+    "download the grading worksheet and give it as --roster.",
+}
 FEEDBACK = "Points by exercise: "
 
 
 @dataclass(frozen=True)
-class Mark:
+class ExportedMark:
     """A student's mark for a lesson.
 
     points: None if there is none yet; `reason` then says why, as a clause.
@@ -57,21 +65,20 @@ class Mark:
     reason: str = ""
     feedback: str = ""
 
-    @property
-    def text(self) -> str:
-        """The points as a cell holds them."""
-        return number(self.points)
-
 
 @dataclass
 class Export:
-    """The rows of the file, and what a person should know about it, one sentence each."""
+    """The rows of the file, and what a person should know about it, one sentence each.
+
+    written: how many marks are in it.
+    delimiter, bom: as in `Roster`.
+    """
 
     table: list[list[str]]
-    written: int = 0
-    notes: list[str] = field(default_factory=list)
-    delimiter: str = ","
-    mark: str = ""
+    written: int
+    notes: list[str]
+    delimiter: str
+    bom: str
 
     def text(self) -> str:
         """Return the file's text; no cell of it is a formula."""
@@ -79,7 +86,7 @@ class Export:
         # With another end of line the writer would not quote the \r in a cell.
         writer = csv.writer(buffer, delimiter=self.delimiter, lineterminator="\r\n")
         writer.writerows([guarded(cell) for cell in row] for row in self.table)
-        return self.mark + buffer.getvalue()
+        return self.bom + buffer.getvalue()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -135,219 +142,166 @@ def run(args: argparse.Namespace) -> int:
         raise CourseError("--output would overwrite the roster: choose another name")
     if args.roster is None and (args.column or args.id_column):
         raise CourseError("--column and --id-column are about a roster: name it with --roster")
-    if args.assignment:
-        course.known_lesson(args.assignment)
+    stems = [course.known_lesson(args.assignment)] if args.assignment else course.lessons()
     roster = Roster.load(args.roster, args.id_column) if args.roster else None
     api = open_api(course, args.db)
-    lessons = [Lesson.load(course.lesson_path(stem)) for stem in course.lessons()]
-    marks = {
-        lesson.stem: lesson_marks(api, course, lesson, with_open=args.with_open)
-        for lesson in lessons
-        if args.assignment in (None, lesson.stem)
-    }
-    chosen = [lesson for lesson in lessons if marks.get(lesson.stem)]
-    if not chosen:
+    lessons, marks = [], []
+    for stem in stems:
+        lesson = Lesson.load(course.lesson_path(stem))
+        if given := lesson_marks(api, course, lesson, with_open=args.with_open):
+            lessons.append(lesson)
+            marks += given
+    if not lessons:
         raise CourseError("there are no marks to export: run `python -m autograder grade`")
-    found = [mark for lesson in chosen for mark in marks[lesson.stem]]
-    made = export(args.platform, chosen, found, roster, args.column)
-    write_text(output, made.text())
+    exported = export(args.platform, lessons, marks, roster, args.column)
+    write_text(output, exported.text())
     console = Console()
-    for note in made.notes:
+    for note in exported.notes:
         console.print(Text(note))
-    line = f"{plural(made.written, 'mark')} written: {output}"
-    console.print(Text(line), soft_wrap=True)
-    return 0 if made.written else 1
+    say(console, f"{plural(exported.written, 'mark')} written: {output}")
+    return 0 if exported.written else 1
 
 
 def lesson_marks(
     api: NbGraderAPI, course: Course, lesson: Lesson, *, with_open: bool = False
-) -> list[Mark]:
+) -> list[ExportedMark]:
     """Return the marks of everybody who handed in a lesson, here or as the gradebook has it.
 
     Raises CourseError if the gradebook cannot be opened.
     """
     check_gradebook_exists(api)  # looking for marks must not leave an empty one behind
     with api.gradebook as gradebook:
-        known = {entry.student.id for entry in gradebook.assignment_submissions(lesson.stem)}
-    students = sorted(known | set(submitted_students(course, lesson.stem)))
-    results = collect(api, course, lesson, students)
-    return [_mark(result, with_open) for result in results]
+        known = {entry.student_id for entry in gradebook.assignment_submissions(lesson.stem)}
+    students = sorted(known.union(submitted_students(course, lesson.stem)))
+    return [_mark(result, with_open) for result in collect(api, course, lesson, students)]
+
+
+def _mark(result: Result, with_open: bool) -> ExportedMark:
+    reason = result.problem
+    if reason is None and result.unread and not with_open:
+        reason = f"{plural(result.unread, 'written answer')} to mark"
+    if reason is not None:
+        return ExportedMark(result.student, result.assignment, None, reason)
+    parts = [
+        f"{exercise.label} {number(result.points(exercise)) or 'open'}/{number(exercise.points)}"
+        for exercise in result.exercises
+    ]
+    if result.penalty:
+        parts.append(f"late -{number(result.penalty)}")
+    feedback = FEEDBACK + ", ".join(parts)
+    return ExportedMark(result.student, result.assignment, result.total, feedback=feedback)
 
 
 def export(
     platform: str,
     lessons: Sequence[Lesson],
-    marks: Sequence[Mark],
+    marks: Sequence[ExportedMark],
     roster: Roster | None = None,
     column: str | None = None,
 ) -> Export:
-    """Return the file for a platform; raises CourseError if the roster is not of use for it.
+    """Return the file for a platform: the roster, or what is needed at least, with the marks.
 
-    `column` names the roster's column to fill, which only makes sense for a single lesson.
+    `column` names the roster's column to fill, which only makes sense for a single lesson. Where
+    there is no mark, the roster's own cell stays: an empty one would take a mark away. Raises
+    CourseError if the roster is not of use for the platform.
     """
-    if len(lessons) > 1 and (column or (platform == "moodle" and not _several(roster))):
+    one_lesson = platform == "moodle" and (roster is None or roster.is_worksheet)
+    if len(lessons) > 1 and (column or one_lesson):
         raise CourseError(
             f"only one lesson can be exported so, and there are marks for {len(lessons)}: choose "
             "one with --assignment"
         )
-    if roster is not None:
-        made = _filled(platform, lessons, marks, roster, column)
-    elif platform == "canvas":
-        made = _for_canvas(lessons, marks)
-    elif platform == "moodle":
-        made = _for_moodle(lessons[0], marks)
-    else:
-        made = _plain(lessons, marks)
-    made.notes += [
-        f"{mark.student}, {mark.stem}: no mark, {mark.reason}."
-        for mark in marks
-        if mark.points is None
-    ]
-    return made
-
-
-def feedback(result: Result) -> str:
-    """Return the points of each exercise in a line; "" if there are none."""
-    if not result.graded:
-        return ""
-    points = [(exercise, result.points(exercise)) for exercise in result.exercises]
-    parts = [
-        f"{exercise.label} {'open' if got is None else number(got)}/{number(exercise.points)}"
-        for exercise, got in points
-    ]
-    return FEEDBACK + ", ".join(parts + [f"late -{number(result.penalty)}"] * bool(result.penalty))
-
-
-def _mark(result: Result, with_open: bool) -> Mark:
-    student, stem = result.student, result.assignment
-    if result.problem is not None:
-        return Mark(student, stem, None, result.problem)
-    if result.unread and not with_open:
-        return Mark(student, stem, None, f"{plural(result.unread, 'written answer')} to mark")
-    return Mark(student, stem, result.total, "", feedback(result))
-
-
-def _several(roster: Roster | None) -> bool:
-    """Return whether Moodle takes the marks of several lessons so."""
-    return roster is not None and not roster.is_worksheet
-
-
-def _plain(lessons: Sequence[Lesson], marks: Sequence[Mark]) -> Export:
-    header = ["student", *(lesson.stem for lesson in lessons)]
-    made = Export([header])
-    for student, own in _by_student(marks).items():
-        made.table.append([student, *(_text(own, lesson) for lesson in lessons)])
-    made.written = _count(marks)
-    return made
-
-
-def _for_canvas(lessons: Sequence[Lesson], marks: Sequence[Mark]) -> Export:
-    """Return what Canvas needs at least; whoever has no mark is not in it.
-
-    An empty cell would take away a mark that Canvas has.
-    """
-    points = ["    Points Possible", *[""] * (len(CANVAS) - 1)]
-    points += [number(maximum(lesson.exercises)) for lesson in lessons]
-    made = Export([[*CANVAS, *(lesson.stem for lesson in lessons)], points])
-    for student, own in _by_student(marks).items():
-        cells = [_text(own, lesson) for lesson in lessons]
-        name, digits = _name_and_number(student)
-        if any(cells):
-            identity = [name, digits, "", "" if digits else student, ""]
-            made.table.append([*identity, *cells])
-    made.written = _count(marks)
-    made.notes.append(
-        "Without a roster Canvas knows only students whose folder ends with its own id, or is "
-        "their login: export its gradebook and give it as --roster."
-    )
-    return made
-
-
-def _for_moodle(lesson: Lesson, marks: Sequence[Mark]) -> Export:
-    """Return a grading worksheet with what Moodle needs at least."""
-    made = Export([MOODLE])
-    for mark in marks:
-        name, digits = _name_and_number(mark.student)
-        if mark.points is not None:
-            identity = [f"Participant {digits}" if digits else "", name.replace("_", " ")]
-            email = mark.student if "@" in mark.student else ""
-            most = number(maximum(lesson.exercises))
-            made.table.append([*identity, email, mark.text, most, "-", mark.feedback])
-    made.written = _count(marks)
-    made.notes.append(
-        "Without a roster Moodle knows only students whose folder ends with its number: download "
-        "the grading worksheet and give it as --roster."
-    )
-    return made
-
-
-def _filled(
-    platform: str,
-    lessons: Sequence[Lesson],
-    marks: Sequence[Mark],
-    roster: Roster,
-    column: str | None,
-) -> Export:
-    """Return the roster with the marks filled in.
-
-    Where there is no mark, the roster's own cell stays: an empty one would take a mark away.
-    """
-    if platform == "canvas" and not roster.is_canvas:
+    if platform == "canvas" and roster is not None and not roster.is_canvas:
         raise CourseError(
             "the roster is not Canvas' gradebook (Student, ID, …, Section): export it there, or "
             "choose another --for"
         )
-    made = Export([], delimiter=roster.delimiter, mark=roster.mark)
-    places = {lesson.stem: _place(platform, lesson, roster, column, made) for lesson in lessons}
-    rows = _rows(marks, roster, made)
-    comments = {stem: _comments(platform, roster, place) for stem, place in places.items()}
+    notes: list[str] = []
+    if roster is None:
+        roster, rows = _least_roster(platform, lessons, marks)
+        if platform == "moodle":
+            places = {lessons[0].stem: roster.header.index("Grade")}
+        else:
+            most = {lesson.stem: number(maximum(lesson.exercises)) for lesson in lessons}
+            places = {stem: roster.add_column(stem, points) for stem, points in most.items()}
+        notes += [WITHOUT_ROSTER[platform]] if platform in WITHOUT_ROSTER else []
+    else:
+        places = {
+            lesson.stem: _place(platform, lesson, roster, column, notes) for lesson in lessons
+        }
+        rows = _rows(marks, roster, notes)
+    written = 0
     for mark in marks:
-        row = rows.get(mark.student)
-        if row is None or mark.points is None:
-            continue
-        row[places[mark.stem]] = mark.text
-        made.written += 1
-        comment = comments[mark.stem]
-        # What a teacher wrote there stays.
-        if comment is not None and (not row[comment] or row[comment].startswith(FEEDBACK)):
-            row[comment] = mark.feedback
+        row, place = rows.get(mark.student), places[mark.stem]
+        if mark.points is None:
+            notes.append(f"{mark.student}, {mark.stem}: no mark, {mark.reason}.")
+        elif row is not None:
+            row[place] = number(mark.points)
+            written += 1
+            comment = _comments(roster, place) if platform == "moodle" else None
+            # What a teacher wrote there stays.
+            if comment is not None and (not row[comment] or row[comment].startswith(FEEDBACK)):
+                row[comment] = mark.feedback
     table = [roster.header, *roster.above, *roster.rows]
     if platform == "canvas":
         # The other assignments' marks may be older than what Canvas has by now.
-        kept = [*range(roster.column("Section") + 1), *places.values()]
+        kept = [*range(roster.header.index("Section") + 1), *places.values()]
         table = [[row[place] for place in kept] for row in table]
-    made.table = table
-    return made
+    return Export(table, written, notes, roster.delimiter, roster.bom)
 
 
-def _place(platform: str, lesson: Lesson, roster: Roster, column: str | None, made: Export) -> int:
+def _least_roster(
+    platform: str, lessons: Sequence[Lesson], marks: Sequence[ExportedMark]
+) -> tuple[Roster, dict[str, list[str]]]:
+    """Return what a platform needs at least, and each student's row of it.
+
+    Only a plain table holds those without a mark: elsewhere an empty cell would take one away.
+    """
+    wanted = [mark for mark in marks if platform == "csv" or mark.points is not None]
+    rows = {}
+    for student in sorted({mark.student for mark in wanted}):
+        name, digits = split(student)
+        if platform == "canvas":
+            rows[student] = [name, digits, "", "" if digits else student, ""]
+        elif platform == "moodle":
+            identifier = f"Participant {digits}" if digits else ""
+            email = student if "@" in student else ""
+            most = number(maximum(lessons[0].exercises))
+            rows[student] = [identifier, name.replace("_", " "), email, "", most, "-", ""]
+        else:
+            rows[student] = [student]
+    header = {"canvas": CANVAS, "moodle": MOODLE}.get(platform, ["student"])
+    return Roster([*header], list(rows.values())), rows
+
+
+def _place(
+    platform: str, lesson: Lesson, roster: Roster, column: str | None, notes: list[str]
+) -> int:
     """Return the place of a lesson's column in the roster; one is made for Canvas and csv."""
-    points = number(maximum(lesson.exercises))
+    most = maximum(lesson.exercises)
     name = column or _column_of(platform, lesson, roster)
-    if name is not None and name not in roster.header:
-        raise CourseError(
-            f"the roster has no column {name!r}: its columns are {', '.join(roster.header)}"
-        )
     if name is None and platform == "moodle":
         raise CourseError(
             f"no column of the roster bears the name {lesson.stem}: name the one to fill with "
             "--column"
         )
-    if name is not None:
-        place = roster.column(name)
-        possible = roster.points_possible()[place].strip() if roster.is_canvas else ""
-        if possible and _float(possible) != maximum(lesson.exercises):
-            made.notes.append(
-                f"{name} counts out of {possible} in Canvas, {lesson.stem} out of {points}: change "
-                "it in Canvas."
+    if name is None:
+        if roster.is_canvas:
+            notes.append(
+                f"No column bears the name {lesson.stem}: Canvas will make a new assignment of it. "
+                "To fill one that is there, name it with --column."
             )
-        return place
-    place = roster.add_column(lesson.stem)
-    if roster.is_canvas:
-        roster.points_possible()[place] = points
-        made.notes.append(
-            f"No column bears the name {lesson.stem}: Canvas will make a new assignment of it. To "
-            "fill one that is there, name it with --column."
+        return roster.add_column(lesson.stem, number(most))
+    if name not in roster.header:
+        raise CourseError(
+            f"the roster has no column {name!r}: its columns are {', '.join(roster.header)}"
+        )
+    place = roster.header.index(name)
+    possible = roster.points_possible()[place].strip() if roster.is_canvas else ""
+    if possible and _float(possible) != most:
+        notes.append(
+            f"{name} counts out of {possible} in Canvas, {lesson.stem} out of {number(most)}: "
+            "change it in Canvas."
         )
     return place
 
@@ -359,7 +313,7 @@ def _column_of(platform: str, lesson: Lesson, roster: Roster) -> str | None:
     names = [
         name
         for name in roster.header
-        if lesson_of(name, [lesson.stem])[0] and not COMPUTED.search(name) and not _is_comment(name)
+        if lesson_of(name, [lesson.stem])[0] and not NO_MARKS.search(name)
     ]
     if len(names) > 1:
         raise CourseError(
@@ -369,63 +323,40 @@ def _column_of(platform: str, lesson: Lesson, roster: Roster) -> str | None:
     return names[0] if names else None
 
 
-def _comments(platform: str, roster: Roster, place: int) -> int | None:
-    """Return the place of the column for comments on the marks at `place`, or None."""
-    if platform != "moodle":
-        return None
+def _comments(roster: Roster, place: int) -> int | None:
+    """Return the place of Moodle's column for comments on the marks at `place`, or None."""
     name = roster.header[place]
-    wanted = {"Feedback comments"} if roster.is_worksheet else set()
-    wanted |= {name.replace("(Real)", "(Feedback)"), name.replace("Assignment:", "Feedback:")}
-    wanted.discard(name)
+    wanted = {name.replace("(Real)", "(Feedback)"), name.replace("Assignment:", "Feedback:")}
+    wanted -= {name}
+    wanted |= {"Feedback comments"} if roster.is_worksheet else set()
     return next((place for place, other in enumerate(roster.header) if other in wanted), None)
 
 
-def _is_comment(name: str) -> bool:
-    return name.endswith("(Feedback)") or name.startswith("Feedback:")
-
-
-def _rows(marks: Sequence[Mark], roster: Roster, made: Export) -> dict[str, list[str]]:
+def _rows(marks: Sequence[ExportedMark], roster: Roster, notes: list[str]) -> dict[str, list[str]]:
     """Return each student's row of the roster, and note who has none or has more than one."""
-    rows, taken = {}, {}
-    for student in _by_student(marks):
-        found = roster.find(student)
-        if len(found) != 1:
-            many = f"{len(found)} rows of the roster may be meant" if found else "not in the roster"
-            made.notes.append(f"{student}: {many}, nothing is exported.")
-        elif id(found[0]) in taken:
-            made.notes.append(
-                f"{student}: the roster's {roster.label(found[0])}, as {taken[id(found[0])]} is: "
-                "neither is exported."
+    rows: dict[str, list[str]] = {}
+    taken: dict[int, str] = {}  # by the identity of a row
+    for student in sorted({mark.student for mark in marks}):
+        fitting = roster.find(student)
+        if len(fitting) != 1:
+            many = f"{len(fitting)} rows of the roster may be meant"
+            notes.append(
+                f"{student}: {many if fitting else 'not in the roster'}, nothing is exported."
             )
-            rows.pop(taken[id(found[0])], None)
+            continue
+        (row,) = fitting
+        other = taken.setdefault(id(row), student)
+        if other == student:
+            rows[student] = row
         else:
-            rows[student] = found[0]
-            taken[id(found[0])] = student
+            rows.pop(other, None)
+            notes.append(
+                f"{student}: the roster's {roster.label(row)}, as {other} is: neither is exported."
+            )
     missing = [roster.label(row) for row in roster.rows if id(row) not in taken]
     if missing:
-        made.notes.append(f"In the roster, but without a submission: {', '.join(missing)}.")
+        notes.append(f"In the roster, but without a submission: {', '.join(missing)}.")
     return rows
-
-
-def _by_student(marks: Sequence[Mark]) -> dict[str, list[Mark]]:
-    students = {}
-    for mark in marks:
-        students.setdefault(mark.student, []).append(mark)
-    return dict(sorted(students.items()))
-
-
-def _text(marks: Sequence[Mark], lesson: Lesson) -> str:
-    return next((mark.text for mark in marks if mark.stem == lesson.stem), "")
-
-
-def _count(marks: Sequence[Mark]) -> int:
-    return sum(mark.points is not None for mark in marks)
-
-
-def _name_and_number(student: str) -> tuple[str, str]:
-    """Return what collecting put together into a folder's name; "" for what is not there."""
-    both = NUMBERED.fullmatch(student)
-    return both.groups(default="") if both else (student, "")
 
 
 def _float(text: str) -> float | None:

@@ -11,30 +11,23 @@ a folder or a file that looks like someone else's submission stays what its owne
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import PurePosixPath
+from typing import Any
 
-from nbgrader.plugins import FileNameCollectorPlugin
 from nbgrader.utils import parse_utc
 
 from autograder.errors import CourseError
 from autograder.exchange.archives import Contents
 
-PATTERNS = {
-    "canvas": (
-        # With anonymous grading: anon_x7YzQ_67890_lesson.ipynb, the second id being the upload's.
-        r"(?:.*/)?(?:(?P<late>LATE)_)?"
-        r"(?P<student_id>anon_[^/_]+)_(?P<number>\d+)_(?P<file_id>[^/]+)$",
-        # Else: lovelaceada_LATE_12345_67890_lesson-2.ipynb.
-        r"(?:.*/)?(?P<name>[^/]+?)_(?:(?P<late>LATE)_)?"
-        r"(?P<student_id>\d+)_(?P<number>\d+)_(?P<file_id>[^/]+)$",
-    ),
+# Where two fit equally well, the one that asks for more comes first. The last two have only a
+# student's folder or name before the lesson's.
+PATTERNS: dict[str, Sequence[str]] = {
     # Ada Lovelace_1234567_assignsubmission_file_/lesson.ipynb, or all in one folder without the /.
     "moodle": (
         r"(?:.*?/)??(?P<name>[^/_]+)_(?P<student_id>\d+)_assignsubmission_file"
@@ -45,17 +38,24 @@ PATTERNS = {
         r"(?:.*/)?[^/]*?_(?P<student_id>[^/_]+)_attempt_"
         r"(?P<timestamp>\d{4}(?:-\d\d){5})_(?P<file_id>[^/]+)$",
     ),
+    "canvas": (
+        # With anonymous grading: anon_x7YzQ_67890_lesson.ipynb, the second id being the upload's.
+        r"(?:.*/)?(?:(?P<late>LATE)_)?"
+        r"(?P<student_id>anon_[^/_]+)_(?P<number>\d+)_(?P<file_id>[^/]+)$",
+        # Else: lovelaceada_LATE_12345_67890_lesson-2.ipynb.
+        r"(?:.*/)?(?P<name>[^/]+?)_(?:(?P<late>LATE)_)?"
+        r"(?P<student_id>\d+)_(?P<number>\d+)_(?P<file_id>[^/]+)$",
+    ),
+    "github": (),  # see _github
     # Ada Lovelace - lesson.ipynb: how Google Classroom calls the copy it makes for each student.
     "classroom": (r"(?:.*/)?(?P<student_id>[^/]+?) - (?P<file_id>[^/]+)$",),
+    "folders": (
+        r"(?:submitted/)?(?P<student_id>[^/]+)/(?P<file_id>(?:{lessons})/[^/]+)$",
+        r"(?P<student_id>[^/]+)/(?P<file_id>[^/]+)$",
+    ),
+    "files": (r"(?:.*/)?(?P<student_id>[^/]+?)[\s_-]+(?P<file_id>(?:{lessons})[^/]*)$",),
 }
-GITHUB = r"{folder}{assignment}-(?P<student_id>[^/]+)/(?P<file_id>.+)"
-FOLDERS = (
-    r"(?:submitted/)?(?P<student_id>[^/]+)/(?P<file_id>(?:{lessons})/[^/]+)$",
-    r"(?P<student_id>[^/]+)/(?P<file_id>[^/]+)$",
-)
-FILES = (r"(?:.*/)?(?P<student_id>[^/]+?)[\s_-]+(?P<file_id>(?:{lessons})[^/]*)$",)
-# Where two fit equally well, the one that asks for more comes first.
-PLATFORMS = ("moodle", "blackboard", "canvas", "github", "classroom", "folders", "files")
+PLATFORMS = tuple(PATTERNS)
 
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)
 COPY_OF = re.compile(r"^(copy of|kopie von|kopie van|copia de|copia di|copie de)\s+", re.IGNORECASE)
@@ -67,80 +67,71 @@ MAX_NAME = 60
 
 
 @dataclass(frozen=True)
+class Order:
+    """What is known of when something was handed in; None where nothing is. Times are ISO 8601.
+
+    timestamp: the platform's time of submission (UTC).
+    number: grows with each upload to `platform`.
+    modified: when the file was last changed (local time).
+    """
+
+    platform: str | None = None
+    timestamp: str | None = None
+    number: int | None = None
+    modified: str | None = None
+
+    def before(self, other: Order) -> bool:
+        """Return whether this is certainly older than `other`."""
+        pairs: list[tuple[Any, Any]] = [(self.timestamp, other.timestamp)]
+        if self.platform == other.platform:
+            pairs.append((self.number, other.number))
+        pairs.append((self.modified, other.modified))
+        for mine, theirs in pairs:
+            if mine is not None and theirs is not None and mine != theirs:
+                return mine < theirs
+        return False
+
+
+@dataclass(frozen=True)
 class Owner:
     """What a file's name tells of who handed it in.
 
     student: the name of the student's folder, "" if nothing is left that can be one.
     who: the student as the platform wrote it, "" if the instructor named the folder.
     file: the path of what was handed in, as far as it is the student's own.
-    number: grows with each upload on the same platform, if the platform says it.
-    timestamp: when it was handed in (UTC), if the platform says it.
     """
 
     student: str
     who: str
     file: str
-    number: int | None = None
-    timestamp: datetime | None = None
+    order: Order = Order()
     late: bool = False
 
 
-class NameCollector(FileNameCollectorPlugin):
-    """nbgrader's reader of file names, which also reads Blackboard's times (…-18-30-00)."""
-
-    def __init__(self, pattern: str) -> None:
-        quiet = logging.getLogger(f"{__name__}.collector")
-        quiet.disabled = True  # it warns of each file that does not match
-        super().__init__(named_regexp=pattern, log=quiet)
-
-    def owner(self, name: str) -> Owner | None:
-        """Return who handed in a file, or None if its name does not say so."""
-        # The plugin takes notebooks only; whose a PDF is must be known as well, to say so.
-        stem = NOTEBOOK.sub("", name) if is_notebook(name) else PurePosixPath(name).with_suffix("")
-        groups = self.collect(f"{stem}.ipynb")
-        if not groups or not groups["student_id"] or COPY_OF.match(f"{groups['student_id']} "):
-            return None
-        parts = [groups.get("name"), groups["student_id"]]
-        number = groups.get("number")
-        return Owner(
-            student="_".join(filter(None, (folder_name(part) for part in parts if part))),
-            who="_".join(filter(None, parts)),
-            file=groups["file_id"] or "",
-            number=int(number) if number and number.isdecimal() else None,
-            timestamp=_time(groups.get("timestamp")),
-            late=bool(groups.get("late")),
-        )
-
-
-def own_pattern(pattern: str) -> list[NameCollector]:
-    """Return what reads an instructor's pattern; raises CourseError if it cannot."""
+def own_pattern(text: str) -> re.Pattern[str]:
+    """Return an instructor's pattern; raises CourseError if it is of no use."""
     try:
-        groups = re.compile(pattern).groupindex
+        pattern = re.compile(text)
     except re.error as error:
         raise CourseError(f"--names is no regular expression ({error}): mend it") from error
-    missing = [name for name in ("student_id", "file_id") if name not in groups]
+    missing = [name for name in ("student_id", "file_id") if name not in pattern.groupindex]
     if missing:
         raise CourseError(
             f"--names lacks a group (?P<{missing[0]}>…): it must say where the student's id stands "
             "in a name, and where the file's own name"
         )
-    return [NameCollector(pattern)]
+    return pattern
 
 
-def platform_collectors(
-    platform: str, source: str, contents: Contents, lessons: Sequence[str]
-) -> list[NameCollector]:
-    """Return what reads the names that a platform gives to the files of a source."""
-    stems = "|".join(re.escape(stem) for stem in lessons)
-    if platform == "github":
-        patterns = _github(source, contents)
-    elif platform == "folders":
-        patterns = [pattern.format(lessons=stems) for pattern in FOLDERS]
-    elif platform == "files":
-        patterns = [pattern.format(lessons=stems) for pattern in FILES]
-    else:
-        patterns = PATTERNS[platform]
-    return [NameCollector(pattern) for pattern in patterns]
+def platform_patterns(
+    platform: str | None, source: str, contents: Contents, lessons: Sequence[str]
+) -> list[re.Pattern[str]]:
+    """Return the patterns of the names that a platform gives to the files of a source."""
+    patterns = (
+        _github(source, contents) if platform == "github" else PATTERNS.get(platform or "", ())
+    )
+    stems = "|".join(map(re.escape, lessons))
+    return [re.compile(pattern.replace("{lessons}", stems)) for pattern in patterns]
 
 
 def recognised(source: str, contents: Contents, lessons: Sequence[str]) -> str | None:
@@ -150,25 +141,48 @@ def recognised(source: str, contents: Contents, lessons: Sequence[str]) -> str |
     """
     names = [file.name for file in contents.files if is_notebook(file.name)]
     for platforms in (PLATFORMS[:-2], PLATFORMS[-2:]):
-        counts = {
-            platform: len(owners(platform_collectors(platform, source, contents, lessons), names))
-            for platform in platforms
-            if platform != "github" or contents.repositories or source.endswith("-submissions")
-        }
-        best = max(counts, key=counts.get)
-        if counts[best]:
+        counts = Counter(
+            {
+                platform: len(owners(platform_patterns(platform, source, contents, lessons), names))
+                for platform in platforms
+                if platform != "github" or contents.repositories or source.endswith("-submissions")
+            }
+        )
+        ((best, count),) = counts.most_common(1)
+        if count:
             return best
     return None
 
 
-def owners(collectors: Sequence[NameCollector], names: Iterable[str]) -> dict[str, Owner]:
+def owners(
+    patterns: Sequence[re.Pattern[str]], names: Iterable[str], platform: str | None = None
+) -> dict[str, Owner]:
     """Return whose the files are, without those whose name does not say so."""
-    found = {}
-    for name in names:
-        owner = next(filter(None, (collector.owner(name) for collector in collectors)), None)
-        if owner is not None:
-            found[name] = owner
-    return found
+    pairs = ((name, owner_of(patterns, name, platform)) for name in names)
+    return {name: owner for name, owner in pairs if owner is not None}
+
+
+def owner_of(
+    patterns: Sequence[re.Pattern[str]], name: str, platform: str | None = None
+) -> Owner | None:
+    """Return who handed in a file, as the first pattern that fits says, or None."""
+    # Patterns are for notebooks, but whose a PDF is must be known as well, to say so.
+    stem = NOTEBOOK.sub("", name) if is_notebook(name) else PurePosixPath(name).with_suffix("")
+    for match in filter(None, (pattern.match(f"{stem}.ipynb") for pattern in patterns)):
+        groups = match.groupdict()
+        if not groups["student_id"] or COPY_OF.match(f"{groups['student_id']} "):
+            continue
+        parts = [part for part in (groups.get("name"), groups["student_id"]) if part]
+        digits = groups.get("number") or ""
+        number = int(digits) if digits.isdecimal() else None
+        return Owner(
+            student="_".join(filter(None, map(folder_name, parts))),
+            who="_".join(parts),
+            file=groups["file_id"] or "",
+            order=Order(platform, utc_time(groups.get("timestamp") or ""), number),
+            late=bool(groups.get("late")),
+        )
+    return None
 
 
 def is_notebook(name: str) -> bool:
@@ -184,28 +198,25 @@ def lesson_of(file: str, lessons: Sequence[str]) -> tuple[str | None, bool]:
     """
     *folders, name = PurePosixPath(NOTEBOOK.sub("", file)).parts or [""]
     for part in (name, *reversed(folders)):
-        named = [stem for stem in lessons if _key(stem) in _key(part)]
+        named = [stem for stem in lessons if letters(stem) in letters(part)]
         if named:
             stem = max(named, key=len)
-            same = _key(stem) in (_key(name), _key(without_copy_marks(name)))
+            same = letters(stem) in (letters(name), letters(without_copy_marks(name)))
             return stem, same
     return None, False
 
 
 def without_copy_marks(name: str) -> str:
     """Return a file's name without what Drive, browsers and Jupyter add to the name of a copy."""
-    while True:
-        shorter = COPY_NUMBER.sub("", COPY_OF.sub("", name.strip()))
-        if shorter == name:
-            return name
+    while (shorter := COPY_NUMBER.sub("", COPY_OF.sub("", name.strip()))) != name:
         name = shorter
+    return name
 
 
 def copy_number(file: str) -> int:
     """Return the number at the end of a copy's name: 2 for `lesson-2.ipynb`, 0 without one."""
     mark = COPY_NUMBER.search(NOTEBOOK.sub("", file).strip())
-    digits = re.search(r"\d+", mark.group()) if mark else None
-    return int(digits.group()) if digits else 0
+    return int(re.sub(r"\D", "", mark.group()) or 0) if mark else 0
 
 
 def folder_name(who: str) -> str:
@@ -215,7 +226,8 @@ def folder_name(who: str) -> str:
     "" if nothing of it can stay.
     """
     text = re.sub(r"\s+", "_", unicodedata.normalize("NFC", who).strip())
-    kept = "".join(c if _may_stay(c) else "-" for c in text)[:MAX_NAME].strip(".-")
+    safe = [c if c in "_-.@" or unicodedata.category(c)[0] in "LMN" else "-" for c in text]
+    kept = "".join(safe)[:MAX_NAME].strip(".-")
     first, dot, rest = kept.partition(".")
     return f"{first}_{dot}{rest}" if first.casefold() in RESERVED else kept
 
@@ -238,32 +250,26 @@ def _github(source: str, contents: Contents) -> list[str]:
         return []
     (folder,) = folders
     around = folder.name or source
-    if around.endswith("-submissions"):
-        assignment = around.removesuffix("-submissions")
-    elif len(outermost) > 1:
-        assignment = os.path.commonprefix([path.name for path in outermost]).rpartition("-")[0]
-    else:
-        assignment = ""
+    assignment = around.removesuffix("-submissions")
+    if assignment == around:
+        names = [path.name for path in outermost]
+        assignment = os.path.commonprefix(names).rpartition("-")[0] if len(names) > 1 else ""
     if not assignment:
         return []
-    lead = re.escape(f"{folder}/") if folder.name else ""
-    return [GITHUB.format(folder=lead, assignment=re.escape(assignment))]
+    start = f"{folder}/{assignment}-" if folder.name else f"{assignment}-"
+    return [re.escape(start) + r"(?P<student_id>[^/]+)/(?P<file_id>.+)"]
 
 
-def _time(text: str | None) -> datetime | None:
-    """Return a time in UTC, or None if there is none that can be read."""
-    if not text:
-        return None
-    dashed = re.fullmatch(r"(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)", text)
-    try:
-        return parse_utc("{} {}:{}:{}".format(*dashed.groups()) if dashed else text)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _key(name: str) -> str:
+def letters(name: str) -> str:
+    """Return a name's letters and digits, in small letters, by which names are compared."""
     return "".join(c for c in unicodedata.normalize("NFC", name).casefold() if c.isalnum())
 
 
-def _may_stay(character: str) -> bool:
-    return character in "_-.@" or unicodedata.category(character)[0] in "LMN"
+def utc_time(text: str) -> str | None:
+    """Return a time in UTC as ISO 8601, or None if there is none that can be read."""
+    # Blackboard writes 2024-05-01-18-30-00.
+    text = re.sub(r"^(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)$", r"\1 \2:\3:\4", text)
+    try:
+        return parse_utc(text).isoformat() if text else None
+    except (ValueError, OverflowError):
+        return None

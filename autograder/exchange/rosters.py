@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.errors import CourseError
-from autograder.exchange.platforms import folder_name
+from autograder.exchange.platforms import folder_name, letters
 
 # Columns that hold what a folder may be called after, in small letters.
-IDS = (
+IDS: tuple[str, ...] = (
     "id",
     "identifier",
     "id number",
@@ -25,18 +25,15 @@ IDS = (
     "email",
     "username",
     "github_username",
-    "sis login id",
-    "sis user id",
-    "integration id",
-    "student_id",
-    "student id",
 )
+IDS += ("sis login id", "sis user id", "integration id", "student_id", "student id")
 NAMES = ("student", "full name", "name")
 FIRST_NAMES = ("first name", "firstname")
 LAST_NAMES = ("last name", "lastname", "surname")
 # Those whose number collecting puts behind a student's name.
 NUMBERS = ("id", "identifier")
 NUMBERED = re.compile(r"(?:(.+)_)?(\d+)")
+FINAL_NUMBER = re.compile(r"(?<!\d)\d+$")
 POINTS_POSSIBLE = "points possible"
 
 
@@ -48,22 +45,22 @@ class Roster:
     rows: the students', each as long as the header.
     above: rows that are no student's, such as Canvas' points possible.
     id_column: the only column that tells the students apart, if its name is not one of `IDS`.
-    mark: what stands before the first column, for programs that want to see that it is UTF-8.
+    bom: what stands before the first column, for programs that want to see that it is UTF-8.
     """
 
     header: list[str]
     rows: list[list[str]]
     above: list[list[str]] = field(default_factory=list)
     delimiter: str = ","
-    mark: str = ""
+    bom: str = ""
     id_column: str | None = None
 
     @classmethod
     def load(cls, path: Path, id_column: str | None = None) -> Roster:
         """Read a roster; raises CourseError if it is none."""
         text = _read(path)
-        mark = "\ufeff" if text.startswith("\ufeff") else ""
         lines = text.removeprefix("\ufeff")
+        bom = text[: len(text) - len(lines)]
         first = lines.partition("\n")[0]
         delimiter = max(",;\t", key=first.count)
         try:
@@ -72,12 +69,12 @@ class Roster:
             raise CourseError(f"{path.name} is no CSV file ({error}): export it again") from error
         header, *rows = [row for row in table if any(map(str.strip, row))] or [[]]
         header = [name.strip() for name in header]
-        known = {*IDS, *NAMES, *FIRST_NAMES}
         if id_column is not None and id_column not in header:
             raise CourseError(
                 f"{path.name} has no column {id_column!r}: its columns are {', '.join(header)}"
             )
-        if id_column is None and not known.intersection(map(str.casefold, header)):
+        known = {*IDS, *NAMES, *FIRST_NAMES}
+        if id_column is None and known.isdisjoint(map(str.casefold, header)):
             raise CourseError(
                 f"{path.name} has no column that tells its students apart (such as ID, Identifier, "
                 "Email address): name it with --id-column"
@@ -89,32 +86,29 @@ class Roster:
                     "it again"
                 )
             row[:] = [*row, *[""] * len(header)][: len(header)]
-        roster = cls(header, rows, [], delimiter, mark, id_column)
-        if roster.is_canvas:
-            roster.above = [row for row in rows if roster._is_above(row)]
-            roster.rows = [row for row in rows if not roster._is_above(row)]
+        roster = cls(header, [], [], delimiter, bom, id_column)
+        for row in rows:
+            (roster.above if roster._is_above(row) else roster.rows).append(row)
         return roster
 
     @property
     def is_canvas(self) -> bool:
         """Whether Canvas exported it, with the students' names in one column or in two."""
-        names, columns = ("Student", "LastName"), {"ID", "Section"}
-        return self.header[:1] != [] and self.header[0] in names and columns <= set(self.header)
+        names = ("Student", "LastName")
+        return {"ID", "Section"} <= set(self.header) and self.header[0] in names
 
     @property
     def is_worksheet(self) -> bool:
         """Whether it is Moodle's grading worksheet, that of a single assignment."""
         return {"Identifier", "Grade"} <= set(self.header)
 
-    def column(self, name: str) -> int:
-        """Return where a column stands."""
-        return self.header.index(name)
-
-    def add_column(self, name: str) -> int:
-        """Add an empty column; return where it stands."""
+    def add_column(self, name: str, points: str) -> int:
+        """Add an empty column, for marks out of `points`; return where it stands."""
         self.header.append(name)
         for row in [*self.above, *self.rows]:
             row.append("")
+        if self.is_canvas:
+            self.points_possible()[-1] = points
         return len(self.header) - 1
 
     def points_possible(self) -> list[str]:
@@ -134,40 +128,35 @@ class Roster:
         then: a number alone may be somebody else's on another platform.
         """
         for key, columns in ((_id_key, self._ids), (_name_key, self._full_names)):
-            found = [row for row in self.rows if key(student) in map(key, columns(row))]
-            if found:
-                return found
-        both = NUMBERED.fullmatch(student)
-        if not both:
-            return []
-        name, number = both.groups(default="")
-        if not self.id_column and not {*NUMBERS} & {*map(str.casefold, self.header)}:
+            fitting = [row for row in self.rows if key(student) in map(key, columns(row))]
+            if fitting:
+                return fitting
+        name, number = split(student)
+        numbered = self.id_column or not {*NUMBERS}.isdisjoint(map(str.casefold, self.header))
+
+        def fits(row: Sequence[str]) -> bool:
+            keys = [*map(_name_key, self._full_names(row))]
+            is_name = _name_key(name) in keys
             # Moodle's gradebook does not have the number that its downloads have.
-            return [row for row in self.rows if _name_key(name) in self._name_keys(row)]
-        return [
-            row
-            for row in self.rows
-            if number in self._numbers(row)
-            and (not name or _name_key(name) in self._name_keys(row) or not self._name_keys(row))
-        ]
+            if not numbered:
+                return is_name
+            return number in self._numbers(row) and (is_name or not name or not keys)
+
+        return [row for row in self.rows if number and fits(row)]
 
     def label(self, row: Sequence[str]) -> str:
         """Return what a student of the roster is called in a message."""
-        return next((text for text in [*self._full_names(row), *self._ids(row)] if text), "?")
+        return next(filter(None, [*self._full_names(row), *self._ids(row)]), "?")
 
-    def _ids(self, row: Sequence[str]) -> list[str]:
+    def _ids(self, row: Sequence[str], columns: Sequence[str] = IDS) -> list[str]:
         if self.id_column is not None:
-            return [row[self.column(self.id_column)].strip()]
-        return self._values(row, IDS)
+            return [row[self.header.index(self.id_column)].strip()]
+        return self._values(row, columns)
 
     def _numbers(self, row: Sequence[str]) -> list[str]:
         """Return the numbers that ids are, or end with, as Moodle's `Participant 1234567` does."""
-        ids = self._ids(row) if self.id_column is not None else self._values(row, NUMBERS)
-        matches = [re.fullmatch(r"(?:.*\D)?(\d+)", text) for text in ids]
-        return [match.group(1) for match in matches if match]
-
-    def _name_keys(self, row: Sequence[str]) -> set[str]:
-        return {_name_key(text) for text in self._full_names(row)}
+        matches = [FINAL_NUMBER.search(text) for text in self._ids(row, NUMBERS)]
+        return [match.group() for match in matches if match]
 
     def _full_names(self, row: Sequence[str]) -> list[str]:
         """Return the ways to write a student's name; that of Moodle's `Participant 7` as well."""
@@ -177,19 +166,27 @@ class Roster:
             names += [f"{first[0]} {last[0]}", f"{last[0]} {first[0]}"]
         # Canvas writes "Lovelace, Ada".
         names += [" ".join(reversed(name.split(",", 1))) for name in names if "," in name]
-        names += [re.sub(r"\d+$", "", text) for text in self._values(row, ("identifier",))]
+        names += [FINAL_NUMBER.sub("", text) for text in self._values(row, ("identifier",))]
         return [name for name in names if _name_key(name)]
 
     def _values(self, row: Sequence[str], columns: Sequence[str]) -> list[str]:
         return [
-            row[place].strip()
-            for place, name in enumerate(self.header)
-            if name.casefold() in columns and row[place].strip()
+            cell.strip()
+            for name, cell in zip(self.header, row, strict=True)
+            if name.casefold() in columns and cell.strip()
         ]
 
     def _is_above(self, row: Sequence[str]) -> bool:
-        nobody = not row[0].strip() and not row[self.column("ID")].strip()
+        if not self.is_canvas:
+            return False
+        nobody = not row[0].strip() and not row[self.header.index("ID")].strip()
         return nobody or POINTS_POSSIBLE in row[0].casefold()
+
+
+def split(student: str) -> tuple[str, str]:
+    """Return the name and the number that collecting made a folder's name of; "" without one."""
+    both = NUMBERED.fullmatch(student)
+    return (both[1] or "", both[2]) if both else (student, "")
 
 
 def _read(path: Path) -> str:
@@ -216,4 +213,4 @@ def _id_key(text: str) -> str:
 
 def _name_key(text: str) -> str:
     """Return the letters of a name, since Canvas joins them and others write blanks and commas."""
-    return "".join(c for c in _id_key(text) if c.isalnum())
+    return letters(folder_name(text))

@@ -31,7 +31,7 @@ from autograder.sandbox import kernels
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.pythons import StartFailed, make_starter
 from autograder.submissions.cells import grade_id, message
-from autograder.submissions.matching import NOTES, check_lesson
+from autograder.submissions.matching import NOTES, require_lesson
 from autograder.submissions.reading import Submission, parse_notebook
 from autograder.submissions.restore import restore
 from autograder.submissions.safe import safe_notebook
@@ -230,7 +230,7 @@ class _Grader:
         """
         name, stem = submission.name, self.assignment.stem
         notebook = parse_notebook(submission.data, name, submission.notes)
-        check_lesson(notebook, name, stem, self.release, self.other_releases)
+        require_lesson(notebook, name, stem, self.release, self.other_releases)
         notebook = restore(notebook, self.release)
         originals = {grade_id(cell): cell for cell in self.source.cells if grade_id(cell)}
         for cell in notebook.cells:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection
 from contextlib import suppress
+from typing import cast
 
 import nbformat
 import zmq
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_core.utils import ensure_async, run_sync
-from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from autograder.checks.examiner import Examiner, Verdict
@@ -22,7 +23,7 @@ from autograder.sandbox.kernels import CourseKernelManager
 from autograder.sandbox.limits import Limits
 
 
-class SubmissionClient(SurvivingClient, NotebookClient):
+class SubmissionClient(SurvivingClient):
     """Runs the cells of a submission that are needed, and judges its exercises from outside.
 
     Args:
@@ -69,9 +70,10 @@ class SubmissionClient(SurvivingClient, NotebookClient):
         with self.setup_kernel(cleanup_kc=True):
             # Nothing listens to the heartbeat, and stopping its thread may wait for ever once a
             # kernel has spoilt its sockets.
-            self.kc.hb_channel.stop()
+            client = cast(AsyncKernelClient, self.kc)
+            client.hb_channel.stop()
             # Sending to a kernel that has closed its sockets would wait for ever.
-            for channel in (self.kc.shell_channel, self.kc.control_channel):
+            for channel in (client.shell_channel, client.control_channel):
                 channel.socket.setsockopt(zmq.SNDTIMEO, 5000)
             for index, cell in enumerate(self.nb.cells):
                 if index in self.needed and (to_the_end or not self.lost):
@@ -102,13 +104,14 @@ class SubmissionClient(SurvivingClient, NotebookClient):
                 run_sync(self._begin_answering)()
         verdict = self.examiner.examine(exercise, source, self.ran, not self.lost)
         if self.examiner.lost and not self.lost:
-            run_sync(self.km.shutdown_kernel)(now=True)
+            run_sync(cast(CourseKernelManager, self.km).shutdown_kernel)(now=True)
             self.lose(cell)
         return verdict
 
     async def _begin_answering(self) -> None:
-        code = self.begin_answering
-        await ensure_async(self.kc.execute(code, silent=True, store_history=False))
+        client = cast(AsyncKernelClient, self.kc)
+        request = client.execute(self.begin_answering, silent=True, store_history=False)
+        await ensure_async(request)
 
 
 def record_error(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:

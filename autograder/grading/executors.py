@@ -23,7 +23,7 @@ LOCAL = "local"
 TRIES = 3  # how often a submission may cost a process its life
 
 
-class Lost(Exception):
+class WorkerLost(Exception):
     """The process that graded a submission has ended, several times."""
 
 
@@ -79,7 +79,9 @@ def _quietly() -> None:
 
 def _outlive_nobody() -> None:
     """End this process when the grader has ended, however that came."""
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this process was started by one
+    parent.join()
     _end()
 
 
@@ -150,8 +152,9 @@ def results(
 ) -> Iterator[tuple[str, Any]]:
     """Yield (key, result of function(*args)) for each task (key, args), as they are done.
 
-    A result is an exception where the function raised one; Lost where grading has cost a process
-    its life again and again. No more tasks are taken than the executor has workers for, and one.
+    A result is an exception where the function raised one; WorkerLost where grading has cost a
+    process its life again and again. No more tasks are taken than the executor has workers for,
+    and one.
     """
     waiting = iter(tasks)
     running: dict[Future, tuple[str, tuple, int]] = {}
@@ -171,7 +174,7 @@ def results(
             elif tried < executor.tries:
                 running[executor.submit(function, *args)] = (key, args, tried + 1)
             else:
-                yield key, Lost(f"its process ended {TRIES} times")
+                yield key, WorkerLost(f"its process ended {TRIES} times")
 
 
 def cores() -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute
 from traitlets import Integer, List, Unicode
+from traitlets.config import Config
 
 from autograder.course import Course
 from autograder.grading.hidden_tests import chosen_seed, private_folder
@@ -26,7 +27,7 @@ class GradingExecute(SurvivingClient, Execute):
     """
 
     output_limit = Integer(2_000_000, help="Characters that one cell may output").tag(config=True)
-    timeout = Integer(60, help=Execute.timeout.help, allow_none=True).tag(config=True)
+    timeout: Any = Integer(60, help=Execute.timeout.help, allow_none=True).tag(config=True)
     extra_arguments = List(
         ["--log-level=ERROR"], help="Arguments for the kernel: its own warnings help no grader"
     ).tag(config=True)
@@ -42,6 +43,11 @@ class GradingExecute(SurvivingClient, Execute):
     private_tests = Unicode(
         help="Folder of your own hidden tests, outside the repository (default: none)"
     ).tag(config=True)
+
+    @classmethod
+    def configured(cls, config: Config) -> GradingExecute:
+        """Return it with a course's settings."""
+        return cls(config=config)  # type: ignore[call-arg]  # nbconvert's own takes no notebook
 
     def preprocess(self, nb: NotebookNode, resources: dict, km: Any = None) -> tuple:
         """Run all cells, with the seed in the notebook's metadata; see the class."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import nbformat
 from nbgrader.apps import NbGraderAPI
@@ -86,7 +87,7 @@ def make_plan(course: Course, lesson: Lesson, options: GradeOptions) -> Plan:
     if options.sandbox and options.executor == executors.LOCAL:
         find_bwrap()
     api = open_api(course, options.db_url, options.timeout, options.seed)
-    settings = GradingExecute(config=api.config)
+    settings = GradingExecute.configured(api.config)
     seed = chosen_seed(course, settings.seed)
     private = private_text(private_folder(course, lesson, settings.private_tests, seed), lesson)
     how = How(options.sandbox, options.forked, str(course.data.resolve()))
@@ -130,8 +131,8 @@ def course_limits(api: NbGraderAPI) -> Limits:
 
     Raises CourseError for a limit that there is not.
     """
-    settings = GradingExecute(config=api.config)
-    own = {"cell_seconds": settings.timeout, "patience": settings.patience}
+    settings = GradingExecute.configured(api.config)
+    own: dict[str, Any] = {"cell_seconds": settings.timeout, "patience": settings.patience}
     own |= {name: value for name, value in api.config.get("Limits", {}).items()}
     try:
         return Limits(**own)

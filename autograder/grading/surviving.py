@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import nbformat
 import zmq
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 ENDED = "Python stopped in this cell."
 UNSTOPPABLE = "It could not be interrupted."
 NOT_RUN = "Not run:"
-TIMEOUT = {
-    "ename": "CellTimeoutError",
-    "evalue": "",
-    "traceback": ["CellTimeoutError: the cell took too long"],
-}
+TOO_LONG = "CellTimeoutError"
+TIMEOUT = {"ename": TOO_LONG, "evalue": "", "traceback": [f"{TOO_LONG}: the cell took too long"]}
 
 
-class SurvivingClient:
-    """What lets nbclient's NotebookClient survive a notebook that ends or blocks its kernel.
+class SurvivingClient(NotebookClient):
+    """A NotebookClient that survives a notebook which ends or blocks its kernel.
 
-    A mixin. After the kernel has died, or no longer answers, every remaining code cell gets an
+    After the kernel has died, or no longer answers, every remaining code cell gets an
     error: a test cell without outputs would count as passed. Each cell has a limit on what it
     outputs.
     """
@@ -51,7 +52,7 @@ class SurvivingClient:
             return
         except CellTimeoutError:
             # Raised when the interrupt had no effect; nbclient has then recorded no error.
-            cell.outputs.append(error(TIMEOUT["ename"], "The cell took too long."))
+            cell.outputs.append(error(TOO_LONG, "The cell took too long."))
         if self._timed_out(cell):
             self.limits_hit.append(f"time of the cell {cell.get('id', '')}")
             if self._stop_if_silent():
@@ -67,20 +68,23 @@ class SurvivingClient:
         self.lose(cell)
 
     def _timed_out(self, cell: NotebookNode) -> bool:
-        return any(output.get("ename") == TIMEOUT["ename"] for output in cell.get("outputs", []))
+        return any(output.get("ename") == TOO_LONG for output in cell.get("outputs", []))
 
     async def _async_stop_if_silent(self) -> bool:
         """Stop the interrupted kernel unless it answers again; return whether it was stopped."""
+        client, manager = cast(AsyncKernelClient, self.kc), cast(AsyncKernelManager, self.km)
         try:
-            await self.kc.kernel_info(reply=True, timeout=self.patience)
+            await client.kernel_info(reply=True, timeout=self.patience)
         except (TimeoutError, RuntimeError, zmq.Again):
-            await self.km.shutdown_kernel(now=True)
+            await manager.shutdown_kernel(now=True)
             return True
         return False
 
     _stop_if_silent = run_sync(_async_stop_if_silent)
 
-    def output(self, outs, msg, display_id, cell_index):
+    def output(
+        self, outs: list[NotebookNode], msg: dict, display_id: str | None, cell_index: int
+    ) -> NotebookNode | None:
         """Record an output, up to the limit that one cell has."""
         before = self._sizes.get(cell_index, 0)
         self._sizes[cell_index] = before + len(repr(msg["content"]))

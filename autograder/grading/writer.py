@@ -17,7 +17,7 @@ from nbgrader.utils import rmtree
 from autograder.course import Course
 from autograder.errors import LOG_FILE
 from autograder.grading.assess import Assessment
-from autograder.grading.executors import Lost
+from autograder.grading.executors import WorkerLost
 from autograder.grading.plan import Plan
 from autograder.lesson import Lesson
 from autograder.marks.gradebook import keep_settled, read_marks, save_marks, withdraw_marks
@@ -64,7 +64,7 @@ class MarksWriter:
 
     def write(self, student: str, graded: Assessment | BaseException) -> None:
         """Write down what grading gave; raise what stops all grading."""
-        if isinstance(graded, Lost):
+        if isinstance(graded, WorkerLost):
             self.give_up(student, f"the grader itself was stopped by it ({graded})")
         elif isinstance(graded, BaseException):
             raise graded

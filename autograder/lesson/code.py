@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import contextlib
 import functools
 import re
 from collections.abc import Iterable
@@ -42,8 +41,9 @@ def bound_by(node: ast.stmt) -> set[str]:
 def without_magic(source: str) -> str:
     """Return the body of a cell that IPython has turned into a call of a magic such as %%time."""
     if source.startswith("get_ipython().run_cell_magic("):
-        with contextlib.suppress(SyntaxError, ValueError, TypeError, AttributeError, IndexError):
-            return str(ast.literal_eval(ast.parse(source).body[0].value.args[2]))
+        match statements(source)[:1]:
+            case [ast.Expr(value=ast.Call(args=[_, _, ast.Constant(value=str(body))]))]:
+                return body
     return source
 
 

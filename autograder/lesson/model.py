@@ -18,12 +18,13 @@ from autograder.lesson.templates import Context, fill_in_all, number_equations
 
 @dataclass(frozen=True)
 class Lesson:
-    """A checked lesson; `cells` have their headings and templates filled in."""
+    """A checked lesson of an edition; `cells` have their headings and templates filled in."""
 
     stem: str
     path: Path
     cells: tuple[Cell, ...]
     exercises: tuple[Exercise, ...]
+    edition: str
 
     @classmethod
     def load(cls, path: Path) -> Lesson:
@@ -45,7 +46,8 @@ class Lesson:
         cells = Reader(path, course).read(text)
         exercises = exercises_of(cells, path)
         context = Context(path, course, cells, exercises, number_equations(cells, path))
-        return cls(path.stem, path, tuple(fill_in_all(context)), tuple(exercises))
+        filled = tuple(fill_in_all(context))
+        return cls(path.stem, path, filled, tuple(exercises), course.edition)
 
     @property
     def title(self) -> str:

@@ -66,6 +66,8 @@ VALUES: dict[str, Callable[[Context], str]] = {
     "lesson": lambda context: context.path.stem,
     "colab": lambda context: context.course.colab_url(context.path.stem),
     "repository": lambda context: context.course.repository_url,
+    "edition": lambda context: context.course.edition,
+    "edition_files": lambda context: context.course.edition_url,
     "total_points": lambda context: f"{sum(item.points for item in context.exercises):g}",
     "exercise_points": lambda context: f"{context.points(manual=False):g}",
     "question_points": lambda context: f"{context.points(manual=True):g}",

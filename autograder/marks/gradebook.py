@@ -6,8 +6,8 @@ import glob
 import logging
 import tempfile
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +52,7 @@ class Mark:
 
 
 def open_api(
-    course: Course,
-    db_url: str | None = None,
-    timeout: int | None = None,
-    seed: int | None = None,
+    course: Course, db_url: str | None = None, timeout: int | None = None, seed: int | None = None
 ) -> NbGraderAPI:
     """Return nbgrader's API for the course, configured by its nbgrader_config.py.
 
@@ -133,9 +130,10 @@ def prepare_assignment(api: NbGraderAPI, stem: str) -> None:
             "exercises: keep that gradebook under another name (or choose a new one with --db) and "
             "grade again"
         )
+    last_line = (result["error"].strip().splitlines() or ["no message"])[-1].strip()
     raise CourseError(
-        f"nbgrader could not read source/{stem} ({last_line(result['error'])}): run `python -m "
-        "autograder build` and grade again"
+        f"nbgrader could not read source/{stem} ({last_line}): run `python -m autograder build` "
+        "and grade again"
     )
 
 
@@ -146,22 +144,17 @@ def save_marks(
 
     Returns what a person should know, one sentence each.
     """
-    notes = []
-    when = None
-    if timestamp:
-        try:
-            when = parse_utc(timestamp)
-        except (ValueError, OverflowError):
-            notes.append("timestamp.txt holds no time that can be read; it was left out.")
-    names = {"notebook": stem, "assignment": stem, "student": student}
-    resources = {"nbgrader": {**names, "db_url": api.coursedir.db_url}}
-    with warnings.catch_warnings():
-        # nbgrader's own use of its database, of no concern to an instructor.
-        warnings.simplefilter("ignore", SAWarning)
+    notes, known = [], {}
+    try:
+        known = {"timestamp": parse_utc(timestamp)} if timestamp else {}
+    except (ValueError, OverflowError):
+        notes.append("timestamp.txt holds no time that can be read; it was left out.")
+    resources = _resources(api, stem, student)
+    # nbgrader's own use of its database, of no concern to an instructor.
+    with warnings.catch_warnings(action="ignore", category=SAWarning):
         with api.gradebook as gradebook:
             gradebook.update_or_create_student(student)
-            more = {"timestamp": when} if when else {}
-            gradebook.update_or_create_submission(stem, student, **more)
+            gradebook.update_or_create_submission(stem, student, **known)
         for step in (SaveAutoGrades, AssignLatePenalties):
             executed, resources = step(config=api.config).preprocess(executed, resources)
     return notes
@@ -169,24 +162,18 @@ def save_marks(
 
 def read_marks(api: NbGraderAPI, stem: str, student: str) -> dict[str, Mark]:
     """Return the marks of one submission by the id of the graded cell; {} if there are none."""
-    with api.gradebook as gradebook:
-        try:
-            notebook = gradebook.find_submission_notebook(stem, stem, student)
-        except MissingEntry:
-            return {}
-        return {
-            grade.name: Mark(grade.auto_score, grade.score, grade.needs_manual_grade)
-            for grade in notebook.grades
-        }
+    return read_class_marks(api, stem, [student]).get(student, {})
 
 
-def read_class_marks(api: NbGraderAPI, stem: str) -> dict[str, dict[str, Mark]]:
-    """Return the marks of everybody who has some, as `read_marks` gives them, in one question.
+def read_class_marks(
+    api: NbGraderAPI, stem: str, students: Collection[str]
+) -> dict[str, dict[str, Mark]]:
+    """Return the marks of those of the students who have some, as `read_marks` gives them.
 
-    nbgrader's own objects ask the database once for each mark.
+    The database is asked once; nbgrader's own objects ask it once for each mark.
     """
     columns = (Grade.auto_score, Grade.score, Grade.needs_manual_grade)
-    found: dict[str, dict[str, Mark]] = {}
+    marks: dict[str, dict[str, Mark]] = {}
     with api.gradebook as gradebook:
         rows = (
             gradebook.db.query(SubmittedAssignment.student_id, BaseCell.name, *columns)
@@ -197,65 +184,52 @@ def read_class_marks(api: NbGraderAPI, stem: str) -> dict[str, dict[str, Mark]]:
             .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
             .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
             .filter(Assignment.name == stem, Notebook.name == stem)
+            .filter(SubmittedAssignment.student_id.in_(students))
         )
         for student, cell, *mark in rows:
-            found.setdefault(student, {})[cell] = Mark(*mark)
-    return found
+            marks.setdefault(student, {})[cell] = Mark(*mark)
+    return marks
 
 
 def read_comments(api: NbGraderAPI, stem: str, student: str) -> dict[str, str]:
     """Return what graders wrote about one submission, by the id of the answer cell."""
-    with api.gradebook as gradebook:
-        try:
-            notebook = gradebook.find_submission_notebook(stem, stem, student)
-        except MissingEntry:
-            return {}
-        return {
-            comment.name: comment.manual_comment
-            for comment in notebook.comments
-            if comment.manual_comment
-        }
+    with _submitted_notebook(api, stem, student) as notebook:
+        comments = notebook.comments if notebook else []
+        return {entry.name: entry.manual_comment for entry in comments if entry.manual_comment}
 
 
 def read_lateness(api: NbGraderAPI, stem: str) -> dict[str, float]:
     """Return by how many seconds each of those was late who handed in after the due date."""
     with api.gradebook as gradebook:
         submissions = gradebook.assignment_submissions(stem)
-        late = {entry.student.id: entry.total_seconds_late for entry in submissions}
+        late = {entry.student_id: entry.total_seconds_late for entry in submissions}
     return {student: seconds for student, seconds in late.items() if seconds > 0}
 
 
-def read_penalties(api: NbGraderAPI, stem: str, students: Sequence[str]) -> dict[str, float]:
+def read_penalties(api: NbGraderAPI, stem: str, students: Collection[str]) -> dict[str, float]:
     """Return the points that nbgrader takes off from those of the students who were late.
 
     nbgrader works them out when it grades. They may depend on the marks, so they are worked out
     anew here, when a person may have given some.
     """
     with api.gradebook as gradebook:
-        entries = (
-            gradebook.db.query(SubmittedAssignment)
+        rows = (
+            gradebook.db.query(SubmittedAssignment, SubmittedAssignment.late_submission_penalty)
             .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
             .filter(Assignment.name == stem, SubmittedAssignment.student_id.in_(students))
         )
         affected = [
-            entry.student_id
-            for entry in entries
-            if entry.late_submission_penalty or entry.total_seconds_late > 0
+            entry.student_id for entry, penalty in rows if penalty or entry.total_seconds_late > 0
         ]
-    found = {}
+    penalties = {}
     for student in affected:
+        step = AssignLatePenalties(config=api.config, log=_quiet)
         with suppress(MissingEntry):
-            _assign_penalty(api, stem, student)
+            step.preprocess(new_notebook(), _resources(api, stem, student))
             with api.gradebook as gradebook:
                 entry = gradebook.find_submission(stem, student)
-                found[student] = entry.late_submission_penalty or 0.0
-    return found
-
-
-def _assign_penalty(api: NbGraderAPI, stem: str, student: str) -> None:
-    names = {"notebook": stem, "assignment": stem, "student": student}
-    step = AssignLatePenalties(config=api.config, log=_quiet)
-    step.preprocess(new_notebook(), {"nbgrader": {**names, "db_url": api.coursedir.db_url}})
+                penalties[student] = entry.late_submission_penalty or 0.0
+    return penalties
 
 
 def keep_settled(api: NbGraderAPI, stem: str, student: str, before: dict[str, Mark]) -> None:
@@ -265,13 +239,11 @@ def keep_settled(api: NbGraderAPI, stem: str, student: str, before: dict[str, Ma
     holds the marks of the same answers: what was settled stays so, unless the tests find
     something else now.
     """
-    with api.gradebook as gradebook:
-        notebook = gradebook.find_submission_notebook(stem, stem, student)
-        for grade in notebook.grades:
+    with _submitted_notebook(api, stem, student) as notebook:
+        for grade in notebook.grades if notebook else []:
             old = before.get(grade.name)
             if old is not None and not old.open and old.auto == grade.auto_score:
                 grade.needs_manual_grade = False
-        gradebook.db.commit()
 
 
 def withdraw_marks(api: NbGraderAPI, stem: str, student: str) -> None:
@@ -279,22 +251,31 @@ def withdraw_marks(api: NbGraderAPI, stem: str, student: str) -> None:
 
     What a grader wrote by hand stays.
     """
+    with _submitted_notebook(api, stem, student) as notebook:
+        for grade in notebook.grades if notebook else []:
+            grade.auto_score = None
+            grade.needs_manual_grade = True
+
+
+@contextmanager
+def _submitted_notebook(
+    api: NbGraderAPI, stem: str, student: str
+) -> Iterator[SubmittedNotebook | None]:
+    """Yield a submission's entry in the gradebook, None without one; changes to it are saved."""
     with api.gradebook as gradebook:
         try:
             notebook = gradebook.find_submission_notebook(stem, stem, student)
         except MissingEntry:
-            return
-        for grade in notebook.grades:
-            grade.auto_score = None
-            grade.needs_manual_grade = True
+            notebook = None
+        yield notebook
         gradebook.db.commit()
 
 
-def last_line(text: str) -> str:
-    """Return the last line of a traceback or log that says anything."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no message"
+def _resources(api: NbGraderAPI, stem: str, student: str) -> dict[str, dict[str, str]]:
+    """Return what a step of nbgrader's wants to know of a submission."""
+    names = {"notebook": stem, "assignment": stem, "student": student}
+    return {"nbgrader": {**names, "db_url": api.coursedir.db_url}}
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -6,12 +6,10 @@ nbgrader's own tables have no place for it. nbgrader leaves tables that it does 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 
 from nbgrader.apps import NbGraderAPI
-from sqlalchemy import BigInteger, Column, Connection, Float, MetaData, Table, Text, inspect
+from sqlalchemy import BigInteger, Column, Float, MetaData, Table, Text, inspect
 from sqlalchemy.exc import OperationalError
 
 from autograder.errors import CourseError
@@ -52,65 +50,56 @@ class Record:
         return self.submitted, self.submitted_at, self.version, self.seed, self.private
 
 
+NAMES = [part.name for part in fields(Record)]
+JSON = ("notes", "limits", "verdicts")  # kept as such
 TYPES = {"seed": BigInteger, "seconds": Float}
-LISTS = ("notes", "limits", "verdicts")  # kept as JSON
 TABLE = Table(
     "course_record",
     MetaData(),
     Column("assignment", Text, primary_key=True),
     Column("student", Text, primary_key=True),
-    *(Column(part.name, TYPES.get(part.name, Text), nullable=False) for part in fields(Record)),
+    *(Column(name, TYPES.get(name, Text), nullable=False) for name in NAMES),
 )
 
 
-def read_records(api: NbGraderAPI, stem: str, student: str | None = None) -> dict[str, Record]:
-    """Return the records of a lesson by student, or that of one; {} if nothing has been graded yet.
+def read_records(api: NbGraderAPI, stem: str, *students: str) -> dict[str, Record]:
+    """Return the records of a lesson by student; of everybody, or of those named and nobody else.
 
     Raises CourseError if the gradebook cannot be read: another program may hold it.
     """
+    wanted = TABLE.c.assignment == stem
+    if students:
+        wanted &= TABLE.c.student.in_(students)
     try:
-        with _connection(api) as connection:
-            if not inspect(connection).has_table(TABLE.name):
+        with api.gradebook as gradebook:
+            if not inspect(gradebook.engine).has_table(TABLE.name):
                 return {}
-            wanted = TABLE.c.assignment == stem
-            if student is not None:
-                wanted &= TABLE.c.student == student
-            rows = connection.execute(TABLE.select().where(wanted)).mappings()
-            return {row["student"]: _record(row) for row in rows}
+            rows = gradebook.db.execute(TABLE.select().where(wanted)).mappings().all()
     except OperationalError as error:
         raise CourseError(
             f"the gradebook cannot be read ({error.orig}): close what else uses it, and try again"
         ) from error
+    return {
+        row["student"]: Record(
+            **{name: json.loads(row[name]) if name in JSON else row[name] for name in NAMES}
+        )
+        for row in rows
+    }
 
 
 def write_record(api: NbGraderAPI, stem: str, student: str, record: Record) -> None:
     """Write the record of a submission in place of the one before."""
-    values = _storable(asdict(record))
-    values |= {name: json.dumps(values[name], ensure_ascii=False) for name in LISTS}
-    one = (TABLE.c.assignment == stem) & (TABLE.c.student == student)
-    with _connection(api) as connection, connection.begin():
-        TABLE.create(connection, checkfirst=True)
-        connection.execute(TABLE.delete().where(one))
-        connection.execute(TABLE.insert().values(assignment=stem, student=student, **values))
+    values = asdict(record)
+    values |= {name: json.dumps(values[name], ensure_ascii=False) for name in JSON}
+    values |= {name: _storable(text) for name, text in values.items() if isinstance(text, str)}
+    key = {"assignment": stem, "student": student}
+    with api.gradebook as gradebook:
+        TABLE.create(gradebook.engine, checkfirst=True)
+        gradebook.db.execute(TABLE.delete().filter_by(**key))
+        gradebook.db.execute(TABLE.insert().values(**key, **values))
+        gradebook.db.commit()
 
 
-def _storable(value: object) -> object:
-    """Return a value whose texts every database takes: without NUL and lone surrogates."""
-    if isinstance(value, str):
-        return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    return value
-
-
-def _record(row) -> Record:
-    values = {part.name: row[part.name] for part in fields(Record)}
-    return Record(**values | {name: json.loads(values[name]) for name in LISTS})
-
-
-@contextmanager
-def _connection(api: NbGraderAPI) -> Iterator[Connection]:
-    with api.gradebook as gradebook, gradebook.engine.connect() as connection:
-        yield connection
+def _storable(text: str) -> str:
+    """Return a text that every database takes: without NUL and lone surrogates."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

@@ -21,7 +21,7 @@ from rich.text import Text
 from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.lesson.cells import Exercise
-from autograder.marks.gradebook import Mark, read_class_marks, read_marks, read_penalties
+from autograder.marks.gradebook import Mark, read_class_marks, read_penalties
 from autograder.marks.records import read_records
 from autograder.texts import guarded, number, plural, printable, sentence
 
@@ -92,21 +92,19 @@ class Result:
 
         They may quote what a student has written: their number and length are kept within bounds.
         """
-        found = list(self.notes) if self.graded else [sentence(self.problem)]
-        more = [f"There are {len(found) - MOST_REMARKS} more such remarks."]
-        return [printable(text) for text in found[:MOST_REMARKS]] + more[
-            : len(found) > MOST_REMARKS
-        ]
+        remarks = list(self.notes) if self.problem is None else [sentence(self.problem)]
+        kept = [printable(text) for text in remarks[:MOST_REMARKS]]
+        more = len(remarks) - len(kept)
+        return [*kept, f"There are {more} more such remarks."] if more else kept
 
     @property
     def changes(self) -> list[str]:
         """What the tests give now and gave before, for each exercise where that differs."""
         tested = [ex for ex in self.exercises if not ex.manual and ex.id in self.earlier]
-        pairs = [(ex, self.earlier[ex.id], self.points(ex)) for ex in tested]
         return [
-            f"{ex.label} {number(before)} → {number(now) or 'none'}"
-            for ex, before, now in pairs
-            if before != now
+            f"{ex.label} {number(self.earlier[ex.id])} → {number(self.points(ex)) or 'none'}"
+            for ex in tested
+            if self.earlier[ex.id] != self.points(ex)
         ]
 
     @property
@@ -136,20 +134,15 @@ def collect(
     skipped: frozenset[str] = frozenset(),
 ) -> list[Result]:
     """Return the results of the students for one lesson, from the gradebook and the records."""
-    results = []
     students = list(students)
-    if len(students) == 1:
-        records = read_records(api, lesson.stem, students[0])
-        all_marks = {students[0]: read_marks(api, lesson.stem, students[0])}
-    else:
-        records = read_records(api, lesson.stem)
-        all_marks = read_class_marks(api, lesson.stem)
+    records = read_records(api, lesson.stem, *students)
+    class_marks = read_class_marks(api, lesson.stem, students)
     penalties = read_penalties(api, lesson.stem, students)
+    results = []
     for student in students:
-        record = records.get(student)
-        marks = all_marks.get(student, {})
-        problem = (record.problem or None) if record else None
-        if problem is None and not is_complete(marks, lesson):
+        record, marks = records.get(student), class_marks.get(student, {})
+        problem = record.problem if record else ""
+        if not problem and not is_complete(marks, lesson):
             problem = "not graded yet"
         results.append(
             Result(
@@ -157,10 +150,10 @@ def collect(
                 lesson.stem,
                 lesson.exercises,
                 marks,
-                record.notes if record else [],
-                problem,
-                record.seed if record else None,
-                student in skipped,
+                notes=record.notes if record else [],
+                problem=problem or None,
+                seed=record.seed if record else None,
+                skipped=student in skipped,
                 penalty=penalties.get(student, 0.0),
             )
         )
@@ -169,15 +162,30 @@ def collect(
 
 def is_complete(marks: dict[str, Mark], lesson: Lesson) -> bool:
     """Return whether every tested exercise has a mark; an interrupted run leaves some without."""
-    tests = [exercise.test_cell_id for exercise in lesson.exercises if not exercise.manual]
-    return all(name in marks and marks[name].auto is not None for name in tests)
+    given = {name for name, mark in marks.items() if mark.auto is not None}
+    return given.issuperset(exercise.test_cell_id for exercise in lesson.tested)
 
 
-def table(results: Sequence[Result]) -> Table:
-    """Return the table of one lesson's results, at least one, narrow enough for 80 columns.
+def print_results(console: Console, results: Sequence[Result]) -> None:
+    """Print the table of one lesson's results, at least one, and below it what needs a person."""
+    console.print(_table(results))
+    # Text, not markup: a name or a message may hold square brackets.
+    for result in results:
+        if result.remarks:
+            console.print(Text(printable(result.student)))
+        for text in result.remarks:
+            console.print(Padding(Text(text), (0, 0, 0, 4), expand=False))
+    unread = [result.unread for result in results if result.unread]
+    if unread:
+        answers = plural(sum(unread), "written answer")
+        console.print(f"{answers} to mark in {plural(len(unread), 'submission')}.")
 
-    `needs a person` holds "yes" if there is a sentence below the table (see `print_results`), and
-    "written" if only written answers wait.
+
+def _table(results: Sequence[Result]) -> Table:
+    """Return a table narrow enough for 80 columns.
+
+    `needs a person` holds "yes" if there is a sentence below the table, and "written" if only
+    written answers wait.
     """
     exercises = results[0].exercises
     tested = [exercise for exercise in exercises if not exercise.manual]
@@ -200,26 +208,13 @@ def table(results: Sequence[Result]) -> Table:
     for result in results:
         cells = [number(result.points(exercise)) or "–" for exercise in tested]
         if written:
-            cells.append(_written(result, written))
+            points = number(sum(result.points(question) or 0 for question in written))
+            points = f"{result.unread} open" if result.unread else points
+            cells.append(points if result.graded else "–")
         total = number(result.total) or "–"
         needed = "yes" if result.remarks else "written" if result.unread else ""
         grid.add_row(Text(printable(result.student)), *cells, total, needed)
     return grid
-
-
-def print_results(console: Console, results: Sequence[Result]) -> None:
-    """Print the table of one lesson and, below it, what needs a person."""
-    console.print(table(results))
-    # Text, not markup: a name or a message may hold square brackets.
-    for result in results:
-        if result.remarks:
-            console.print(Text(printable(result.student)))
-        for text in result.remarks:
-            console.print(Padding(Text(text), (0, 0, 0, 4), expand=False))
-    unread = [result.unread for result in results if result.unread]
-    if unread:
-        answers = plural(sum(unread), "written answer")
-        console.print(f"{answers} to mark in {plural(len(unread), 'submission')}.")
 
 
 def grades_csv(results: Sequence[Result]) -> str:
@@ -245,19 +240,11 @@ def grades_csv(results: Sequence[Result]) -> str:
                 **{ex.id: number(result.points(ex)) for ex in result.exercises},
                 "auto_total": number(result.auto_total),
                 "auto_max": number(maximum(result.exercises, auto_only=True)),
-                "penalty": number(result.penalty) if result.penalty else "",
+                "penalty": number(result.penalty or None),
                 "total": number(result.total),
                 "max": number(maximum(result.exercises)),
-                "seed": "" if result.seed is None else result.seed,
+                "seed": result.seed,
                 "needs_a_person": guarded(" ".join(result.needs_person)),
             }
         )
     return buffer.getvalue()
-
-
-def _written(result: Result, questions: Sequence[Exercise]) -> str:
-    if not result.graded:
-        return "–"
-    if result.unread:
-        return f"{result.unread} open"
-    return number(sum(result.points(question) or 0 for question in questions))

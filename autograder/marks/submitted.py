@@ -32,15 +32,15 @@ def submitted_students(course: Course, stem: str) -> list[str]:
     lessons = set(course.lessons())
     names = []
     for folder in sorted(course.submitted.iterdir()):
-        hidden = folder.name.startswith(".") or not is_text(folder.name)
-        if folder.is_symlink() and not hidden:  # not followed, and said so
-            names.append(folder.name)
-        elif folder.is_dir() and not hidden:
-            held: set[str] = set()
+        if folder.name.startswith(".") or not is_text(folder.name):
+            continue
+        held: set[str] = set()
+        if folder.is_dir() and not folder.is_symlink():
             with suppress(OSError):  # reading the submission says why it cannot be read
                 held = {entry.name for entry in folder.iterdir() if entry.is_dir()} & lessons
-            if stem in held or not held:
-                names.append(folder.name)
+        # A link is not followed, and reading it says so.
+        if (folder.is_dir() or folder.is_symlink()) and (stem in held or not held):
+            names.append(folder.name)
     return names
 
 
@@ -60,5 +60,5 @@ def chosen_submissions(
                 f"{student!r} has submitted nothing for {' or '.join(stems)}: --student takes the "
                 f"name of a folder in {course.submitted}"
             )
-    chosen = {stem: [one for one in students if one in names] for stem, names in known.items()}
+    chosen = {stem: [who for who in students if who in names] for stem, names in known.items()}
     return {stem: names for stem, names in chosen.items() if names}

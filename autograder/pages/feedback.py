@@ -8,6 +8,7 @@ command writes all pages again, from the gradebook.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import zipfile
@@ -30,7 +31,7 @@ from autograder.marks.records import read_records
 from autograder.marks.results import collect
 from autograder.pages.page import graded_page, ungraded_page
 from autograder.submissions.reading import read_bytes, read_notebook
-from autograder.texts import write_text
+from autograder.texts import say, write_text
 
 EXAMPLES = """examples:
   python -m autograder feedback                       write all pages again
@@ -86,16 +87,12 @@ def run(args: argparse.Namespace) -> int:
     for stem, student in track(work, "feedback", console=Console(stderr=True)):
         problem = write_feedback(api, course, lessons[stem], student)
         if problem:
-            console.print(f"{student}, {stem}: {problem}", markup=False)
+            say(console, f"{student}, {stem}: {problem}")
         else:
             written.append((stem, student))
-    console.print(
-        f"{len(written)} of {len(work)} pages written: {course.feedback}",
-        markup=False,
-        soft_wrap=True,
-    )
+    say(console, f"{len(written)} of {len(work)} pages written: {course.feedback}")
     for path in pack_pages(course, written, args.zip):
-        console.print(f"packed: {path}", markup=False, soft_wrap=True)
+        say(console, f"packed: {path}")
     return 0 if len(written) == len(work) else 1
 
 
@@ -164,15 +161,12 @@ def pack_pages(course: Course, pages: Iterable[tuple[str, str]], file: str | Non
     `file` names one file for all of them, "" stands for one per lesson in feedback/, None for none.
     Raises CourseError if a file cannot be written.
     """
-    pages = list(pages)
-    if file is None or not pages:
+    if file is None:
         return []
-    if file:
-        packs = {Path(file): pages}
-    else:
-        packs = {}
-        for stem, student in pages:
-            packs.setdefault(course.feedback / f"{stem}.zip", []).append((stem, student))
+    packs: dict[Path, list[tuple[str, str]]] = {}
+    for stem, student in pages:
+        path = Path(file) if file else course.feedback / f"{stem}.zip"
+        packs.setdefault(path, []).append((stem, student))
     for path, chosen in packs.items():
         new = path.with_name(f".{path.name}.new")
         try:
@@ -193,9 +187,8 @@ def pack_names(pages: Iterable[tuple[str, str]]) -> list[str]:
     names: dict[str, str] = {}
     for stem, student in pages:
         plain = name = f"{_NO_NAME.sub('_', student)}_{stem}"
-        count = 1
+        numbers = itertools.count(2)
         while name.lower() in names:
-            count += 1
-            name = f"{plain} ({count})"
+            name = f"{plain} ({next(numbers)})"
         names[name.lower()] = f"{name}.html"
     return list(names.values())

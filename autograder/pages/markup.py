@@ -25,7 +25,9 @@ from autograder.submissions.safe import safe_outputs
 SIGNS = {"✓": "good", "✗": "bad", "✎": "open"}
 NO_TEXT = "A picture from the tests; it has no description."
 LIGHT, DARK = "xcode", "monokai"  # both readable: at least 4.5 : 1 on the page's background
-_HIDDEN = re.compile(r"Hidden tests of .+:")
+# Lines that begin with a sign, with the indented lines below them, or the heading of hidden tests.
+_BLOCK = re.compile(r"^((?:[✓✗✎].*(?:\n  .*)*(?:\n|\Z))+|Hidden tests of .+:$)", re.MULTILINE)
+_ITEM = re.compile(r"^([✓✗✎])(.*)((?:\n  .*)*)", re.MULTILINE)
 _NAME = re.compile(r"`([^`]+)`")
 _WEB = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
 
@@ -41,12 +43,13 @@ def code(source: str, label: str) -> Markup:
     `label` says to a screen reader what can be scrolled there.
     """
     try:
-        found = blocks(source)
+        filled = [
+            line for block in blocks(source) for line in range(block.start + 2, block.end + 1)
+        ]
     except CourseError:  # the student has spoilt a marker
-        found = []
-    own = [line + 1 for block in found for line in range(block.start + 1, block.end)]
+        filled = []
     lexer = PythonLexer(stripnl=False, ensurenl=False)
-    html = highlight(source, lexer, HtmlFormatter(cssclass="code", hl_lines=own, wrapcode=True))
+    html = highlight(source, lexer, HtmlFormatter(cssclass="code", hl_lines=filled, wrapcode=True))
     # pygments has escaped the source.
     return Markup('<div class="scroll" tabindex="0" role="region" aria-label="{}">{}</div>').format(
         label, Markup(html)
@@ -55,7 +58,7 @@ def code(source: str, label: str) -> Markup:
 
 def findings(outputs: object) -> Markup:
     """Return what a tests cell has put out: the report, pictures, errors; not its points."""
-    parts = []
+    parts: list[Markup] = []
     for output in safe_outputs(outputs):
         if output.output_type == "stream":
             parts.extend(report(output.text))
@@ -87,24 +90,15 @@ def report(text: str) -> Iterator[Markup]:
 
     A line that begins with a sign is an item, and indented lines below it explain it.
     """
-    items: list[tuple[str, str, list[str]]] = []
-    plain: list[str] = []
-    for line in text.split("\n"):
-        sign = line[:1]
-        if sign in SIGNS:
-            yield from _flush_text(plain)
-            items.append((sign, line[1:].strip(), []))
-        elif items and line.startswith("  "):
-            items[-1][2].append(line.strip())
-        elif _HIDDEN.fullmatch(line):
-            yield from _flush_text(plain)
-            yield from _flush_items(items)
-            yield Markup("<h4>Hidden tests</h4>")
+    for number, part in enumerate(_BLOCK.split(text)):
+        if number % 2 == 0:
+            if part.strip():
+                yield _text(part.strip("\n"))
+        elif part[0] in SIGNS:
+            items = Markup("").join(_item(*item) for item in _ITEM.findall(part))
+            yield Markup('<ul class="report">{}</ul>').format(items)
         else:
-            yield from _flush_items(items)
-            plain.append(line)
-    yield from _flush_text(plain)
-    yield from _flush_items(items)
+            yield Markup("<h4>Hidden tests</h4>")
 
 
 def markdown(text: str, attachments: Mapping | None = None) -> Markup:
@@ -156,32 +150,17 @@ class _Renderer(IPythonRenderer):
         return str(Markup('<img alt="{}" src="data:image/png;base64,{}">').format(alt, data))
 
 
-def _flush_items(items: list[tuple[str, str, list[str]]]) -> Iterator[Markup]:
-    """Yield the list of the items, if there are any, and forget them."""
-    if items:
-        yield Markup('<ul class="report">{}</ul>').format(Markup("").join(map(_item, items)))
-        items.clear()
-
-
-def _item(item: tuple[str, str, list[str]]) -> Markup:
-    sign, text, lines = item
+def _item(sign: str, text: str, reasons: str) -> Markup:
+    lines = [line.strip() for line in reasons.split("\n")[1:]]
     why = Markup("<p>{}</p>").format(sentence(" ".join(lines))) if lines else ""
     return Markup('<li class="{}"><span class="sign">{} </span>{}{}</li>').format(
-        SIGNS[sign], sign, sentence(text), why
+        SIGNS[sign], sign, sentence(text.strip()), why
     )
 
 
 def sentence(text: str) -> Markup:
     """Return a sentence of a report, in which names of code stand between `…`."""
     return Markup(_NAME.sub(r"<code>\1</code>", str(escape(text))))
-
-
-def _flush_text(lines: list[str]) -> Iterator[Markup]:
-    """Yield other text than items, if there is any, and forget it."""
-    text = "\n".join(lines).strip("\n")
-    lines.clear()
-    if text.strip():
-        yield _text(text)
 
 
 def _text(text: str) -> Markup:

@@ -7,7 +7,7 @@ tests cell only what this has put out, not its text.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +15,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from autograder.lesson import Lesson
 from autograder.lesson.cells import TEXT_STUB, Exercise
 from autograder.marks.results import Result, maximum
 from autograder.pages import markup
+from autograder.pages.survey import changed_from
 from autograder.submissions.cells import cell_by_id
 from autograder.submissions.safe import safe_cell, safe_outputs
 from autograder.texts import number, plural, sentence
@@ -27,38 +29,37 @@ from autograder.texts import number, plural, sentence
 SIGNS = {"good": "✓", "some": "◐", "bad": "✗", "open": "…"}
 
 
-@dataclass(frozen=True)
-class Part:
+@dataclass
+class ExercisePart:
     """What the page says about one exercise; see templates/graded.html.j2.
 
     earned: the points, or None if nobody has given any yet.
-    state: how that is to be taken, one of SIGNS.
-    code: the student's cell; None if it stands in the part `shown_in`.
+    changed_from: the points that the tests gave, where a person has changed them.
+    findings: what its tests have put out.
+    code: the student's cell; None if it stands in the part of `shown_in`.
     failed: the error with which that cell stopped.
-    silent: what to say where the tests have put out nothing.
     question, answer: of a written question; an answer of None was left open.
     """
 
-    anchor: str
-    label: str
-    title: str
-    points: str
-    earned: str | None
-    state: str
-    changed: str
-    comment: Markup | None
+    exercise: Exercise
+    earned: float | None
+    changed_from: float | None
+    shown_in: Exercise | None
+    comment: Markup | None = None
     findings: Markup | None = None
-    silent: str = ""
     code: Markup | None = None
     failed: Markup | None = None
-    shown_in: Part | None = None
     question: Markup | None = None
     answer: Markup | None = None
 
     @property
-    def sign(self) -> str:
-        """The sign of its state."""
-        return SIGNS[self.state]
+    def state(self) -> str:
+        """How the points are to be taken, one of SIGNS."""
+        if self.earned is None:
+            return "open"
+        if self.earned >= self.exercise.points:
+            return "good"
+        return "some" if self.earned > 0 else "bad"
 
 
 def graded_page(
@@ -78,38 +79,33 @@ def graded_page(
         graded_at: when it was graded.
         checksum: of the submitted files.
     """
-    parts: list[Part] = []
-    shown: dict[str, Part] = {}
+    parts: list[ExercisePart] = []
+    shown: dict[str, Exercise] = {}
     for exercise in lesson.exercises:
         cell = exercise.answer_cell_id
-        comment = None if cell in shown else (comments or {}).get(cell)
-        make = _question if exercise.manual else _exercise
-        part = make(lesson, notebook, result, exercise, comment, shown.get(cell))
-        shown.setdefault(cell, part)
+        part = _part(lesson, notebook, result, exercise, shown.get(cell))
+        comment = (comments or {}).get(cell, "")
+        if cell not in shown and comment.strip():
+            part.comment = markup.markdown(comment)
+        shown.setdefault(cell, exercise)
         parts.append(part)
     total, most = result.total or 0, maximum(lesson.exercises)
+    late = f"{plural(result.penalty, 'point')} taken off, because it was handed in late."
     return render(
         "graded.html.j2",
         title=f"Feedback · {lesson.title} · {result.student}",
         student=result.student,
         lesson=lesson.title,
-        total=number(total),
-        maximum=number(most),
+        edition=lesson.edition,
+        total=total,
+        maximum=most,
         percent=round(100 * min(total / most, 1)) if most else 0,
         summary=_summary(lesson, result),
-        notes=[*_penalty(result), *result.remarks],
+        notes=[*([late] if result.penalty else []), *result.remarks],
         parts=parts,
         graded_at=graded_at.astimezone(UTC) if graded_at else None,
         checksum=checksum,
-        light=Markup(markup.code_styles(markup.LIGHT)),
-        dark=Markup(markup.code_styles(markup.DARK)),
     )
-
-
-def _penalty(result: Result) -> list[str]:
-    if not result.penalty:
-        return []
-    return [f"{plural(result.penalty, 'point')} taken off, because it was handed in late."]
 
 
 def ungraded_page(lesson: Lesson, student: str, problem: str) -> str:
@@ -119,6 +115,7 @@ def ungraded_page(lesson: Lesson, student: str, problem: str) -> str:
         title=f"Feedback · {lesson.title} · {student}",
         student=student,
         lesson=lesson.title,
+        edition=lesson.edition,
         reason=sentence(problem),
         file=f"{lesson.stem}.ipynb",
     )
@@ -138,103 +135,54 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters["sentence"] = markup.sentence
+    environment.filters |= {"sentence": markup.sentence, "number": number}
+    environment.globals |= {
+        "plural": plural,
+        "signs": SIGNS,
+        "light": Markup(markup.code_styles(markup.LIGHT)),
+        "dark": Markup(markup.code_styles(markup.DARK)),
+    }
     return environment
 
 
-def _exercise(
+def _part(
     lesson: Lesson,
     notebook: NotebookNode,
     result: Result,
     exercise: Exercise,
-    comment: str | None,
-    shown_in: Part | None,
-) -> Part:
-    test = cell_by_id(notebook, exercise.test_cell_id)
-    answer = cell_by_id(notebook, exercise.answer_cell_id)
-    basis = _basis(result, exercise, comment)
-    code = failed = None
-    if shown_in is None:
-        source = answer.source if answer else ""
-        code = markup.code(source, f"Your code for {exercise.label}")
-        errors = [
-            markup.error(output)
-            for output in safe_outputs(answer.get("outputs") if answer else [])
-            if output.output_type == "error"
-        ]
-        failed = Markup("\n").join(errors)
-    return Part(
-        **basis,
-        findings=markup.findings(test.get("outputs") if test else []),
-        silent="Everything holds." if basis["state"] == "good" else "They say no more than this.",
-        code=code,
-        failed=failed,
-        shown_in=shown_in,
-    )
-
-
-def _question(
-    lesson: Lesson,
-    notebook: NotebookNode,
-    result: Result,
-    exercise: Exercise,
-    comment: str | None,
-    shown_in: Part | None,
-) -> Part:
-    cell = cell_by_id(notebook, exercise.answer_cell_id)
-    answer = None
-    if cell is not None and cell.source.strip() not in ("", TEXT_STUB):
-        made = safe_cell(cell)
-        answer = markup.markdown(made.source, made.get("attachments"))
-    return Part(
-        **_basis(result, exercise, comment),
-        question=markup.markdown(_question_text(lesson, exercise)),
-        answer=answer,
-    )
-
-
-def _basis(result: Result, exercise: Exercise, comment: str | None) -> dict:
-    """Return what exercises and questions have in common."""
+    shown_in: Exercise | None,
+) -> ExercisePart:
     mark = result.mark(exercise)
     earned = None if mark is None or (exercise.manual and mark.open) else mark.score
-    changed = ""
-    if not exercise.manual and mark and mark.auto is not None and mark.score != mark.auto:
-        changed = f"The tests gave {plural(mark.auto, 'point')}; a person has changed that."
-    if earned is None:
-        state = "open"
-    elif earned >= exercise.points:
-        state = "good"
-    else:
-        state = "some" if earned > 0 else "bad"
-    return {
-        "anchor": f"exercise-{exercise.id}",
-        "label": exercise.label,
-        "title": exercise.title,
-        "points": number(exercise.points),
-        "earned": None if earned is None else number(earned),
-        "state": state,
-        "changed": changed,
-        "comment": markup.markdown(comment) if comment and comment.strip() else None,
-    }
-
-
-def _question_text(lesson: Lesson, exercise: Exercise) -> str:
-    """Return the text of a question without the heading and the points above it."""
-    text = next(c.source for c in lesson.cells if c.exercise == exercise.id and not c.grade)
-    return text.split("\n\n", 2)[-1]
+    part = ExercisePart(exercise, earned, changed_from(result, exercise), shown_in)
+    answer = cell_by_id(notebook, exercise.answer_cell_id) or new_code_cell()
+    if exercise.manual:
+        text = next(c.source for c in lesson.cells if c.exercise == exercise.id and not c.grade)
+        # Without the heading, and the points below it.
+        part.question = markup.markdown(text.split("\n\n", 2)[-1])
+        if answer.source.strip() not in ("", TEXT_STUB):
+            harmless = safe_cell(answer)
+            part.answer = markup.markdown(harmless.source, harmless.get("attachments"))
+        return part
+    tests = cell_by_id(notebook, exercise.test_cell_id) or new_code_cell()
+    part.findings = markup.findings(tests.get("outputs"))
+    if shown_in is None:
+        part.code = markup.code(answer.source, f"Your code for {exercise.label}")
+        outputs = safe_outputs(answer.get("outputs"))
+        errors = [markup.error(output) for output in outputs if output.output_type == "error"]
+        part.failed = Markup("\n").join(errors)
+    return part
 
 
 def _summary(lesson: Lesson, result: Result) -> str:
     """Return in one line what came from tests and what from people."""
-    tested = [exercise for exercise in lesson.exercises if not exercise.manual]
-    written = [exercise for exercise in lesson.exercises if exercise.manual]
 
-    def points(exercises: list[Exercise]) -> str:
+    def points(exercises: Sequence[Exercise]) -> str:
         score = sum(mark.score for mark in map(result.mark, exercises) if mark)
         return f"{number(score)} of {number(maximum(exercises))}"
 
-    texts = [f"tests: {points(tested)}"] if tested else []
-    if written:
+    texts = [f"tests: {points(lesson.tested)}"] if lesson.tested else []
+    if lesson.questions:
         unread = f", {plural(result.unread, 'answer')} not marked yet" if result.unread else ""
-        texts.append(f"written answers: {points(written)}{unread}")
+        texts.append(f"written answers: {points(lesson.questions)}{unread}")
     return " · ".join(texts).capitalize()

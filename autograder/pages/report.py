@@ -9,9 +9,11 @@ reports/<lesson>.html. It names students, so it is for teachers only.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,37 +22,34 @@ from urllib.parse import quote
 from markupsafe import Markup
 from nbgrader.apps import NbGraderAPI
 from rich.console import Console
-from rich.text import Text
 
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
-from autograder.lesson.cells import Exercise
 from autograder.marks.gradebook import check_gradebook_exists, open_api
 from autograder.marks.options import add_assignment, add_gradebook
-from autograder.marks.results import Result, maximum
+from autograder.marks.results import maximum
 from autograder.marks.submitted import submitted_students
-from autograder.pages import markup, plots
+from autograder.pages import markup
 from autograder.pages.feedback import feedback_page
 from autograder.pages.page import render
-from autograder.pages.similar import OWN, Pair, answers_of, own_code, places_to_look
-from autograder.pages.survey import Property, Survey, survey
-from autograder.texts import number, plural, write_text
+from autograder.pages.similar import OWN, SimilarPair, answers_of, own_code, places_to_look
+from autograder.pages.survey import Survey, survey_class
+from autograder.texts import number, plural, say, write_text
 
 EXAMPLES = """examples:
   python -m autograder report                       a report on each lesson that has submissions
   python -m autograder report --similar             also places where two wrote the same
 """
+MOST_COLUMNS = 20  # of the histogram
 MOST_PROPERTIES = 12
 MOST_SLOW = 5
 MOST_PAIRS = 30
-POINTS = ("no points", "less than half", "half or more", "all points")
-POINT_COLOURS = ("none", "less", "more", "full")
 
 
 @dataclass(frozen=True)
-class Place:
-    """An answer that two students share pieces of, both beside each other."""
+class SharedAnswer:
+    """An answer that two students share fragments of, the code of both beside each other."""
 
     label: str
     first: Markup
@@ -97,17 +96,16 @@ def run(args: argparse.Namespace) -> int:
     written = 0
     for stem in chosen:
         lesson = Lesson.load(course.lesson_path(stem))
-        found = survey(api, course, lesson, students[stem])
-        if not found.records and not found.graded:
-            text = f"{stem}: no submission is graded yet; run `python -m autograder grade`."
-            console.print(Text(text), soft_wrap=True)
+        survey = survey_class(api, course, lesson, students[stem])
+        if not survey.records and not survey.graded:
+            say(console, f"{stem}: no submission is graded yet; run `python -m autograder grade`.")
             continue
-        pairs = similar_pairs(found) if args.similar else None
+        pairs = similar_pairs(survey) if args.similar else None
         path = args.output or course.reports / f"{stem}.html"
-        write_text(path, report_page(course, found, path, pairs, datetime.now(UTC)))
+        write_text(path, report_page(course, survey, path, pairs, datetime.now(UTC)))
         written += 1
-        console.print(Text(f"{stem}: {', '.join(headlines(found, pairs))}."), soft_wrap=True)
-        console.print(Text(f"written: {path}"), soft_wrap=True)
+        say(console, f"{stem}: {', '.join(headlines(survey, pairs))}.")
+        say(console, f"written: {path}")
     return 0 if written else 1
 
 
@@ -116,27 +114,26 @@ def write_report(api: NbGraderAPI, course: Course, lesson: Lesson, *, similar: b
 
     Raises CourseError if a graded notebook is broken.
     """
-    found = survey(api, course, lesson, submitted_students(course, lesson.stem))
+    survey = survey_class(api, course, lesson, submitted_students(course, lesson.stem))
     path = course.reports / f"{lesson.stem}.html"
-    pairs = similar_pairs(found) if similar else None
-    write_text(path, report_page(course, found, path, pairs, datetime.now(UTC)))
+    pairs = similar_pairs(survey) if similar else None
+    write_text(path, report_page(course, survey, path, pairs, datetime.now(UTC)))
     return path
 
 
-def similar_pairs(found: Survey) -> list[Pair]:
+def similar_pairs(survey: Survey) -> list[SimilarPair]:
     """Return the pairs of submissions to look at."""
-    answers = {
-        student: answers_of(notebook, found.lesson) for student, notebook in found.notebooks.items()
-    }
-    return places_to_look(answers, found.lesson)
+    lesson = survey.lesson
+    answers = {name: answers_of(notebook, lesson) for name, notebook in survey.notebooks.items()}
+    return places_to_look(answers, lesson)
 
 
-def headlines(found: Survey, pairs: Sequence[Pair] | None) -> list[str]:
+def headlines(survey: Survey, pairs: Sequence[SimilarPair] | None) -> list[str]:
     """Return what is most important in a few words each."""
-    lines = [f"{len(found.graded)} of {plural(len(found.results), 'submission')} graded"]
-    if found.open_answers:
-        lines.append(f"{plural(found.open_answers, 'written answer')} to mark")
-    lines.append(f"{len(found.looks)} to look at")
+    lines = [f"{len(survey.graded)} of {plural(len(survey.results), 'submission')} graded"]
+    if survey.open_answers:
+        lines.append(f"{plural(survey.open_answers, 'written answer')} to mark")
+    lines.append(f"{len(survey.looks)} to look at")
     if pairs is not None:
         lines.append(f"{plural(len(pairs), 'pair')} with similar answers")
     return lines
@@ -144,9 +141,9 @@ def headlines(found: Survey, pairs: Sequence[Pair] | None) -> list[str]:
 
 def report_page(
     course: Course,
-    found: Survey,
+    survey: Survey,
     path: Path,
-    pairs: Sequence[Pair] | None,
+    pairs: Sequence[SimilarPair] | None,
     made_at: datetime,
 ) -> str:
     """Return the page.
@@ -155,172 +152,124 @@ def report_page(
         path: where the page will be; its links to feedback pages start there.
         pairs: similar submissions, None if nobody asked for them.
     """
-    lesson = found.lesson
+    lesson = survey.lesson
     links = {
         result.student: _link(feedback_page(course, lesson.stem, result.student), path)
-        for result in found.results
+        for result in survey.results
     }
-    properties = sorted(found.properties, key=lambda item: (-item.failed, -item.wrong))
-    failing = [item for item in properties if item.failed]
+    properties = sorted(survey.properties, key=lambda count: (-count.failed, -count.wrong))
+    failing = [count for count in properties if count.failed]
+    values, most, what = points(survey)
     return render(
         "report.html.j2",
         title=f"Class report · {lesson.title}",
         lesson=lesson.title,
-        facts=facts(found, pairs),
-        points=points_plots(found),
-        table=exercise_table(found),
-        properties=failing[:MOST_PROPERTIES],
+        facts=facts(survey, pairs),
+        columns=histogram(values, most) if len(values) > 1 else [],
+        maximum=most,
+        what=what,
+        exercises=exercise_rows(survey),
         named=bool(properties),
-        failing=failing_plot(failing[:MOST_PROPERTIES]) if len(found.graded) > 1 else None,
+        failing=failing[:MOST_PROPERTIES],
         more_failing=len(failing) - MOST_PROPERTIES,
-        looks=found.looks,
-        slowest=slowest(found),
-        open_answers=found.open_answers,
-        pairs=None if pairs is None else pairs[:MOST_PAIRS],
-        places=[places(pair, found) for pair in (pairs or [])[:MOST_PAIRS]],
+        looks=survey.looks,
+        slowest=survey.slowest[:MOST_SLOW],
+        open_answers=survey.open_answers,
+        pairs=None
+        if pairs is None
+        else [(pair, shared_answers(pair, survey)) for pair in pairs[:MOST_PAIRS]],
         all_pairs=len(pairs or []),
         links=links,
-        graded=len(found.graded),
-        submissions=len(found.results),
+        graded=len(survey.graded),
         made_at=made_at,
-        plural=plural,
-        light=Markup(markup.code_styles(markup.LIGHT)),
-        dark=Markup(markup.code_styles(markup.DARK)),
     )
 
 
-def facts(found: Survey, pairs: Sequence[Pair] | None) -> list[tuple[str, str]]:
+def facts(survey: Survey, pairs: Sequence[SimilarPair] | None) -> list[tuple[str, str]]:
     """Return the page's figures at a glance: a number and what it counts."""
-    values, most, what = points(found)
-    lines = [(f"{len(found.graded)} of {len(found.results)}", "submissions graded")]
+    values, most, what = points(survey)
+    lines = [(f"{len(survey.graded)} of {len(survey.results)}", "submissions graded")]
     if values:
         middle = number(statistics.median(values))
         lines.append((f"{middle} of {number(most)}", f"{what}, in the middle of the class"))
-    if any(exercise.manual for exercise in found.lesson.exercises):
-        lines.append((str(found.open_answers), "written answers to mark"))
-    lines.append((str(len(found.looks)), "submissions to look at"))
+    if survey.lesson.questions:
+        lines.append((str(survey.open_answers), "written answers to mark"))
+    lines.append((str(len(survey.looks)), "submissions to look at"))
     if pairs is not None:
         lines.append((str(len(pairs)), "pairs with similar answers"))
     return lines
 
 
-def points(found: Survey) -> tuple[list[float], float, str]:
+def points(survey: Survey) -> tuple[list[float], float, str]:
     """Return each submission's points, the most there are, and what they are.
 
     As long as written answers wait for their marks, they are the points of the tests.
     """
-    exercises = found.lesson.exercises
-    if found.open_answers:
-        values = [result.auto_total for result in found.graded]
-        return values, maximum(exercises, auto_only=True), "points from tests"
-    return [result.total for result in found.graded], maximum(exercises), "points"
+    if survey.open_answers:
+        values = [result.auto_total or 0 for result in survey.graded]
+        return values, maximum(survey.lesson.tested), "points from tests"
+    values = [result.total or 0 for result in survey.graded]
+    return values, maximum(survey.lesson.exercises), "points"
 
 
-def points_plots(found: Survey) -> list[Markup]:
-    """Return the figures of the points; [] if there are fewer than two submissions to compare."""
-    values, most, what = points(found)
-    if len(values) < 2:
-        return []
-    rows = [
-        plots.Bar(f"{exercise.label} · {exercise.title}", shares(found.graded, exercise))
-        for exercise in found.lesson.exercises
-        if any(shares(found.graded, exercise))
-    ]
-    title = "How the points are distributed"
-    return [
-        plots.histogram(values, most, title, what),
-        plots.bars(rows, POINTS, POINT_COLOURS, "Points by exercise", "exercises"),
-    ]
+def histogram(values: Iterable[float], most: float) -> list[tuple[float, float, int]]:
+    """Return how many submissions have how many points: from, to (not included), and how many.
+
+    The last column holds those with all points, or more, as well; [] if there are no points.
+    """
+    width = max(1, math.ceil(most / MOST_COLUMNS))  # points are mostly whole numbers
+    columns = math.ceil(most / width)
+    counts = Counter(min(columns - 1, max(0, int(value / width))) for value in values)
+    return [(n * width, min((n + 1) * width, most), counts[n]) for n in range(columns)]
 
 
-def shares(results: Sequence[Result], exercise: Exercise) -> list[int]:
-    """Return how many have no points, less than half, half or more, and all of them."""
-    counts = [0, 0, 0, 0]
-    for result in results:
-        mark = result.mark(exercise)
-        if mark is None or (exercise.manual and mark.open):
-            continue
-        if mark.score >= exercise.points:
-            counts[3] += 1
-        elif mark.score <= 0:
-            counts[0] += 1
-        else:
-            counts[2 if 2 * mark.score >= exercise.points else 1] += 1
-    return counts
-
-
-def exercise_table(found: Survey) -> list[dict]:
+def exercise_rows(survey: Survey) -> list[dict]:
     """Return a row for each exercise: mean, and how many have how many of the points."""
     rows = []
-    for exercise in found.lesson.exercises:
-        marks = [mark for result in found.graded if (mark := result.mark(exercise))]
+    for exercise in survey.lesson.exercises:
+        marks = [mark for result in survey.graded if (mark := result.mark(exercise))]
         scores = [mark.score for mark in marks if not (exercise.manual and mark.open)]
         rows.append(
             {
-                "label": exercise.label,
-                "title": exercise.title,
-                "points": number(exercise.points),
+                "exercise": exercise,
                 "mean": number(statistics.mean(scores)) if scores else "–",
-                "counts": shares(found.graded, exercise),
+                "counts": shares(scores, exercise.points),
                 "open": len(marks) - len(scores),
             }
         )
     return rows
 
 
-def failing_plot(items: Sequence[Property]) -> Markup | None:
-    """Return the figure of the properties that fail most often, None if none fails."""
-    if not items:
-        return None
-    rows = [
-        plots.Bar(_short(f"{item.exercise.number} · {item.name}"), (item.wrong, item.open))
-        for item in items
-    ]
-    title = "Properties that fail most often"
-    return plots.bars(rows, ("wrong", "left open"), ("less", "none"), title, "properties")
+def shares(scores: Iterable[float], points: float) -> dict[str, int]:
+    """Return how many have no points, less than half, half or more, and all of them."""
+    counts = {"no points": 0, "less than half": 0, "half or more": 0, "all points": 0}
+    for score in scores:
+        if score >= points:
+            counts["all points"] += 1
+        elif score <= 0:
+            counts["no points"] += 1
+        else:
+            counts["half or more" if 2 * score >= points else "less than half"] += 1
+    return counts
 
 
-def slowest(found: Survey) -> list[dict]:
-    """Return a row for each of the submissions that took longest."""
-    rows = found.slowest[:MOST_SLOW]
-    longest = max((record.seconds for _, record in rows), default=0) or 1
-    return [
-        {
-            "student": student,
-            "seconds": f"{record.seconds:.1f}",
-            "percent": round(100 * record.seconds / longest),
-            "limits": ", ".join(record.limits),
-        }
-        for student, record in rows
-    ]
-
-
-def places(pair: Pair, found: Survey) -> list[Place]:
-    """Return the answers that a pair shares pieces of, the code of both beside each other."""
-    both = [answers_of(found.notebooks[name], found.lesson) for name in (pair.first, pair.second)]
-    labels = _labels(found.lesson)
-    made = []
-    for cell in pair.cells:
-        sources = [_shown(cell, answers.get(cell, "")) for answers in both]
-        codes = [
-            markup.code(source, f"{labels[cell]}, {name}")
-            for source, name in zip(sources, (pair.first, pair.second), strict=True)
-        ]
-        made.append(Place(labels[cell], *codes))
-    return made
-
-
-def _shown(cell: str, source: str) -> str:
-    return source.strip("\n") if cell == OWN else own_code(source)
-
-
-def _labels(lesson: Lesson) -> Mapping[str, str]:
-    """Return what to call each answer cell: the exercises that stand in it."""
-    labels: dict[str, list[str]] = {OWN: ["Cells of their own"]}
-    for exercise in lesson.exercises:
+def shared_answers(pair: SimilarPair, survey: Survey) -> list[SharedAnswer]:
+    """Return the answers that a pair shares fragments of, called by the exercises in them."""
+    labels = {OWN: ["Cells of their own"]}
+    for exercise in survey.lesson.exercises:
         labels.setdefault(exercise.answer_cell_id, []).append(exercise.label)
-    unused = {cell.id: [cell.id] for cell in lesson.cells if cell.grade == "solution"}
-    return {cell: ", ".join(names) for cell, names in (unused | labels).items()}
+    names = (pair.first, pair.second)
+    answers = [answers_of(survey.notebooks[name], survey.lesson) for name in names]
+    shared = []
+    for cell in pair.cells:
+        label = ", ".join(labels.get(cell, [cell]))
+        sources = [sources.get(cell, "") for sources in answers]
+        codes = [source.strip("\n") if cell == OWN else own_code(source) for source in sources]
+        first, second = (
+            markup.code(code, f"{label}, {name}") for code, name in zip(codes, names, strict=True)
+        )
+        shared.append(SharedAnswer(label, first, second))
+    return shared
 
 
 def _link(target: Path, page: Path) -> str:
@@ -332,7 +281,3 @@ def _link(target: Path, page: Path) -> str:
     except ValueError:  # on another drive
         return ""
     return quote(Path(relative).as_posix())
-
-
-def _short(text: str, most: int = 62) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

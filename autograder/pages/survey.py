@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,28 +21,53 @@ from autograder.lesson.cells import Exercise
 from autograder.marks.gradebook import read_lateness
 from autograder.marks.records import Record, read_records
 from autograder.marks.results import Result, collect
+from autograder.submissions.cells import grade_id
 from autograder.texts import plural, safe_text
 
 OPEN = "✎"  # begins the message of an answer that was left open
 LONGEST = 300  # characters of a message
-_LINE = re.compile(r"(?P<sign>[✓✗]) (?P<name>.+) \(\S+ of \S+\)")
+# A property in a report, and the indented lines below it, which say why it does not hold.
+_VERDICT = re.compile(r"^([✓✗]) (.+) \(\S+ of \S+\)$((?:\n {4}.*)*)", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 
 
+@dataclass(frozen=True)
+class PropertyVerdict:
+    """What one submission's report says of one property; message: "" if it holds."""
+
+    name: str
+    holds: bool
+    message: str = ""
+
+
 @dataclass
-class Property:
+class PropertyCount:
     """A property of the hidden tests, and how a class fares with it.
 
-    held, wrong, open: how many submissions have it, do not, or have left the answer open.
-    messages: what those were told that do not have it → how often; numbers may differ.
+    held, open: how many submissions have it, and how many have left the answer open.
+    mistakes: what the others were told; messages that differ only in their numbers are together.
     """
 
     exercise: Exercise
     name: str
     held: int = 0
-    wrong: int = 0
     open: int = 0
-    messages: Counter = field(default_factory=Counter)
+    mistakes: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, verdict: PropertyVerdict) -> None:
+        """Count what one more report says of the property."""
+        if verdict.holds:
+            self.held += 1
+        elif verdict.message.startswith(OPEN):
+            self.open += 1
+        else:
+            same = _NUMBER.sub("0", verdict.message)
+            self.mistakes.setdefault(same, []).append(verdict.message)
+
+    @property
+    def wrong(self) -> int:
+        """How many submissions have an answer without it."""
+        return sum(map(len, self.mistakes.values()))
 
     @property
     def failed(self) -> int:
@@ -58,21 +82,7 @@ class Property:
     @property
     def message(self) -> str:
         """What most of those were told whose answer is wrong; "" if there are none."""
-        return self.messages.most_common(1)[0][0] if self.messages else ""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What one submission's report says of one property; message: "" if it holds."""
-
-    name: str
-    holds: bool
-    message: str = ""
-
-    @property
-    def left_open(self) -> bool:
-        """Whether the answer was left as it was."""
-        return self.message.startswith(OPEN)
+        return max(self.mistakes.values(), key=len)[0] if self.mistakes else ""
 
 
 @dataclass(frozen=True)
@@ -111,16 +121,17 @@ class Survey:
         return sum(result.unread for result in self.graded)
 
     @property
-    def properties(self) -> list[Property]:
+    def properties(self) -> list[PropertyCount]:
         """The properties of all exercises, in the lesson's order; [] if its tests name none."""
-        found: dict[tuple[str, str], Property] = {}
-        tested = [exercise for exercise in self.lesson.exercises if not exercise.manual]
-        for exercise in tested:
+        counts: list[PropertyCount] = []
+        for exercise in self.lesson.tested:
+            by_name: dict[str, PropertyCount] = {}
             for notebook in self.notebooks.values():
                 for verdict in verdicts(notebook, exercise):
-                    key = (exercise.id, verdict.name)
-                    _count(found.setdefault(key, Property(exercise, verdict.name)), verdict)
-        return list(found.values())
+                    count = by_name.setdefault(verdict.name, PropertyCount(exercise, verdict.name))
+                    count.add(verdict)
+            counts += by_name.values()
+        return counts
 
     @property
     def slowest(self) -> list[tuple[str, Record]]:
@@ -132,43 +143,48 @@ class Survey:
     @property
     def looks(self) -> list[Look]:
         """Who needs a look; written answers to mark are everybody's and do not count."""
-        found = []
-        for result in self.results:
-            reasons = list(result.remarks)
-            record = self.records.get(result.student)
-            if result.graded and record is not None:
-                reasons += [
-                    f"A limit was hit: {limit}."
-                    for limit in record.limits
-                    if not any(limit in reason for reason in reasons)
-                    and not (limit.startswith("time of the cell") and _slow(reasons))
-                ]
-            changed = [ex.label for ex in result.exercises if _changed(result, ex)]
-            if changed:
-                reasons.append(f"A person has changed the tests' points of {', '.join(changed)}.")
-            if result.student in self.late:
-                reasons.append(f"Handed in {lateness(self.late[result.student])} late.")
-            if reasons:
-                found.append(Look(result.student, result.graded, reasons))
-        return sorted(found, key=lambda look: look.graded)
+        looks = [
+            Look(result.student, result.graded, self._reasons(result)) for result in self.results
+        ]
+        return sorted((look for look in looks if look.reasons), key=lambda look: look.graded)
+
+    def _reasons(self, result: Result) -> list[str]:
+        """Return in sentences why somebody should look at a submission; [] if nothing is odd."""
+        reasons = result.remarks
+        if result.graded and result.student in self.records:
+            said = "\n".join(reasons)
+            reasons += [
+                f"A limit was hit: {limit}."
+                for limit in self.records[result.student].limits
+                if limit not in said
+                and not (limit.startswith("time of the cell") and "took too long" in said)
+            ]
+        changed = [ex.label for ex in result.exercises if changed_from(result, ex) is not None]
+        if changed:
+            reasons.append(f"A person has changed the tests' points of {', '.join(changed)}.")
+        if result.student in self.late:
+            reasons.append(f"Handed in {lateness(self.late[result.student])} late.")
+        return reasons
 
 
-def survey(api: NbGraderAPI, course: Course, lesson: Lesson, students: Iterable[str]) -> Survey:
+def survey_class(
+    api: NbGraderAPI, course: Course, lesson: Lesson, students: Iterable[str]
+) -> Survey:
     """Return what is known of these students' submissions of a lesson.
 
     Raises CourseError if a graded notebook is broken.
     """
     results = collect(api, course, lesson, students)
-    notebooks = {}
-    for result in results:
-        path = course.autograded_notebook(result.student, lesson.stem)
-        if result.graded and path.is_file():
-            notebooks[result.student] = read_graded(path)
+    paths = {
+        result.student: course.autograded_notebook(result.student, lesson.stem)
+        for result in results
+        if result.graded
+    }
     return Survey(
         lesson,
         results,
         read_records(api, lesson.stem),
-        notebooks,
+        {student: read_graded(path) for student, path in paths.items() if path.is_file()},
         read_lateness(api, lesson.stem),
     )
 
@@ -188,31 +204,33 @@ def read_graded(path: Path) -> Mapping:
     return notebook
 
 
-def verdicts(notebook: Mapping, exercise: Exercise) -> list[Verdict]:
+def verdicts(notebook: Mapping, exercise: Exercise) -> list[PropertyVerdict]:
     """Return what the report of an exercise's hidden tests says, property by property.
 
     The report is the grader's own, and the last thing that is printed: what a submission prints
     before it in the same form does not count.
     """
+    cells = [cell for cell in notebook["cells"] if grade_id(cell) == exercise.test_cell_id]
+    outputs = cells[0].get("outputs", []) if cells else []
+    streams = [output for output in outputs if output.get("output_type") == "stream"]
+    printed = "".join("".join(output.get("text") or "") for output in streams)  # text, or its lines
     heading = f"Hidden tests of {exercise.label}, {exercise.title}:\n"
-    text = "".join(
-        _text(output.get("text"))
-        for output in _outputs(notebook, exercise.test_cell_id)
-        if output.get("output_type") == "stream"
-    )
-    before, found, report = text.rpartition(heading)
-    verdicts: list[Verdict] = []
-    message: list[str] = []
-    for line in (report if found else "").split("\n"):
-        match = _LINE.fullmatch(line)
-        if match:
-            message = []
-            verdicts.append(Verdict(match["name"], match["sign"] == "✓"))
-        elif verdicts and line.startswith("    ") and not verdicts[-1].holds:
-            message.append(line.strip())
-            whole = safe_text(" ".join(message), LONGEST)
-            verdicts[-1] = Verdict(verdicts[-1].name, False, whole)
-    return verdicts
+    if heading not in printed:
+        return []
+    return [
+        PropertyVerdict(name, True)
+        if sign == "✓"
+        else PropertyVerdict(name, False, _message(reasons))
+        for sign, name, reasons in _VERDICT.findall(printed.rpartition(heading)[2])
+    ]
+
+
+def changed_from(result: Result, exercise: Exercise) -> float | None:
+    """Return the points that the tests gave where a person has changed them, else None."""
+    mark = result.mark(exercise)
+    if mark is None or exercise.manual or mark.score == mark.auto:
+        return None
+    return mark.auto
 
 
 def lateness(seconds: float) -> str:
@@ -223,40 +241,5 @@ def lateness(seconds: float) -> str:
     return plural(max(1, round(seconds / 60)), "minute")
 
 
-def _count(item: Property, verdict: Verdict) -> None:
-    if verdict.holds:
-        item.held += 1
-    elif verdict.left_open:
-        item.open += 1
-    else:
-        item.wrong += 1
-        # The same mistake in other numbers is the same mistake: the first one's stand for all.
-        same = _NUMBER.sub("0", verdict.message)
-        known = {_NUMBER.sub("0", message): message for message in item.messages}
-        item.messages[known.get(same, verdict.message)] += 1
-
-
-def _outputs(notebook: Mapping, cell_id: str) -> list[Mapping]:
-    for cell in notebook["cells"]:
-        marks = cell.get("metadata", {}).get("nbgrader", {})
-        if marks.get("grade_id") == cell_id:
-            return cell.get("outputs", [])
-    return []
-
-
-def _text(value: str | list | None) -> str:
-    return "".join(value) if isinstance(value, list) else value or ""
-
-
-def _slow(reasons: Iterable[str]) -> bool:
-    return any("took too long" in reason for reason in reasons)
-
-
-def _changed(result: Result, exercise: Exercise) -> bool:
-    mark = result.mark(exercise)
-    return (
-        mark is not None
-        and not exercise.manual
-        and mark.auto is not None
-        and mark.score != mark.auto
-    )
+def _message(reasons: str) -> str:
+    return safe_text(" ".join(line.strip() for line in reasons.split("\n") if line), LONGEST)

@@ -24,8 +24,10 @@ from autograder.sandbox.warm import HOME, OWN, SHARED, WORK
 
 DATA = "/data"
 # What a program needs of the system. Nothing else of / is there.
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
-SYSTEM += ("/etc/fonts", "/etc/localtime", "/etc/alternatives", "/etc/mime.types")
+SYSTEM = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache"),
+    *("/etc/fonts", "/etc/localtime", "/etc/alternatives", "/etc/mime.types"),
+)
 # What is taken over from the grader's environment; everything else is cleared.
 KEPT = ("LANG", "LC_ALL", "TZ")
 # Where something else lies in the sandbox than on the machine.
@@ -42,8 +44,8 @@ def find_bwrap() -> str:
 
     Raises CourseError if it is missing or may not work, or if this Python would not be seen in it.
     """
-    found = shutil.which("bwrap") if sys.platform == "linux" else None
-    if found is None:
+    bwrap = shutil.which("bwrap") if sys.platform == "linux" else None
+    if bwrap is None:
         raise CourseError(f"the sandbox for students' code is missing: {INSTALL}")
     for folder, place in itertools.product(python_folders(), COVERED):
         if folder.is_relative_to(place):
@@ -51,15 +53,15 @@ def find_bwrap() -> str:
                 f"this Python lies in {folder}, and the sandbox has a {place} of its own: move the "
                 "course to another folder, make its environment there anew, and grade there"
             )
-    command = [found, *namespaces(found), "--ro-bind", "/", "/", "/bin/true"]
+    trial = [bwrap, *namespaces(bwrap), "--ro-bind", "/", "/", "/bin/true"]
     try:
-        tried = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        ended = subprocess.run(trial, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = str(error)
     else:
-        if tried.returncode == 0:
-            return found
-        reason = tried.stderr.strip() or f"it ended with {tried.returncode}"
+        if ended.returncode == 0:
+            return bwrap
+        reason = ended.stderr.strip() or f"it ended with {ended.returncode}"
     raise CourseError(
         f"bubblewrap may not make a sandbox here ({reason}): allow unprivileged user namespaces "
         "(in a container, grade outside of it), or grade with --no-sandbox if you trust every "
@@ -70,13 +72,12 @@ def find_bwrap() -> str:
 @functools.cache
 def namespaces(bwrap: str) -> list[str]:
     """Return bubblewrap's options that cut a program off from the rest of the machine."""
-    kinds = ("user", "pid", "ipc", "uts", "net", "cgroup-try")
-    told = subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout
-    # In a user namespace of its own a program could mount memory without a limit. bubblewrap
-    # prevents that since version 0.8.
-    more = ["--disable-userns"] if "--disable-userns" in told else []
-    return [f"--unshare-{kind}" for kind in kinds] + [
-        *more,
+    help = subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout
+    return [
+        *(f"--unshare-{kind}" for kind in ("user", "pid", "ipc", "uts", "net", "cgroup-try")),
+        # In a user namespace of its own a program could mount memory without a limit. bubblewrap
+        # prevents that since version 0.8.
+        *(["--disable-userns"] if "--disable-userns" in help else []),
         *("--uid", "1000", "--gid", "1000", "--hostname", "sandbox"),
         *("--die-with-parent", "--new-session"),
     ]
@@ -84,9 +85,9 @@ def namespaces(bwrap: str) -> list[str]:
 
 def python_folders() -> list[Path]:
     """Return the folders of this Python and its environment, outer ones before inner ones."""
-    found = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]}
-    found = {folder for folder in found if not folder.is_relative_to("/usr")}
-    return sorted(found, key=lambda folder: len(folder.parts))
+    folders = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]}
+    folders = {folder for folder in folders if not folder.is_relative_to("/usr")}
+    return sorted(folders, key=lambda folder: len(folder.parts))
 
 
 def _package_places() -> list[str]:
@@ -102,70 +103,73 @@ def _package_places() -> list[str]:
     ]
 
 
-def command(
-    bwrap: str,
-    program: Sequence[str],
-    *,
-    env: Mapping[str, str],
-    shown: Mapping[str, Path],
-    shared: Mapping[str, Path],
-    scratch: int,
-    warm: bool = False,
-) -> list[str]:
-    """Return the command that runs `program` in the sandbox.
+class Sandbox:
+    """Makes the commands that run programs in the sandbox.
+
+    Raises CourseError if there is no sandbox here.
 
     Args:
-        env: its whole environment.
-        shown: place in the sandbox → a file or folder that is seen there, read-only.
-        shared: place in the sandbox → a folder that it can write to and the grader can read.
-        scratch: bytes that /tmp and its home may each take.
-        warm: leave it the capabilities, inside of the sandbox, that a warm parent needs.
+        env: environment variables, besides the little that is kept of the grader's.
+        data: a folder of data sets, seen as DATA.
     """
-    args = [bwrap, *namespaces(bwrap), "--clearenv"]
-    for name, value in env.items():
-        args += ["--setenv", name, value]
-    for path in map(Path, SYSTEM):
-        if path.is_symlink():
-            args += ["--symlink", os.readlink(path), str(path)]
-        elif path.exists():
-            args += ["--ro-bind", str(path), str(path)]
-    for folder in python_folders():
-        args += ["--ro-bind", str(folder), str(folder)]
-    for place in _package_places():
-        args += ["--tmpfs", place, "--remount-ro", place]
-    args += ["--proc", "/proc", "--dev", "/dev"]
-    for folder in ("/tmp", HOME, "/dev/shm"):
-        args += ["--size", str(scratch), "--tmpfs", folder]
-    for folder in (WORK, SHARED, OWN):
-        args += ["--dir", folder]
-    for place, path in shown.items():
-        args += ["--ro-bind", str(path), place]
-    for place, path in shared.items():
-        args += ["--bind", str(path), place]
-    # Folders that bubblewrap made on the way to others would be writable otherwise, without a limit
-    # and for all that are forked from a warm parent.
-    args += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
-    args += ["--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_NET_ADMIN"] if warm else []
-    args += ["--cap-add", "CAP_SETPCAP"] if warm else []
-    return [*args, "--", *program]
 
+    def __init__(self, env: Mapping[str, str], data: Path | None) -> None:
+        self.bwrap = find_bwrap()
+        self.data = data if data is not None and data.is_dir() else None
+        self.env = {name: os.environ[name] for name in KEPT if os.environ.get(name)}
+        self.env |= {
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": HOME,
+            "TMPDIR": "/tmp",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUTF8": "1",
+        }
+        # Numbers are computed by one thread: several submissions are graded at once, results do not
+        # depend on the machine, and a warm parent may not have any other.
+        self.env |= dict.fromkeys(
+            ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
+        )
+        self.env |= env
+        if self.data is not None:
+            self.env["COURSE_DATA"] = DATA
 
-def environment(env: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a program in the sandbox: little of the grader's `env`, and `own`.
+    def command(
+        self, program: Sequence[str], shared: Mapping[str, Path], scratch: int, warm: bool = False
+    ) -> list[str]:
+        """Return the command that runs `program` in the sandbox.
 
-    Numbers are computed by one thread: several submissions are graded at once, results do not
-    depend on the machine, and a warm parent may not have any other.
-    """
-    kept = {name: env[name] for name in KEPT if env.get(name)}
-    kept |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    fixed = {
-        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": HOME,
-        "TMPDIR": "/tmp",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUTF8": "1",
-    }
-    return kept | fixed | dict(own)
+        Args:
+            shared: place in the sandbox → a folder that it can write to and the grader can read.
+            scratch: bytes that /tmp and its home may each take.
+            warm: leave it the capabilities, inside of the sandbox, that a warm parent needs.
+        """
+        args = [self.bwrap, *namespaces(self.bwrap), "--clearenv"]
+        for name, value in self.env.items():
+            args += ["--setenv", name, value]
+        for path in SYSTEM:
+            if os.path.islink(path):
+                args += ["--symlink", os.readlink(path), path]
+            elif os.path.exists(path):
+                args += ["--ro-bind", path, path]
+        for path in map(str, python_folders()):
+            args += ["--ro-bind", path, path]
+        for place in _package_places():
+            args += ["--tmpfs", place, "--remount-ro", place]
+        args += ["--proc", "/proc", "--dev", "/dev"]
+        for place in ("/tmp", HOME, "/dev/shm"):
+            args += ["--size", str(scratch), "--tmpfs", place]
+        for place in (WORK, SHARED, OWN):
+            args += ["--dir", place]
+        if self.data is not None:
+            args += ["--ro-bind", str(self.data), DATA]
+        for place, folder in shared.items():
+            args += ["--bind", str(folder), place]
+        # Folders that bubblewrap made on the way to others would be writable otherwise, without a
+        # limit and for all that are forked from a warm parent.
+        args += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
+        for capability in ("SYS_ADMIN", "NET_ADMIN", "SETPCAP") if warm else ():
+            args += ["--cap-add", f"CAP_{capability}"]
+        return [*args, "--", *program]
 
 
 def remove_folder(folder: Path) -> None:
@@ -195,10 +199,9 @@ def kill_sandbox(pid: int) -> None:
     """Kill a sandbox, given bubblewrap's process: with the first process inside, all go."""
     with contextlib.suppress(psutil.Error):
         outer = psutil.Process(pid)
-        for process in outer.children():
+        for process in (*outer.children(), outer):
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        outer.kill()
 
 
 def first_process(pid: int) -> psutil.Process | None:
@@ -208,15 +211,7 @@ def first_process(pid: int) -> psutil.Process | None:
     program, but are always younger.
     """
     with contextlib.suppress(psutil.Error):
-        for inner in psutil.Process(pid).children():
-            beside = sorted(
-                inner.children(), key=lambda process: (process.create_time(), process.pid)
-            )
-            if beside:
-                return beside[0]
+        inner = psutil.Process(pid).children()
+        programs = [program for process in inner for program in process.children()]
+        return min(programs, key=lambda each: (each.create_time(), each.pid), default=None)
     return None
-
-
-def shown_files(data: Path | None) -> dict[str, Path]:
-    """Return what a sandbox shows besides the system: the data folder, if there is one."""
-    return {DATA: data} if data is not None and data.is_dir() else {}

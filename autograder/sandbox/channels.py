@@ -10,12 +10,12 @@ import time
 from autograder.sandbox import warm
 
 
-class Pair:
+class SocketPair:
     """A pair of sockets, one of which a child inherits."""
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
-        self.address: object = warm.PIPE
+        self.address = warm.PIPE
 
     def connection(self, seconds: float) -> socket.socket:
         """Return the grader's end."""
@@ -37,7 +37,7 @@ class Loopback:
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.secret = secrets.token_hex(16)
-        self.address: object = (self.listener.getsockname()[1], self.secret)
+        self.address: tuple[int, str] = (self.listener.getsockname()[1], self.secret)
         self.open: socket.socket | None = None
 
     def connection(self, seconds: float) -> socket.socket:
@@ -47,16 +47,16 @@ class Loopback:
         end = time.monotonic() + seconds
         while True:
             self.listener.settimeout(max(0.01, end - time.monotonic()))
-            made, _ = self.listener.accept()
-            made.settimeout(max(0.01, end - time.monotonic()))
+            caller, _ = self.listener.accept()
+            caller.settimeout(max(0.01, end - time.monotonic()))
+            told = b""
             with contextlib.suppress(OSError):
-                # No question is answered, and so no more is sent, before the secret was told.
-                with made.makefile("rb") as file:
-                    said = file.read(len(self.secret))
-                if secrets.compare_digest(said, self.secret.encode()):
-                    self.open = made
-                    return made
-            made.close()
+                while more := caller.recv(len(self.secret) - len(told)):  # and not a byte beyond
+                    told += more
+                if secrets.compare_digest(told, self.secret.encode()):
+                    self.open = caller
+                    return caller
+            caller.close()
 
     def started(self) -> None:
         """Nothing is inherited."""
@@ -68,4 +68,4 @@ class Loopback:
             self.open.close()
 
 
-Channel = Pair | Loopback
+Channel = SocketPair | Loopback

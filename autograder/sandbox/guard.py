@@ -23,7 +23,7 @@ class Guard(threading.Thread):
     Args:
         pid: the process that all others descend from.
         shared: the folder on the machine's disk that the sandbox can write to, if any.
-        own: how many of the processes are the sandbox's own.
+        overhead: how many of the processes are the sandbox's own.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class Guard(threading.Thread):
         kill: Callable[[], object],
         limits: Limits,
         shared: Path | None = None,
-        own: int = 0,
+        overhead: int = 0,
     ) -> None:
         super().__init__(daemon=True, name=f"guard of {pid}")
         self.pid, self.kill, self.limits, self.shared = pid, kill, limits, shared
-        self.own = own
+        self.overhead = overhead
         self.reason = ""
         self.ended = threading.Event()
 
@@ -49,7 +49,7 @@ class Guard(threading.Thread):
                 inside = [first, *first.children(recursive=True)]
             except psutil.NoSuchProcess:
                 return
-            if len(inside) - self.own > limits.processes:
+            if len(inside) - self.overhead > limits.processes:
                 self.reason = f"more than {limits.processes} processes were started"
             elif used_memory(inside) > limits.memory * MB:
                 self.reason = f"more than {limits.memory} MB of memory were used"
@@ -78,8 +78,8 @@ def used_memory(processes: Iterable[psutil.Process]) -> int:
             for entry in os.scandir(f"/proc/{process.pid}/fd"):
                 with contextlib.suppress(OSError):
                     if os.readlink(entry.path).startswith("/memfd:"):
-                        found = os.stat(entry.path)
-                        files[found.st_ino] = found.st_blocks * 512
+                        facts = os.stat(entry.path)
+                        files[facts.st_ino] = facts.st_blocks * 512
     return used + sum(files.values())
 
 

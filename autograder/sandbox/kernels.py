@@ -13,6 +13,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerBase
@@ -33,8 +34,10 @@ options = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
 launch_new_instance(argv=["-f", {connection!r}, *options])
 """
 # What a kernel imports, for a warm parent.
-MODULES = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.inprocess", "matplotlib_inline")
-MODULES += ("matplotlib_inline.backend_inline", "IPython.core.completerlib", "comm", "debugpy")
+MODULES = (
+    *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.inprocess", "matplotlib_inline"),
+    *("matplotlib_inline.backend_inline", "IPython.core.completerlib", "comm", "debugpy"),
+)
 
 
 class CourseProvisioner(KernelProvisionerBase):
@@ -44,13 +47,19 @@ class CourseProvisioner(KernelProvisionerBase):
     folder: Path | None = None
 
     @property
+    def manager(self) -> CourseKernelManager:
+        """What manages the kernel."""
+        assert isinstance(self.parent, CourseKernelManager)
+        return self.parent
+
+    @property
     def has_process(self) -> bool:
         """Whether the kernel was started and not yet cleaned up."""
         return self.running is not None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Write the connection file, as the kernel sees it, into the kernel's own folder."""
-        manager, starter = self.parent, self.parent.starter
+        manager, starter = self.manager, self.manager.starter
         self.folder = starter.own_folder()
         if starter.sandboxed:
             manager.transport, manager.ip = "ipc", str(self.folder / "kernel")
@@ -63,12 +72,12 @@ class CourseProvisioner(KernelProvisionerBase):
         (self.folder / INSIDE).write_text(json.dumps(inside), encoding="utf-8")
         return await super().pre_launch(cmd=[], **kwargs)
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the kernel."""
-        starter = self.parent.starter
-        connection = f"{starter.inside(self.folder)}/{INSIDE}"
-        code = KERNEL.format(connection=connection)
-        self.running = starter.start(code, self.parent.channel, self.folder)
+        assert self.folder is not None
+        starter = self.manager.starter
+        code = KERNEL.format(connection=f"{starter.inside(self.folder)}/{INSIDE}")
+        self.running = starter.start(code, self.manager.channel, self.folder)
         return self.connection_info
 
     async def poll(self) -> int | None:
@@ -94,14 +103,11 @@ class CourseProvisioner(KernelProvisionerBase):
         """End the kernel and everything that it has started."""
         await self.send_signal(signal.SIGTERM)
 
-    async def terminate(self, restart: bool = False) -> None:
-        """End the kernel and everything that it has started."""
-        await self.send_signal(signal.SIGTERM)
+    terminate = kill
 
     async def cleanup(self, restart: bool = False) -> None:
         """Make sure that no process and no file is left."""
-        if self.running is not None:
-            self.running.end()
+        await self.kill()
         if self.folder is not None:
             remove_folder(self.folder)
 
@@ -119,7 +125,7 @@ class CourseKernelManager(AsyncKernelManager):
     @property
     def running(self) -> Running | None:
         """The kernel's Python, None if it was never started."""
-        return self.provisioner.running if self.provisioner else None
+        return self.provisioner.running if isinstance(self.provisioner, CourseProvisioner) else None
 
     @property
     def kernel_spec(self) -> KernelSpec:

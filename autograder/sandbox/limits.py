@@ -52,8 +52,7 @@ def process_limits(limits: Limits) -> dict[int, int]:
                 if process.uids().real == os.getuid():
                     running += process.num_threads()
         wanted[resource.RLIMIT_NPROC] = running + 16 * limits.processes
-    found = {}
     for kind, value in wanted.items():
         hard = resource.getrlimit(kind)[1]
-        found[kind] = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    return found
+        wanted[kind] = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    return wanted

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -19,20 +20,22 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 
 from autograder.sandbox import bubblewrap, warm
-from autograder.sandbox.channels import Channel, Loopback, Pair
+from autograder.sandbox.channels import Channel, Loopback, SocketPair
 from autograder.sandbox.guard import Guard
 from autograder.sandbox.limits import MB, Limits, process_limits
 
 # Seconds that a Python may take to import a lesson's libraries, and a forked one to begin.
 START, FORK = 120, 20
 WARM = Path(warm.__file__).read_text(encoding="utf-8")
-SILENT = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+DETACHED: dict[str, Any] = {"env": {}, "cwd": "/", "start_new_session": True}
+DETACHED |= dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 
 
 class StartFailed(Exception):
@@ -81,9 +84,7 @@ class PlainPython(Running):
     """A Python without a sandbox, on any system."""
 
     def __init__(self, program: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
-        self.process = psutil.Popen(
-            program, env=dict(env), cwd=folder, start_new_session=True, **SILENT
-        )
+        self.process = psutil.Popen(program, **DETACHED | {"env": env, "cwd": folder})
         super().__init__(self.process.pid)
 
     def interrupt(self) -> None:
@@ -110,7 +111,7 @@ class SandboxedPython(Running):
     """A Python in a sandbox of its own; `args` start it, `channel` is handed on to it."""
 
     def __init__(
-        self, args: Sequence[str], channel: Pair, limits: Limits, own: Path | None
+        self, args: Sequence[str], channel: SocketPair, limits: Limits, folder: Path | None
     ) -> None:
         import resource  # only where there is a sandbox, on Linux
 
@@ -121,19 +122,11 @@ class SandboxedPython(Running):
             for kind, value in each.items():
                 resource.setrlimit(kind, (value, value))
 
-        self.process = subprocess.Popen(
-            args,
-            start_new_session=True,
-            cwd="/",
-            env={},
-            preexec_fn=prepare,
-            pass_fds=(warm.PIPE,),
-            **SILENT,
-        )
+        self.process = subprocess.Popen(args, preexec_fn=prepare, pass_fds=(warm.PIPE,), **DETACHED)
         super().__init__(self.process.pid)
         # bubblewrap itself and its first process in the sandbox are there besides the student's.
         self.guard = Guard(
-            self.pid, lambda: bubblewrap.kill_sandbox(self.pid), limits, shared=own, own=2
+            self.pid, lambda: bubblewrap.kill_sandbox(self.pid), limits, folder, overhead=2
         )
         self.guard.start()
 
@@ -156,10 +149,10 @@ class SandboxedPython(Running):
 class ForkedPython(Running):
     """A Python that a warm parent has forked: the first process of its own namespace."""
 
-    def __init__(self, pid: int, limits: Limits, own: Path | None) -> None:
+    def __init__(self, pid: int, limits: Limits, folder: Path | None) -> None:
         super().__init__(pid)
         self._handle = os.pidfd_open(pid)
-        self.guard = Guard(pid, lambda: self._send(signal.SIGKILL), limits, shared=own)
+        self.guard = Guard(pid, lambda: self._send(signal.SIGKILL), limits, folder)
         self.guard.start()
 
     def interrupt(self) -> None:
@@ -172,8 +165,8 @@ class ForkedPython(Running):
             self._send(signal.SIGKILL)
             # The first process of a namespace has ended when all the others have.
             select.select([self._handle], [], [], 10)
-            ended, self._handle = self._handle, -1
-            os.close(ended)
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
     def alive(self) -> bool:
         """Whether it still runs."""
@@ -187,6 +180,7 @@ class ForkedPython(Running):
 # What starts them
 
 
+@dataclass(eq=False)
 class Starter(abc.ABC):
     """Starts Pythons for submissions to one assignment; a context that stops what is left.
 
@@ -197,25 +191,17 @@ class Starter(abc.ABC):
         env: environment variables of the Pythons.
     """
 
-    sandboxed = True
-    warm = False  # whether its Pythons have their modules already
+    limits: Limits
+    modules: Sequence[str] = ()
+    data: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
 
-    def __init__(
-        self,
-        limits: Limits,
-        *,
-        modules: Sequence[str] = (),
-        data: Path | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> None:
-        self.limits, self.modules, self.data = limits, modules, data
-        self.env = self.environment(dict(env or {}))
+    sandboxed: ClassVar[bool] = True
+    warm: ClassVar[bool] = False  # whether its Pythons have their modules already
+
+    def __post_init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kernels-"))
-        self._count = 0
-
-    @abc.abstractmethod
-    def environment(self, own: dict[str, str]) -> dict[str, str]:
-        """Return the whole environment of the Pythons; raise CourseError if there can be none."""
+        self._numbers = itertools.count(1)
 
     @abc.abstractmethod
     def channel(self) -> Channel:
@@ -226,27 +212,26 @@ class Starter(abc.ABC):
         """Return where a Python sees its own folder."""
 
     @abc.abstractmethod
-    def _start(self, code: str, channel: Channel, own: Path | None, limits: Limits) -> Running:
+    def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
         """Start a Python; see `start`."""
 
     def start(
-        self, code: str, channel: Channel, own: Path | None = None, limits: Limits | None = None
+        self, code: str, channel: Channel, folder: Path | None = None, limits: Limits | None = None
     ) -> Running:
         """Start a Python that runs `code`; raise StartFailed if it does not start.
 
         Args:
-            own: its own folder.
+            folder: its own folder.
             limits: tighter ones than the submission's.
         """
         try:
-            return self._start(code, channel, own, limits or self.limits)
+            return self._start(code, channel, folder, limits or self.limits)
         finally:
             channel.started()
 
     def own_folder(self) -> Path:
         """Return a new folder that a Python shares with the grader (see `inside`)."""
-        self._count += 1
-        folder = self.folder / f"{self._count}"
+        folder = self.folder / f"{next(self._numbers)}"
         folder.mkdir()
         return folder
 
@@ -266,10 +251,6 @@ class PlainStarter(Starter):
 
     sandboxed = False
 
-    def environment(self, own: dict[str, str]) -> dict[str, str]:
-        """Return this process's environment, and `own`."""
-        return os.environ | own
-
     def channel(self) -> Channel:
         """Return a channel for a Python to be started."""
         return Loopback()
@@ -278,51 +259,32 @@ class PlainStarter(Starter):
         """Return the folder itself."""
         return str(folder)
 
-    def _start(self, code: str, channel: Channel, own: Path | None, limits: Limits) -> Running:
-        return PlainPython([sys.executable, "-P", "-c", code], self.env, own or self.folder)
+    def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
+        program = [sys.executable, "-P", "-c", code]
+        return PlainPython(program, os.environ | self.env, folder or self.folder)
 
 
 class FreshStarter(Starter):
-    """Starts each Python in a sandbox of its own."""
+    """Starts each Python in a sandbox of its own; raises CourseError if there is none here."""
 
-    def environment(self, own: dict[str, str]) -> dict[str, str]:
-        """Return little of this process's environment, and `own`.
+    def __post_init__(self) -> None:
+        self.sandbox = bubblewrap.Sandbox(self.env, self.data)
+        super().__post_init__()
 
-        Raises CourseError if there is no sandbox here.
-        """
-        self.bwrap = bubblewrap.find_bwrap()
-        if self.data is not None and self.data.is_dir():
-            own = own | {"COURSE_DATA": bubblewrap.DATA}
-        return bubblewrap.environment(os.environ, own)
-
-    def channel(self) -> Pair:
+    def channel(self) -> Channel:
         """Return a channel for a Python to be started."""
-        return Pair()
+        return SocketPair()
 
     def inside(self, folder: Path) -> str:
         """Return where the sandbox shows the folder."""
         return warm.OWN
 
-    def sandbox(
-        self, program: Sequence[str], shared: Mapping[str, Path], scratch: int, **options: Any
-    ) -> list[str]:
-        """Return the command that runs a program in a sandbox; see bubblewrap.command."""
-        return bubblewrap.command(
-            self.bwrap,
-            program,
-            env=self.env,
-            shown=bubblewrap.shown_files(self.data),
-            shared=shared,
-            scratch=scratch * MB,
-            **options,
-        )
-
-    def _start(self, code: str, channel: Channel, own: Path | None, limits: Limits) -> Running:
-        assert isinstance(channel, Pair)
+    def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
+        assert isinstance(channel, SocketPair)
+        shared = {} if folder is None else {warm.OWN: folder}
         program = [sys.executable, "-I", "-c", code]
-        shared = {} if own is None else {warm.OWN: own}
-        args = self.sandbox(program, shared, limits.scratch)
-        return SandboxedPython(args, channel, limits, own)
+        args = self.sandbox.command(program, shared, limits.scratch * MB)
+        return SandboxedPython(args, channel, limits, folder)
 
 
 class WarmStarter(FreshStarter):
@@ -331,20 +293,20 @@ class WarmStarter(FreshStarter):
     warm = True
     _parent: WarmParent | None = None
 
-    def _start(self, code: str, channel: Channel, own: Path | None, limits: Limits) -> Running:
-        assert isinstance(channel, Pair)
+    def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
+        assert isinstance(channel, SocketPair)
         # It may have ended just now. As long as it runs, so do those that were forked from it.
         with contextlib.suppress(StartFailed):
-            return self.parent().fork(code, channel, own, limits)
+            return self.parent().fork(code, channel, folder, limits)
         try:
-            return self.parent().fork(code, channel, own, limits)
+            return self.parent().fork(code, channel, folder, limits)
         except StartFailed:  # the next submission gets another
             self._stop_parent()
             raise
 
     def parent(self) -> WarmParent:
         """Return the warm parent, a new one if none runs."""
-        if self._parent is not None and not self._parent.alive():
+        if self._parent is not None and self._parent.process.poll() is not None:
             self._stop_parent()
         if self._parent is None:
             self._parent = WarmParent(self)
@@ -362,15 +324,15 @@ class WarmStarter(FreshStarter):
 
 
 def make_starter(
-    limits: Limits, *, sandboxed: bool = True, forked: bool = True, **rest: Any
+    limits: Limits, *, sandboxed: bool = True, forked: bool = True, **settings: Any
 ) -> Starter:
     """Return what starts Pythons: forked in the sandbox, fresh in it, or without one.
 
-    `rest`: see Starter. Raises CourseError if there is no sandbox here, and one is wanted.
+    `settings`: see Starter. Raises CourseError if there is no sandbox here, and one is wanted.
     """
     if not sandboxed:
-        return PlainStarter(limits, **rest)
-    return (WarmStarter if forked else FreshStarter)(limits, **rest)
+        return PlainStarter(limits, **settings)
+    return (WarmStarter if forked else FreshStarter)(limits, **settings)
 
 
 class WarmParent:
@@ -378,31 +340,31 @@ class WarmParent:
 
     def __init__(self, starter: FreshStarter) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.env = starter.env
+        self.env = starter.sandbox.env
         program = [sys.executable, "-I", "-c", WARM, str(theirs.fileno()), *starter.modules]
         shared = {warm.SHARED: starter.folder}
-        args = starter.sandbox(program, shared, starter.limits.scratch, warm=True)
-        self.process = subprocess.Popen(
-            args, pass_fds=(theirs.fileno(),), env={}, cwd="/", start_new_session=True, **SILENT
-        )
+        args = starter.sandbox.command(program, shared, starter.limits.scratch * MB, warm=True)
+        self.process = subprocess.Popen(args, pass_fds=(theirs.fileno(),), **DETACHED)
         theirs.close()
-        said = self._hear(self.control, START)
-        if said != "warm":
+        self.control.settimeout(START)
+        try:
+            state = self.control.recv(1000).decode(errors="replace") or "it ended at once"
+        except OSError as error:
+            state = str(error)
+        self.control.settimeout(None)
+        if state != "warm":
             self.close()
-            raise StartFailed(f"the warm Python did not start ({said})")
+            raise StartFailed(f"the warm Python did not start ({state})")
 
-    def alive(self) -> bool:
-        """Whether it still runs."""
-        return self.process.poll() is None
-
-    def fork(self, code: str, channel: Pair, own: Path | None, limits: Limits) -> Running:
+    def fork(self, code: str, channel: SocketPair, folder: Path | None, limits: Limits) -> Running:
         """Fork a Python that runs `code`; raise StartFailed if that fails."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours, theirs:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            ours.settimeout(FORK)
             request = {
                 "code": code,
-                "own": own.name if own is not None else "",
+                "folder": folder.name if folder is not None else "",
                 "env": self.env,
                 "limits": process_limits(limits),
                 "scratch": limits.scratch * MB,
@@ -413,30 +375,14 @@ class WarmParent:
             except OSError as error:
                 raise StartFailed(f"the warm Python has ended ({error.strerror})") from error
             theirs.close()
-            pid = self._hear_from(ours)
-        return ForkedPython(pid, limits, own)
-
-    @staticmethod
-    def _hear(connection: socket.socket, seconds: float) -> str:
-        connection.settimeout(seconds)
-        try:
-            return connection.recv(1000).decode(errors="replace") or "it ended at once"
-        except OSError as error:
-            return str(error)
-        finally:
-            connection.settimeout(None)
-
-    @staticmethod
-    def _hear_from(connection: socket.socket) -> int:
-        """Return the process id of the child that says it is ready, as the kernel tells it."""
-        connection.settimeout(FORK)
-        try:
-            said, extra, _, _ = connection.recvmsg(1000, socket.CMSG_SPACE(12))
-        except OSError as error:
-            raise StartFailed(f"a forked Python did not begin ({error})") from error
-        if said != b"ready":
-            raise StartFailed(f"a forked Python did not begin ({said.decode(errors='replace')})")
-        return struct.unpack("3i", extra[0][2][:12])[0]
+            try:
+                state, extra, _, _ = ours.recvmsg(1000, socket.CMSG_SPACE(12))
+            except OSError as error:
+                raise StartFailed(f"a forked Python did not begin ({error})") from error
+        if state != b"ready":
+            raise StartFailed(f"a forked Python did not begin ({state.decode(errors='replace')})")
+        # The kernel says who sent it: process, user and group.
+        return ForkedPython(struct.unpack("3i", extra[0][2][:12])[0], limits, folder)
 
     def close(self) -> None:
         """End it, and all that were forked from it."""

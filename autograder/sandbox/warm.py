@@ -24,7 +24,7 @@ import struct
 import sys
 import traceback
 
-# Where the sandbox shows what; autograder/sandbox.py names the same places.
+# Where the sandbox shows what; bubblewrap.py takes these places from here.
 HOME, WORK = "/home/student", "/home/student/work"
 SHARED, OWN = "/kernels", "/kernel"
 PIPE = 3  # the open socket to the grader in every child
@@ -58,18 +58,18 @@ def mount(source: str | None, target: str, kind: str | None, flags: int, options
     _call("mount", *texts, ctypes.c_ulong(flags), options.encode())
 
 
-def isolate(own: str, scratch: int) -> None:
+def isolate(shared: str, scratch: int) -> None:
     """Give the calling process, the first of its namespaces, files of its own.
 
     Args:
-        own: the folder in SHARED that it shares with the grader; "" for none.
+        shared: its folder in SHARED, which the grader sees, too; "" for none.
         scratch: bytes that each place which can be written to may take.
     """
     import fcntl  # Linux only, as all this is; the grader reads this file's names elsewhere, too
 
     mount(None, "/", None, MS_REC | MS_PRIVATE)
-    if own:
-        mount(f"{SHARED}/{own}", OWN, None, MS_BIND)
+    if shared:
+        mount(f"{SHARED}/{shared}", OWN, None, MS_BIND)
     mount("tmpfs", SHARED, "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, "size=4k")
     for folder in ("/tmp", HOME, "/dev/shm"):
         options = f"size={scratch},nr_inodes=20000,mode=0755"
@@ -153,7 +153,7 @@ def give_up_calls() -> None:
 def run_child(request: dict, pipes: list[int]) -> None:
     """Become a student's Python; never returns.
 
-    `pipes` are the socket that says how the start went, and perhaps the one to the grader.
+    `pipes` are the socket that says how the start went, and the one to the grader.
     """
     import resource
 
@@ -162,7 +162,7 @@ def run_child(request: dict, pipes: list[int]) -> None:
     try:
         report = socket.socket(fileno=pipes[0])
         try:
-            isolate(request["own"], request["scratch"])
+            isolate(request["folder"], request["scratch"])
             for kind, value in request["limits"].items():
                 resource.setrlimit(int(kind), (value, value))
             give_up_capabilities()
@@ -172,9 +172,8 @@ def run_child(request: dict, pipes: list[int]) -> None:
             raise
         report.send(b"ready")  # the kernel adds who sent it
         report.close()
-        if len(pipes) > 1:
-            os.dup2(pipes[1], PIPE, inheritable=True)
-        os.closerange(PIPE + (len(pipes) > 1), 4096)
+        os.dup2(pipes[1], PIPE, inheritable=True)
+        os.closerange(PIPE + 1, 4096)
         os.environ.clear()
         os.environ.update(request["env"])
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -188,13 +187,12 @@ def run_child(request: dict, pipes: list[int]) -> None:
         os._exit(code)
 
 
-def fork(request: dict, pipes: list[int], others: list[int]) -> None:
-    """Start a child in namespaces of its own, `others` being what it must not inherit."""
+def fork(request: dict, pipes: list[int], control: socket.socket) -> None:
+    """Start a child in namespaces of its own, which does not inherit `control`."""
     if os.fork() != 0:
         return
     # In between, a process that waits for the first one of the new process namespace.
-    for number in others:
-        os.close(number)
+    control.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         _call("unshare", CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET)
@@ -216,7 +214,7 @@ def serve(control: socket.socket) -> None:
         data, pipes, _, _ = socket.recv_fds(control, LARGEST, 2)
         if not data:
             return
-        fork(json.loads(data), pipes, [control.fileno()])
+        fork(json.loads(data), pipes, control)
         for number in pipes:
             os.close(number)
 

@@ -26,8 +26,8 @@ from autograder.errors import CourseError
 from autograder.lesson import Lesson
 from autograder.lesson.cells import TEXT_STUB, Exercise
 from autograder.lesson.markers import RegionError, blocks, stub_blocks
-from autograder.submissions.cells import cell_by_id, message
-from autograder.submissions.matching import shared_cells
+from autograder.submissions.cells import known_cell, message
+from autograder.submissions.matching import NOTES, nearest_release
 from autograder.submissions.reading import parse_notebook, read_bytes, read_notebook
 from autograder.submissions.restore import restore
 
@@ -51,7 +51,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """What `check` found: a finding per exercise, how many of the blocks are filled in, and what
     the grader will have to mend before it can run the notebook."""
 
@@ -92,12 +92,13 @@ def run(args: argparse.Namespace) -> int:
         transient=True,
     ) as progress:
         task = progress.add_task("", total=None, cell=args.notebook.name)
-
-        def tick(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
         report = check_notebook(
-            notebook, lesson, release, timeout=args.timeout, data=course.data, tick=tick
+            notebook,
+            lesson,
+            release,
+            timeout=args.timeout,
+            data=course.data,
+            tick=lambda done, total: progress.update(task, completed=done, total=total),
         )
     Console().print(as_text(report), markup=False, highlight=False, soft_wrap=True)
     return 0 if report.passed else 1
@@ -108,12 +109,11 @@ def find_lesson(course: Course, notebook: NotebookNode, name: str) -> tuple[Less
 
     Raises CourseError if it holds none of this course.
     """
-    stems = [stem for stem in course.lessons() if course.release_notebook(stem).is_file()]
-    releases = {stem: read_notebook(course.release_notebook(stem)) for stem in stems}
-    shared = {stem: shared_cells(notebook, release) for stem, release in releases.items()}
-    stem = max(shared, key=shared.get, default=None)
-    if stem is None or not shared[stem]:
-        known = ", ".join(stems) or "none is built yet"
+    paths = {stem: course.release_notebook(stem) for stem in course.lessons()}
+    releases = {stem: read_notebook(path) for stem, path in paths.items() if path.is_file()}
+    stem, count = nearest_release(notebook, releases)
+    if stem is None or not count:
+        known = ", ".join(releases) or "none is built yet"
         raise CourseError(
             f"{name} holds no exercise of this course (its lessons: {known}): check that it is the "
             "right notebook, and start from the released one if it is"
@@ -129,31 +129,35 @@ def check_notebook(
     timeout: int = TIMEOUT,
     data: Path | None = None,
     tick: Callable[[int, int], object] = lambda done, total: None,
-) -> Report:
+) -> CheckReport:
     """Run a notebook with its visible checks and report; the notebook itself is not changed.
 
-    It is first made whole as the grader does it, so that both see the same cells. `data` is where
-    data sets are kept (COURSE_DATA); `tick` is called with the number of cells run and of all.
+    It is first made whole as the grader does it, so that both see the same cells. `timeout` is in
+    seconds for each cell; `data` is where data sets are kept (COURSE_DATA); `tick` is called with
+    the number of cells run and of all.
     """
     whole = restore(notebook, release)
-    stopped = execute(whole, timeout=timeout, data=data, tick=tick)
-    done, total = count_blocks(whole, lesson)
-    findings = [judge(exercise, whole, lesson, stopped) for exercise in lesson.exercises]
-    return Report(findings, done, total, whole.metadata["course_notes"])
-
-
-def execute(
-    notebook: NotebookNode,
-    *,
-    timeout: int,
-    data: Path | None = None,
-    tick: Callable[[int, int], object] = lambda done, total: None,
-) -> str | None:
-    """Run all cells in place, in an empty folder; return None, or why the run stopped early."""
-    cells = notebook.cells
     environment = os.environ | {"COURSE_FAST_RUN": "1"}
     if data is not None:
         environment.setdefault("COURSE_DATA", str(data))
+    stopped = _run_cells(whole, timeout, environment, tick)
+    answers = lesson.answers
+    return CheckReport(
+        [find_state(exercise, whole, lesson, stopped) for exercise in lesson.exercises],
+        sum(count_done(known_cell(whole, cell.name).source, cell.source) for cell in answers),
+        sum(len(blocks(cell.source)) for cell in answers),
+        whole.metadata[NOTES],
+    )
+
+
+def _run_cells(
+    notebook: NotebookNode,
+    timeout: int,
+    environment: dict[str, str],
+    tick: Callable[[int, int], object],
+) -> str | None:
+    """Run all cells in place, in an empty folder; return None, or why the run stopped early."""
+    cells = notebook.cells
     number = 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         client = NotebookClient(
@@ -170,51 +174,40 @@ def execute(
                 for number, cell in enumerate(cells, start=1):
                     client.execute_cell(cell, number - 1)
                     tick(number, len(cells))
-        except CellTimeoutError:
-            return f"cell {number} of the notebook took more than {timeout} s: {_first(cell)}"
-        except DeadKernelError:
-            return f"the Python process ended in cell {number} of the notebook: {_first(cell)}"
+        except (CellTimeoutError, DeadKernelError) as error:
+            line = next(iter(cell.source.splitlines()), "")
+            if isinstance(error, DeadKernelError):
+                return f"the Python process ended in cell {number} of the notebook: {line}"
+            return f"cell {number} of the notebook took more than {timeout} s: {line}"
     return None
 
 
-def judge(
+def find_state(
     exercise: Exercise, notebook: NotebookNode, lesson: Lesson, stopped: str | None
 ) -> Finding:
     """Return the state of one exercise of a notebook that was run."""
-    answer = cell_by_id(notebook, exercise.answer_cell_id)
+    answer = known_cell(notebook, exercise.answer_cell_id)
     if exercise.manual:
         written = answer.source.replace(TEXT_STUB, "").strip()
         return Finding(exercise, ANSWERED if written else NOT_ANSWERED)
-    test = cell_by_id(notebook, exercise.test_cell_id)
-    if blocks_done(answer.source, lesson.cell(exercise.answer_cell_id).source)[0] == 0:
+    test = known_cell(notebook, exercise.test_cell_id)
+    if not count_done(answer.source, lesson.cell(exercise.answer_cell_id).source):
         return Finding(exercise, TO_DO)
-    own, error = _error(answer), _error(test)
-    if error is not None and error.ename == "ExerciseToDo":
-        return Finding(exercise, TO_DO, _explained(error))
-    if error is not None and own is not None:
-        # The check can only say that something is missing; the answer cell says why.
-        return Finding(exercise, FAILED, f"your answer cell stops with {_explained(own)}")
-    if error is not None:
-        return Finding(exercise, FAILED, _explained(error))
-    if test.execution_count is None:
+    answer_error, error = _error(answer), _error(test)
+    if error is None and test.execution_count is None:
         return Finding(exercise, NOT_RUN, stopped or "")
-    return Finding(exercise, PASSED)
+    if error is None:
+        return Finding(exercise, PASSED)
+    if error.ename == "ExerciseToDo":
+        return Finding(exercise, TO_DO, _explained(error))
+    if answer_error is not None:
+        # The check can only say that something is missing; the answer cell says why.
+        return Finding(exercise, FAILED, f"your answer cell stops with {_explained(answer_error)}")
+    return Finding(exercise, FAILED, _explained(error))
 
 
-def count_blocks(notebook: NotebookNode, lesson: Lesson) -> tuple[int, int]:
-    """Return how many of the lesson's YOUR CODE blocks are filled in, and how many there are."""
-    done = total = 0
-    for cell in lesson.cells:
-        if cell.grade == "solution":
-            answer = cell_by_id(notebook, cell.id)
-            filled, all_blocks = blocks_done(answer.source, cell.source)
-            done += filled
-            total += all_blocks
-    return done, total
-
-
-def blocks_done(answer: str, solution: str) -> tuple[int, int]:
-    """Return how many blocks of a student's answer cell differ from their stub, and their number.
+def count_done(answer: str, solution: str) -> int:
+    """Return how many blocks of a student's answer cell differ from their stub.
 
     Where the markers no longer stand as given, the cell counts as a whole: it is done if anything
     but its stub is in it.
@@ -226,46 +219,35 @@ def blocks_done(answer: str, solution: str) -> tuple[int, int]:
         given = []
     if len(given) == len(stubs):
         pairs = zip(given, stubs, strict=True)
-        return sum(_code(lines) not in ([], _code(stub)) for lines, stub in pairs), len(stubs)
-    touched = bool(answer.strip()) and answer.strip() != stub_blocks(solution).strip()
-    return (len(stubs) if touched else 0), len(stubs)
+        return sum(_code(lines) not in ([], _code(stub)) for lines, stub in pairs)
+    is_stub = answer.strip() in ("", stub_blocks(solution).strip())
+    return 0 if is_stub else len(stubs)
 
 
-def as_text(report: Report) -> str:
+def as_text(report: CheckReport) -> str:
     """Return the report as it is printed."""
-    width = max(len(_name(finding)) for finding in report.findings)
+    findings = report.findings
+    width = max(len(finding.exercise.name) for finding in findings)
     lines = [f"note: {note}" for note in report.notes]
-    for finding in report.findings:
-        lines.append(f"{_name(finding):<{width}}  {finding.state}")
+    for finding in findings:
+        lines.append(f"{finding.exercise.name:<{width}}  {finding.state}")
         lines += [f"    {line}" for line in finding.message.splitlines()]
-    tested = [finding for finding in report.findings if not finding.exercise.manual]
-    written = [finding for finding in report.findings if finding.exercise.manual]
+    tested = [finding.done for finding in findings if not finding.exercise.manual]
+    written = [finding.done for finding in findings if finding.exercise.manual]
     count = (
         f"{report.blocks_done} of {report.blocks} blocks done, "
-        f"{_done(tested)} of {len(tested)} exercises passing their visible checks"
+        f"{sum(tested)} of {len(tested)} exercises passing their visible checks"
     )
     if written:
-        count += f", {_done(written)} of {len(written)} questions answered"
-    first = next((finding for finding in report.findings if not finding.done), None)
-    todo = f"Next: {_name(first)}." if first else "Nothing is left to do: hand it in."
+        count += f", {sum(written)} of {len(written)} questions answered"
+    first = next((finding for finding in findings if not finding.done), None)
+    todo = f"Next: {first.exercise.name}." if first else "Nothing is left to do: hand it in."
     reminder = "The grader also runs hidden tests, which look at other inputs than these checks."
     return "\n".join([*lines, "", f"{count}.", todo, reminder])
 
 
-def _done(findings: Iterable[Finding]) -> int:
-    return sum(finding.done for finding in findings)
-
-
-def _name(finding: Finding) -> str:
-    return f"{finding.exercise.label} · {finding.exercise.title}"
-
-
 def _code(lines: Iterable[str]) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
-
-
-def _first(cell: NotebookNode) -> str:
-    return next(iter(cell.source.splitlines()), "")
 
 
 def _error(cell: NotebookNode) -> NotebookNode | None:

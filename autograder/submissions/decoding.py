@@ -1,4 +1,7 @@
-"""From a file's bytes to what its JSON holds, or to one clear sentence about what it is instead."""
+"""From a file's bytes to what its JSON holds, or to one clear clause about what it is instead.
+
+The clause goes on from the file's name: "is empty: save the notebook again …".
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ _SIGNATURES = {
 _PYTHON = re.compile(rb"\s*(?:#!|# %%|# coding|# -\*-|# In\[|# ---|import\s|from\s+\w|def\s|\"{3})")
 
 
-def decode(data: bytes, name: str) -> tuple[str, str | None]:
+def _decode(data: bytes) -> tuple[str, str | None]:
     """Return a file's text, and a sentence if it is not in UTF-8 but could be read without loss.
 
     Raises CourseError if it could not.
@@ -43,8 +46,8 @@ def decode(data: bytes, name: str) -> tuple[str, str | None]:
         # Letters of UTF-8 would turn into others, so a file that holds some was damaged.
         if encoding != "utf-8" or _UTF8_LETTER.search(data):
             raise CourseError(
-                f"the file {name} is not text in UTF-8, perhaps damaged on its way: download it "
-                "again or save it from Jupyter"
+                "is not text in UTF-8, perhaps damaged on its way: download it again or save it "
+                "from Jupyter"
             ) from None
         text, label = _western(data)
     note = f"The file is in {label} instead of plain UTF-8; it was read all the same."
@@ -58,25 +61,25 @@ def _western(data: bytes) -> tuple[str, str]:
         return data.decode("latin-1"), "Latin-1"
 
 
-def load_json(data: bytes, name: str) -> tuple[object, str | None]:
+def load_json(data: bytes) -> tuple[object, str | None]:
     """Return what the file's JSON holds, and a sentence if its encoding is unusual.
 
     Raises CourseError, saying what the file seems to be, if it holds no JSON.
     """
     if len(data) > MAX_BYTES or data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
         raise CourseError(
-            f"the file {name} is larger than {MAX_BYTES // 1_000_000} MB or holds too much to be "
-            "read: clear its outputs, save it, and try again"
+            f"is larger than {MAX_BYTES // 1_000_000} MB or holds too much to be read: clear its "
+            "outputs, save it, and try again"
         )
     if problem := other_kind(data):
-        raise CourseError(f"the file {name} {problem}")
-    text, note = decode(data, name)
+        raise CourseError(problem)
+    text, note = _decode(data)
     try:
         return json.loads(text), note
     except (ValueError, RecursionError):
         raise CourseError(
-            f"the file {name} is not valid JSON, perhaps cut off or merged by hand: download "
-            "or save it again, or go back to an earlier copy"
+            "is not valid JSON, perhaps cut off or merged by hand: download or save it again, or "
+            "go back to an earlier copy"
         ) from None
 
 

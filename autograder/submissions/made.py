@@ -1,4 +1,4 @@
-"""Submissions made from a lesson, for the demonstration and for tests.
+"""Submissions made from a lesson, for the demonstration, benchmarks and tests.
 
 A made submission starts from the release notebook, as a student's does: `solutions` gives what the
 lesson's own solution puts into each answer cell, `fill_in` puts answers into a copy of the release,
@@ -18,20 +18,17 @@ from nbformat.v4 import new_code_cell
 from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.lesson.markers import strip_scheme, strip_stubs
-from autograder.submissions.cells import cell_by_id, grade_id
+from autograder.submissions.cells import known_cell
 
 BROKEN_JSON = '{"cells": [{"cell_type": "code", "source": "print(1)"'
 
 
 def solutions(lesson: Lesson) -> dict[str, str]:
     """Return the lesson's own answers: cell id → what a perfect submission holds in that cell."""
-    answers = {}
-    for cell in lesson.cells:
-        if cell.grade == "solution":
-            answers[cell.id] = strip_stubs(cell.source)
-        elif cell.grade == "answer":
-            answers[cell.id] = strip_scheme(cell.source)
-    return answers
+    strip = {"solution": strip_stubs, "answer": strip_scheme}
+    return {
+        cell.name: strip[cell.grade](cell.source) for cell in lesson.cells if cell.grade in strip
+    }
 
 
 def fill_in(
@@ -44,79 +41,44 @@ def fill_in(
     """
     notebook = copy.deepcopy(release)
     for name, source in (solutions(lesson) if answers is None else answers).items():
-        cell = cell_by_id(notebook, name)
-        if cell is None:
-            raise KeyError(f"the release notebook has no cell {name!r}")
-        cell.source = source
+        known_cell(notebook, name).source = source
     return notebook
 
 
-def without(lesson: Lesson, *names: str) -> dict[str, str]:
-    """Return the lesson's answers but for the named cells, which so keep their stubs."""
-    return {name: source for name, source in solutions(lesson).items() if name not in names}
-
-
-def mistake(lesson: Lesson, name: str, old: str, new: str) -> dict[str, str]:
-    """Return the lesson's answers with `old` replaced by `new` in one cell.
-
-    Raises ValueError if the cell does not hold `old`, so that a test of a wrong solution cannot
-    silently become a test of the right one.
-    """
-    answers = solutions(lesson)
-    if old not in answers[name]:
-        raise ValueError(f"the solution of {name!r} does not hold {old!r}")
-    answers[name] = answers[name].replace(old, new)
-    return answers
-
-
-def put_before(notebook: NotebookNode, name: str, source: str) -> NotebookNode:
-    """Return a copy in which the cell `name` starts with `source`."""
-    return _with_source(notebook, name, lambda old: f"{source}\n{old}")
-
-
-def put_after(notebook: NotebookNode, name: str, source: str) -> NotebookNode:
-    """Return a copy in which the cell `name` ends with `source`."""
-    return _with_source(notebook, name, lambda old: f"{old}\n{source}")
+def with_source(notebook: NotebookNode, name: str, change: Callable[[str], str]) -> NotebookNode:
+    """Return a copy in which the source of the cell `name` was changed."""
+    notebook = copy.deepcopy(notebook)
+    cell = known_cell(notebook, name)
+    cell.source = change(cell.source)
+    return notebook
 
 
 def with_syntax_error(notebook: NotebookNode, name: str) -> NotebookNode:
     """Return a copy whose cell `name` ends with a line that is not Python."""
-    return put_after(notebook, name, "if True print('one colon is missing')")
+    return with_source(notebook, name, "{}\nif True print('one colon is missing')".format)
 
 
 def with_endless_loop(notebook: NotebookNode, name: str) -> NotebookNode:
     """Return a copy whose cell `name` never gets past its first lines."""
-    return put_before(notebook, name, "while True:\n    pass")
-
-
-def with_killed_kernel(notebook: NotebookNode, name: str) -> NotebookNode:
-    """Return a copy whose cell `name` ends the process that runs the notebook."""
-    return put_before(notebook, name, "import os\nos._exit(1)")
+    return with_source(notebook, name, "while True:\n    pass\n{}".format)
 
 
 def with_helper_cell(notebook: NotebookNode, name: str) -> NotebookNode:
     """Return a copy with a harmless cell of the student's own before the cell `name`."""
     notebook = copy.deepcopy(notebook)
     helper = new_code_cell("def my_helper(value):\n    return value\n\n\nmy_helper(3)")
-    notebook.cells.insert(_index(notebook, name), helper)
+    notebook.cells.insert(notebook.cells.index(known_cell(notebook, name)), helper)
     return notebook
 
 
 def with_copied_cell(notebook: NotebookNode, name: str) -> NotebookNode:
     """Return a copy with the cell `name` standing twice, as by copy and paste in JupyterLab."""
     notebook = copy.deepcopy(notebook)
-    index = _index(notebook, name)
-    twin = copy.deepcopy(notebook.cells[index])
+    cell = known_cell(notebook, name)
     # Jupyter gives the pasted cell a new id and keeps its metadata.
+    twin = copy.deepcopy(cell)
     twin["id"] = f"{name[:50]}-pasted"
-    notebook.cells.insert(index + 1, twin)
-    return notebook
-
-
-def without_cell(notebook: NotebookNode, name: str) -> NotebookNode:
-    """Return a copy in which the cell `name` was deleted."""
-    notebook = copy.deepcopy(notebook)
-    del notebook.cells[_index(notebook, name)]
+    notebook.cells.insert(notebook.cells.index(cell) + 1, twin)
     return notebook
 
 
@@ -127,17 +89,3 @@ def write_submission(course: Course, student: str, stem: str, content: NotebookN
     text = content if isinstance(content, str) else nbformat.writes(content) + "\n"
     path.write_text(text, encoding="utf-8", newline="\n")
     return path
-
-
-def _index(notebook: NotebookNode, name: str) -> int:
-    ids = [grade_id(cell) for cell in notebook.cells]
-    if name not in ids:
-        raise KeyError(f"the notebook has no cell {name!r}")
-    return ids.index(name)
-
-
-def _with_source(notebook: NotebookNode, name: str, change: Callable[[str], str]) -> NotebookNode:
-    notebook = copy.deepcopy(notebook)
-    cell = notebook.cells[_index(notebook, name)]
-    cell.source = change(cell.source)
-    return notebook

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 # Strings and comments. A string that is never closed reaches to the end of its line, or of the
 # cell: what begins like one always matches, so that no text takes long to search.
@@ -18,11 +19,13 @@ _LITERAL = re.compile(
     re.DOTALL,
 )
 _ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]")
+_LITERAL_OR_SPACE = re.compile(f"{_LITERAL.pattern}|{_ODD_SPACE.pattern}", re.DOTALL)
 _DEFINITION = re.compile(r"(?:async\s+)?(?:def|class)\s+(\w+)")
 _METHOD = re.compile(r"\s+(?:async\s+)?def\s+(\w+)")
 _CLASS = re.compile(r"class\s+(\w+)\s*(?:\(([^)]*)\))?")
 _ASSIGNMENT = re.compile(r"(\w+(?:\s*,\s*\w+)*|\w+\.\w+)\s*(?::[^=]*)?=(?!=)")
 _IMPORT = re.compile(r"(?:from\s+[\w.]+\s+)?import\s+(.+)", re.DOTALL)
+_IMPORTED = re.compile(r"([^,()\s]+)(?:\s+as\s+([^,()\s]+))?")  # a name, and a new one for it
 _GOES_ON = re.compile(r"[)\]}]|(?:else|elif|except|finally)\b")
 
 
@@ -66,35 +69,33 @@ def plain_spaces(source: str) -> str:
 
     Such spaces come from web pages and word processors. Those in strings and comments stay.
     """
-    if not _ODD_SPACE.search(source):
-        return source
-    made, end = [], 0
-    for match in _LITERAL.finditer(source):
-        made += [_ODD_SPACE.sub(" ", source[end : match.start()]), match[0]]
-        end = match.end()
-    return "".join([*made, _ODD_SPACE.sub(" ", source[end:])])
+
+    def blank(match: re.Match) -> str:
+        return " " if _ODD_SPACE.match(match[0]) else match[0]
+
+    return _LITERAL_OR_SPACE.sub(blank, source) if _ODD_SPACE.search(source) else source
 
 
 def pieces(source: str) -> list[Piece]:
     """Return a cell's statements; what stands above the first one is a piece without names."""
     lines, masked = source.split("\n"), code_only(source).split("\n")
-    starts = _starts(lines, masked)
-    bounds = [*([0] if starts[:1] != [0] else []), *starts, len(lines)]
-    found = []
-    for first, last in zip(bounds, bounds[1:], strict=False):
-        if any(line.strip() for line in lines[first:last]):
-            found.append(_piece(first, lines[first:last], masked[first:last]))
-    return found
+    bounds = sorted({0, *_starts(lines, masked), len(lines)})
+    return [
+        _piece(first, lines[first:last], masked[first:last])
+        for first, last in pairwise(bounds)
+        if any(line.strip() for line in lines[first:last])
+    ]
 
 
-def parts(found: Iterable[Piece]) -> dict[str, str]:
+def parts(statements: Iterable[Piece]) -> dict[str, str]:
     """Return the text of each function, class and method, the last one of each name."""
-    return {name: text for piece in found for name, text in piece.parts.items()}
+    return {name: text for piece in statements for name, text in piece.parts.items()}
 
 
-def defined(found: Iterable[Piece]) -> set[str]:
+def defined(statements: Iterable[Piece]) -> set[str]:
     """Return the functions and classes that are defined anew."""
-    return {name for piece in found if not piece.reopens for name in piece.parts if "." not in name}
+    names = (name for piece in statements if not piece.reopens for name in piece.parts)
+    return {name for name in names if "." not in name}
 
 
 def _starts(lines: list[str], masked: list[str]) -> list[int]:
@@ -122,37 +123,26 @@ def _with_comments(lines: list[str], start: int) -> int:
 
 
 def _piece(start: int, lines: list[str], masked: list[str]) -> Piece:
-    place = (start, start + len(lines), "\n".join(lines).rstrip())
+    text = "\n".join(lines).rstrip()
+    place = (start, start + len(lines), text)
     head = next((index for index, line in enumerate(masked) if line[:1].strip(" @")), 0)
     code = "\n".join(masked[head:])
-    if found := _CLASS.match(code):
-        name = found[1]
-        own = {name: place[-1]} | _methods(name, lines[head:], masked[head:])
-        reopens = name in re.findall(r"\w+", found[2] or "")
-        return Piece(*place, "class", frozenset({name}), own, reopens)
-    if found := _DEFINITION.match(code):
-        return Piece(*place, "function", frozenset({found[1]}), {found[1]: place[-1]})
-    if found := _IMPORT.match(code):
-        return Piece(*place, "import", frozenset(_imported(found[1])))
-    if found := _ASSIGNMENT.match(masked[head]):
-        names = frozenset(re.split(r"\s*,\s*", found[1]))
-        if "." in found[1]:
-            return Piece(*place, "assignment", names, {found[1]: place[-1]}, reopens=True)
-        return Piece(*place, "assignment", names)
+    if match := _CLASS.match(code):
+        name = match[1]
+        defined = {name: text} | _methods(name, lines[head:], masked[head:])
+        reopens = name in re.findall(r"\w+", match[2] or "")
+        return Piece(*place, "class", frozenset({name}), defined, reopens)
+    if match := _DEFINITION.match(code):
+        return Piece(*place, "function", frozenset({match[1]}), {match[1]: text})
+    if match := _IMPORT.match(code):
+        imported = _IMPORTED.findall(match[1])
+        names = frozenset(alias or name.split(".")[0] for name, alias in imported if name != "as")
+        return Piece(*place, "import", names)
+    if match := _ASSIGNMENT.match(masked[head]):
+        names = frozenset(re.split(r"\s*,\s*", match[1]))
+        is_method = "." in match[1]
+        return Piece(*place, "assignment", names, {match[1]: text} if is_method else {}, is_method)
     return Piece(*place)
-
-
-def _imported(text: str) -> list[str]:
-    """Return the names that `import …` makes known."""
-    names: list[str] = []
-    renamed = False
-    for word in re.split(r"[,()\s]+", text):
-        if renamed:
-            names[-1:] = [word]
-        elif word and word != "as":
-            names.append(word.split(".")[0])
-        renamed = word == "as"
-    return names
 
 
 def _methods(name: str, lines: list[str], masked: list[str]) -> dict[str, str]:
@@ -164,11 +154,11 @@ def _methods(name: str, lines: list[str], masked: list[str]) -> dict[str, str]:
         for index, line in enumerate(masked)
         if index and line.strip() and _indent(line) <= indent and not _GOES_ON.match(line.strip())
     ]
-    found = {}
-    for first, last in zip(heads, [*heads[1:], len(lines)], strict=False):
-        if match := _METHOD.match(masked[first]):
-            found[f"{name}.{match[1]}"] = "\n".join(lines[first:last]).rstrip()
-    return found
+    return {
+        f"{name}.{match[1]}": "\n".join(lines[first:last]).rstrip()
+        for first, last in pairwise([*heads, len(lines)])
+        if (match := _METHOD.match(masked[first]))
+    }
 
 
 def _indent(line: str) -> int:

@@ -1,12 +1,8 @@
-"""Submitted notebooks: reading one safely, and making some from a lesson for tests and the demo.
+"""Read what was handed in, safely.
 
-Reading is in three steps: `read_submission` finds the one file that counts and reads its bytes,
-following no link and waiting for nothing; `parse_notebook` turns bytes into a notebook of sound
-cells, whatever they hold; `restore.restore` takes the answers out of it.
-
-A made submission starts from the release notebook, as a student's does: `solutions` gives what the
-lesson's own solution puts into each answer cell, `fill_in` puts answers into a copy of the release,
-and the functions after it do to a notebook what students have been seen to do.
+`read_submission` finds the one file that counts and reads its bytes, following no link and waiting
+for nothing; `parse_notebook` turns bytes into a notebook of sound cells, whatever they hold;
+`restore.restore` takes the answers out of it.
 """
 
 from __future__ import annotations
@@ -24,7 +20,8 @@ from nbformat import NotebookNode
 
 from autograder.errors import LOG, CourseError
 from autograder.submissions.decoding import MAX_BYTES, load_json, other_kind
-from autograder.submissions.matching import NOTES, clean_text
+from autograder.submissions.matching import NOTES
+from autograder.submissions.values import as_dict, as_list, clean_text
 from autograder.texts import shown
 
 MAX_CELLS = 2_000
@@ -67,10 +64,10 @@ def read_submission(folder: Path, stem: str) -> Submission:
         hint = _instead(folder, names)
         raise CourseError(f"no notebook was handed in: {wanted} is missing{hint}")
     if len(others) > 1:
-        found = ", ".join(map(shown, others[:3]))
+        listed = ", ".join(map(shown, others[:3]))
         raise CourseError(
-            f"there is no {wanted}, but {len(others)} other notebooks ({found}): keep the one that "
-            f"counts, and rename it to {wanted}"
+            f"there is no {wanted}, but {len(others)} other notebooks ({listed}): keep the one "
+            f"that counts, and rename it to {wanted}"
         )
     name = shown(others[0])
     note = f"The file was called {name}; it was taken for {wanted}."
@@ -130,16 +127,17 @@ def parse_notebook(data: bytes, name: str, notes: Iterable[str] = ()) -> Noteboo
     what the file itself has there. Raises CourseError with one sentence, calling the file `name`,
     if the bytes are no notebook.
     """
-    notebook, found = _parse(data, name)
-    notebook.metadata[NOTES] = [*notes, *found]
+    notebook, unusual = _parse(data, name)
+    notebook.metadata[NOTES] = [*notes, *unusual]
     return notebook
 
 
 def _parse(data: bytes, name: str) -> tuple[NotebookNode, list[str]]:
-    raw, note = load_json(data, name)
-    notes = [note] if note else []
+    """Return the notebook in a file's bytes, and a sentence about each thing that was unusual."""
     try:
-        if isinstance(raw, dict) and "cells" not in raw and "worksheets" in raw:
+        value, note = load_json(data)
+        raw, notes = as_dict(value), [note] if note else []
+        if "cells" not in raw and "worksheets" in raw:
             raw = _from_worksheets(raw)
             notes.append("The notebook was in an old format (nbformat 3); it was converted.")
         notebook = _sound_notebook(raw, notes)
@@ -186,12 +184,12 @@ def _from_worksheets(raw: dict) -> dict:
     return nbformat.convert(old, 4)
 
 
-def _sound_notebook(raw: object, notes: list[str]) -> NotebookNode | None:
+def _sound_notebook(raw: dict, notes: list[str]) -> NotebookNode | None:
     """Return the notebook with nothing but what nbformat 4 has; None if it is none.
 
     Raises CourseError, for a sentence that begins with the file, if there is too much of it.
     """
-    cells = raw.get("cells") if isinstance(raw, dict) else None
+    cells = raw.get("cells")
     if not isinstance(cells, list):
         return None
     if len(cells) > MAX_CELLS:
@@ -206,11 +204,10 @@ def _sound_notebook(raw: object, notes: list[str]) -> NotebookNode | None:
             f"holds more than {MAX_TEXT // 1_000_000} MB of text in its cells: take out what was "
             "pasted there"
         )
-    metadata = raw.get("metadata")
     minor = raw.get("nbformat_minor")
     return NotebookNode(
         cells=sound,
-        metadata=nbformat.from_dict(metadata if isinstance(metadata, dict) else {}),
+        metadata=nbformat.from_dict(as_dict(raw.get("metadata"))),
         nbformat=4,
         nbformat_minor=minor if type(minor) is int and 0 <= minor <= 5 else 5,
     )
@@ -218,32 +215,30 @@ def _sound_notebook(raw: object, notes: list[str]) -> NotebookNode | None:
 
 def _sound_cell(raw: dict) -> NotebookNode:
     kinds = {"code": "code", "markdown": "markdown", "raw": "raw", "heading": "markdown"}
-    named = raw.get("cell_type")
-    kind = kinds.get(named) if isinstance(named, str) else None
-    cell = NotebookNode(cell_type=kind or ("code" if "outputs" in raw else "markdown"))
-    for key in ("metadata", "attachments"):
-        if isinstance(raw.get(key), dict):
-            cell[key] = nbformat.from_dict(raw[key])
-    cell.setdefault("metadata", NotebookNode())
+    likely = "code" if "outputs" in raw else "markdown"
+    cell = NotebookNode(
+        cell_type=kinds.get(str(raw.get("cell_type")), likely),
+        metadata=nbformat.from_dict(as_dict(raw.get("metadata"))),
+        source=clean_text(raw.get("source")),
+    )
+    if isinstance(raw.get("attachments"), dict):
+        cell["attachments"] = nbformat.from_dict(raw["attachments"])
     if isinstance(raw.get("id"), str):
         cell["id"] = raw["id"]
-    cell["source"] = clean_text(raw.get("source"))
     if cell.cell_type == "code":
         count = raw.get("execution_count")
         cell["execution_count"] = count if type(count) is int else None
-        outputs = raw.get("outputs")
-        outputs = outputs if isinstance(outputs, list) else []
+        outputs = as_list(raw.get("outputs"))
         cell["outputs"] = [_joined(output) for output in outputs if isinstance(output, dict)]
     return cell
 
 
 def _joined(output: dict) -> NotebookNode:
     """Return an output with its texts in one piece each; files hold them as lists of lines."""
-    made = nbformat.from_dict(output)
-    data = made.get("data")
-    for place in (made, data if isinstance(data, dict) else {}):
-        for key, value in place.items():
+    joined = nbformat.from_dict(output)
+    for texts in (joined, as_dict(joined.get("data"))):
+        for key, value in texts.items():
             lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
             if lines and key != "traceback" and not key.endswith("json"):
-                place[key] = "".join(value)
-    return made
+                texts[key] = "".join(value)
+    return joined

@@ -9,7 +9,7 @@ all that comes from the submission: no metadata, tag, id or output of it can cha
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 
 import nbformat
@@ -21,61 +21,54 @@ from autograder.submissions.matching import (
     StudentCell,
     Template,
     cells_of,
-    clean_text,
     find_by_place,
     named_version,
     same_text,
     templates_of,
 )
-
-Own = dict[str | None, list[StudentCell]]
+from autograder.submissions.mending import Chosen, Followers
+from autograder.submissions.values import as_dict, as_list, clean_text
 
 
 def restore(submission: NotebookNode, release: NotebookNode) -> NotebookNode:
     """Return the submission rebuilt around the release, whatever it holds.
 
     What had to be mended is listed in `metadata["course_notes"]`, one sentence each, behind those
-    that `submissions.parse_notebook` left there.
+    that `reading.parse_notebook` left there.
     """
-    notes = _notes_so_far(submission)
+    so_far = as_list(as_dict(submission.get("metadata")).get(NOTES))
+    notes = [clean_text(note) for note in so_far if isinstance(note, str)]
     templates = templates_of(release)
     cells = cells_of(submission, templates)
-    is_other = _is_other_version(submission, release, cells, templates)
+    is_other = _is_other_version(submission, release, cells)
     merged.separate(cells, templates, notes)
     find_by_place(cells, templates)
-    mending.join(cells, templates, notes)
-    chosen = _choose(cells, templates)
-    places = [cells.index(chosen[name]) for name in templates if name in chosen]
+    mending.join(cells, notes)
+    chosen = _choose(cells)
+    places = [cells.index(chosen[template]) for template in templates if template in chosen]
     mending.complete(cells, chosen, templates, notes)
     mending.write_in(cells, chosen, templates, notes)
     if is_other:
         notes.append(_version_note(chosen, templates))
+        cells = [cell for cell in cells if not cell.is_foreign]
     else:
         notes += _damages(cells, chosen, templates)
     if places != sorted(places):
         notes.append("Cells had been moved; they are back in the order of the release.")
-    own = _own_cells(cells, chosen, templates, is_other)
-    mending.hoist(own, chosen, templates, notes)
-    whole = _assembled(own, chosen, templates, is_other)
+    # Code that is given, and that a student may change: in another version it may be what cells of
+    # the present one cannot do without.
+    given = {cell for cell in templates if cell.kind == "code" and not cell.is_marked}
+    replaced = given if is_other else set()
+    followers = _own_cells(cells, chosen, replaced)
+    mending.hoist(followers, chosen, templates, notes)
+    whole = _assembled(followers, chosen, templates, replaced)
     metadata = nbformat.from_dict({**release.metadata, NOTES: notes})
     # Put together by hand, for nbformat's functions validate each cell, which takes seconds where
     # there are many. The tests validate.
     return NotebookNode(cells=whole, metadata=metadata, nbformat=4, nbformat_minor=5)
 
 
-def _notes_so_far(submission: Mapping) -> list[str]:
-    metadata = submission.get("metadata")
-    notes = metadata.get(NOTES) if isinstance(metadata, dict) else None
-    notes = notes if isinstance(notes, list) else []
-    return [clean_text(note) for note in notes if isinstance(note, str)]
-
-
-def _is_other_version(
-    submission: Mapping,
-    release: NotebookNode,
-    cells: list[StudentCell],
-    templates: Mapping[str, Template],
-) -> bool:
+def _is_other_version(submission: Mapping, release: NotebookNode, cells: list[StudentCell]) -> bool:
     """Whether a submission was made from another version of the release.
 
     The metadata say so. Where they are gone, graded cells that the release does not have say it,
@@ -87,54 +80,52 @@ def _is_other_version(
     if any(cell.is_foreign for cell in cells):
         return True
     locked = [
-        same_text(cell.text, templates[cell.name].text)
+        same_text(cell.text, cell.origin.text)
         for cell in cells
-        if cell.name is not None and templates[cell.name].is_locked
+        if cell.origin is not None and cell.origin.is_locked
     ]
     return locked.count(False) > max(2, len(locked) / 2)
 
 
-def _choose(cells: list[StudentCell], templates: Mapping[str, Template]) -> dict[str, StudentCell]:
-    """Return the cell to take for each id: the first, for answers the first that is filled in."""
-    chosen: dict[str, StudentCell] = {}
+def _choose(cells: list[StudentCell]) -> Chosen:
+    """Return the cell to take for each of the release's: the first, for answers the first that is
+    filled in."""
+    chosen: Chosen = {}
     for cell in cells:
-        if cell.name is None:
+        origin = cell.origin
+        if origin is None:
             continue
-        template = templates[cell.name]
-        first = chosen.setdefault(cell.name, cell)
-        if template.is_answer and template.is_stub(first.text) and not template.is_stub(cell.text):
-            chosen[cell.name] = cell
+        first = chosen.setdefault(origin, cell)
+        if origin.is_answer and origin.is_stub(first.text) and not origin.is_stub(cell.text):
+            chosen[origin] = cell
     return chosen
 
 
-def _version_note(chosen: Mapping[str, StudentCell], templates: Mapping[str, Template]) -> str:
-    answers = [one for one in templates.values() if one.is_answer]
-    lost = [one.id for one in answers if one.id not in chosen]
-    found = f"{len(answers) - len(lost)} of its {len(answers)} answer cells were found"
-    rest = f", but not {', '.join(lost)}" if lost else ""
+def _version_note(chosen: Chosen, templates: list[Template]) -> str:
+    answers = [template for template in templates if template.is_answer]
+    lost = [answer.id for answer in answers if answer not in chosen]
+    count = f"{len(answers) - len(lost)} of its {len(answers)} answer cells were found"
+    but = f", but not {', '.join(lost)}" if lost else ""
     return (
         "The notebook was made from another version of this lesson. It is graded as the present "
-        f"version; {found}{rest}."
+        f"version; {count}{but}."
     )
 
 
-def _damages(
-    cells: list[StudentCell],
-    chosen: Mapping[str, StudentCell],
-    templates: Mapping[str, Template],
-) -> list[str]:
+def _damages(cells: list[StudentCell], chosen: Chosen, templates: list[Template]) -> list[str]:
     """Return a sentence for each graded, locked or answer cell that is not as it should be."""
     notes = []
-    for name, template in templates.items():
+    for template in templates:
         if not template.is_marked:
             continue
-        count = sum(cell.name == name for cell in cells)
+        name = template.id
+        count = sum(cell.origin is template for cell in cells)
         if count > 1:
             notes.append(f"The cell {name} was there {count} times; one is graded.")
-        if name not in chosen:
+        if template not in chosen:
             notes.append(f"The cell {name} was missing; it is back as released.")
             continue
-        cell = chosen[name]
+        cell = chosen[template]
         if cell.kind != template.kind:
             notes.append(f"The cell {name} had been turned into another type of cell.")
         if template.is_locked and not same_text(cell.text, template.text):
@@ -147,64 +138,46 @@ def _damages(
 
 
 def _own_cells(
-    cells: list[StudentCell],
-    chosen: Mapping[str, StudentCell],
-    templates: Mapping[str, Template],
-    is_other: bool,
-) -> Own:
+    cells: list[StudentCell], chosen: Chosen, replaced: Collection[Template]
+) -> Followers:
     """Return the student's own cells, each behind the cell of the release that it followed."""
-    own: Own = {None: []}
+    followers: Followers = {}
     anchor = None
     for cell in cells:
-        template = templates.get(cell.name)
-        if template is None:
-            if not (is_other and cell.is_foreign):
-                own[anchor].append(cell)
-        elif chosen[cell.name] is not cell:
-            if _is_worth_keeping(cell, template):
-                own[anchor].append(cell)
-        else:
-            if _is_replaced(template, is_other) and not same_text(cell.text, template.text):
-                own[anchor].append(cell)
-            anchor = cell.name
-            own.setdefault(anchor, [])
-    return own
+        if _is_kept(cell, chosen, replaced):
+            followers.setdefault(anchor, []).append(cell)
+        if cell.origin is not None and chosen[cell.origin] is cell:
+            anchor = cell.origin
+    return followers
 
 
-def _is_replaced(template: Template, is_other: bool) -> bool:
-    """Whether code that is given, and that a student may change, is taken from the release.
-
-    In another version it may be what cells of the present one cannot do without.
-    """
-    return is_other and template.kind == "code" and not template.is_marked
-
-
-def _is_worth_keeping(copy: StudentCell, template: Template) -> bool:
-    """Whether a further copy of a cell is kept as a cell of the student's own.
+def _is_kept(cell: StudentCell, chosen: Chosen, replaced: Collection[Template]) -> bool:
+    """Whether a cell stays as one of the student's own.
 
     A copy of a locked cell adds nothing, and an unfilled copy of an answer would undo the answer.
     """
-    if template.is_answer:
-        return not template.is_stub(copy.text)
-    return not template.is_marked
+    origin = cell.origin
+    if origin is None:
+        return True
+    if chosen[origin] is cell:
+        return origin in replaced and not same_text(cell.text, origin.text)
+    return not origin.is_stub(cell.text) if origin.is_answer else not origin.is_marked
 
 
 def _assembled(
-    own: Own,
-    chosen: Mapping[str, StudentCell],
-    templates: Mapping[str, Template],
-    is_other: bool,
+    followers: Followers, chosen: Chosen, templates: list[Template], replaced: Collection[Template]
 ) -> list[NotebookNode]:
     """Return the cells of the whole notebook in the order of the release."""
-    whole: list[NotebookNode | StudentCell] = list(own[None])
-    for name, template in templates.items():
-        if name in chosen and not _is_replaced(template, is_other):
-            whole.append(_known_cell(chosen[name], template))
-        elif name in chosen or template.is_marked:
+    taken = {template.id for template in templates}
+    ids = (id for id in map("own-{}".format, itertools.count(1)) if id not in taken)
+    whole = [_own_cell(cell, next(ids)) for cell in followers.get(None, [])]
+    for template in templates:
+        if template in chosen and template not in replaced:
+            whole.append(_known_cell(chosen[template], template))
+        elif template in chosen or template.is_marked:
             whole.append(deepcopy(template.cell))
-        whole += own.get(name, [])
-    ids = (id for id in map("own-{}".format, itertools.count(1)) if id not in templates)
-    return [_own_cell(one, next(ids)) if isinstance(one, StudentCell) else one for one in whole]
+        whole += [_own_cell(cell, next(ids)) for cell in followers.get(template, [])]
+    return whole
 
 
 def _known_cell(cell: StudentCell, template: Template) -> NotebookNode:
@@ -221,9 +194,9 @@ def _known_cell(cell: StudentCell, template: Template) -> NotebookNode:
 
 def _own_cell(cell: StudentCell, id: str) -> NotebookNode:
     """Return a cell of the student's own, without any metadata that grading could trip over."""
-    made = NotebookNode(id=id, cell_type=cell.kind, source=cell.text, metadata=NotebookNode())
+    plain = NotebookNode(id=id, cell_type=cell.kind, source=cell.text, metadata=NotebookNode())
     if cell.kind == "code":
-        made.update(execution_count=None, outputs=[])
+        plain.update(execution_count=None, outputs=[])
     if cell.kind == "markdown" and cell.attachments:
-        made.attachments = nbformat.from_dict(cell.attachments)
-    return made
+        plain.attachments = nbformat.from_dict(cell.attachments)
+    return plain

@@ -13,13 +13,15 @@ import base64
 import io
 import re
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from urllib.parse import unquote
 
 import nbformat
 from nbformat import NotebookNode
 from PIL import Image, ImageOps
 
+from autograder.errors import LOG
+from autograder.submissions.values import as_dict, as_list
 from autograder.texts import UNSEEN, safe_text
 
 MAX_OUTPUTS = 100  # outputs of one cell
@@ -27,8 +29,6 @@ MAX_PICTURES = 20  # pictures of one text cell
 MAX_PIXELS = 16_000_000  # of a picture before it is decoded
 MAX_SIDE = 3000  # pixels; a larger picture is made smaller
 LEFT_OUT = "[An output that is neither text nor a PNG or JPEG picture was left out.]"
-
-
 _NAME_BREAKERS = '<>"&`\n\t'
 _PICTURE = re.compile(
     r"(?<!\\)!\[(?P<alt>[^\[\]\n]*)\]\([ ]*"
@@ -48,6 +48,7 @@ _TEX = re.compile(
 # a heading called like a question would take them over. An invisible space makes it another id.
 _NOT_AN_ID = "\u200b"
 _HEADING = re.compile(rf"^([ \t>*+\-.:\d)]*#{{1,6}}[ \t]*)(?=[^\s#{_NOT_AN_ID}])", re.MULTILINE)
+_FENCE = re.compile(r"^.*(?:```|~~~).*$", re.MULTILINE)
 _UNDERLINE = re.compile(r"(?<=\S)[ \t]*\n(?=[ \t>]*[=-]+[ \t]*$)", re.MULTILINE)
 
 
@@ -74,18 +75,20 @@ def safe_notebook(notebook: NotebookNode, trusted: Collection[str]) -> NotebookN
 
 def safe_cell(cell: NotebookNode, trusted: Collection[str] = ()) -> NotebookNode:
     """Return a cell with harmless text, attachments and outputs; code is left as it is."""
-    made = nbformat.from_dict({key: value for key, value in cell.items() if key != "attachments"})
+    safe = nbformat.from_dict({key: value for key, value in cell.items() if key != "attachments"})
     if cell.cell_type == "code":
-        made.execution_count = _whole(cell.get("execution_count"))
-        made.outputs = safe_outputs(cell.get("outputs", []))
+        safe.execution_count = _whole(cell.get("execution_count"))
+        safe.outputs = safe_outputs(cell.get("outputs"))
     elif cell.source not in trusted:
-        text, pictures = _collect_pictures(_lines(cell.source), cell.get("attachments"))
-        made.source = _break_markup(safe_text(text), pictures)
+        source = cell.source if isinstance(cell.source, str) else ""
+        text = source.replace("\r\n", "\n").replace("\r", "\n")
+        text, pictures = _collect_pictures(text, as_dict(cell.get("attachments")))
+        safe.source = _break_markup(safe_text(text), pictures)
         if pictures:
-            made.attachments = nbformat.from_dict(
+            safe.attachments = nbformat.from_dict(
                 {name: {"image/png": picture} for name, picture in pictures.items()}
             )
-    return made
+    return safe
 
 
 def safe_outputs(outputs: object) -> list[NotebookNode]:
@@ -94,13 +97,13 @@ def safe_outputs(outputs: object) -> list[NotebookNode]:
     Streams, errors and `text/plain` are kept, without terminal codes; PNG and JPEG pictures are
     decoded and encoded again. HTML, scripts, SVG, LaTeX, widgets and everything else is dropped.
     """
-    found = list(outputs) if isinstance(outputs, list | tuple) else []
-    if len(found) > MAX_OUTPUTS:
-        count = len(found) - MAX_OUTPUTS + 1
+    kept = as_list(outputs)
+    if len(kept) > MAX_OUTPUTS:
+        count = len(kept) - MAX_OUTPUTS + 1
         note = nbformat.v4.new_output("stream", text=f"[{count} outputs were left out.]\n")
         first = MAX_OUTPUTS // 2
-        found = [*found[:first], note, *found[first + count :]]
-    return [_safe_output(output) for output in found if isinstance(output, Mapping)]
+        kept = [*kept[:first], note, *kept[first + count :]]
+    return [_safe_output(output) for output in kept if isinstance(output, dict)]
 
 
 def safe_picture(encoded: object) -> str | None:
@@ -120,7 +123,7 @@ def safe_picture(encoded: object) -> str | None:
                     return None
                 picture = ImageOps.exif_transpose(image)
                 picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-        if picture.mode == "RGBA" and picture.getextrema()[3] == (255, 255):
+        if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (255, 255):
             picture = picture.convert("RGB")
         picture.thumbnail((MAX_SIDE, MAX_SIDE))
         picture.info.clear()
@@ -128,6 +131,7 @@ def safe_picture(encoded: object) -> str | None:
         # Three times as fast as the default, and hardly larger.
         picture.save(file, format="PNG", compress_level=3)
     except Exception:  # whatever a broken or hostile file makes a decoder raise
+        LOG.info("a picture is left out:", exc_info=True)
         return None
     return base64.b64encode(file.getvalue()).decode("ascii")
 
@@ -144,28 +148,27 @@ def name_problem(student: str) -> str | None:
     return f"a name with {named} could act as a program in formgrader: rename the folder"
 
 
-def _safe_output(output: Mapping) -> NotebookNode:
+def _safe_output(output: dict) -> NotebookNode:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
         return nbformat.v4.new_output("stream", name=name, text=safe_text(output.get("text")))
     if kind == "error":
         lines = output.get("traceback")
+        text = safe_text("\n".join(map(str, as_list(lines))))
         return nbformat.v4.new_output(
             "error",
             ename=safe_text(output.get("ename"), 200),
             evalue=safe_text(output.get("evalue")),
-            traceback=safe_text("\n".join(map(str, lines))).split("\n")
-            if isinstance(lines, list)
-            else [],
+            traceback=text.split("\n") if isinstance(lines, list) else [],
         )
-    data = output.get("data") if isinstance(output.get("data"), Mapping) else {}
+    data = as_dict(output.get("data"))
     kept, metadata = {}, {}
-    for mime in ("image/png", "image/jpeg"):
-        picture = safe_picture(data.get(mime))
-        if picture and not kept:
+    for mime in ("image/jpeg", "image/png"):
+        if picture := safe_picture(data.get(mime)):
             kept["image/png"] = picture
-            metadata["image/png"] = _picture_metadata(output.get("metadata"), mime)
+            about = as_dict(as_dict(output.get("metadata")).get(mime))
+            metadata["image/png"] = _picture_metadata(about)
     if "text/plain" in data:
         kept["text/plain"] = safe_text(data["text/plain"])
     elif not kept:
@@ -176,15 +179,13 @@ def _safe_output(output: Mapping) -> NotebookNode:
     return nbformat.v4.new_output("display_data", data=kept, metadata=metadata)
 
 
-def _picture_metadata(metadata: object, mime: str) -> dict:
+def _picture_metadata(about: dict) -> dict[str, object]:
     """Return a picture's alternative text and size, if that is what they are."""
-    given = metadata.get(mime) if isinstance(metadata, Mapping) else None
-    given = given if isinstance(given, Mapping) else {}
-    kept: dict = {}
-    if isinstance(given.get("alt"), str):
-        kept["alt"] = safe_text(given["alt"], 1000)
+    kept: dict[str, object] = {}
+    if isinstance(about.get("alt"), str):
+        kept["alt"] = safe_text(about["alt"], 1000)
     for name in ("width", "height"):
-        size = _whole(given.get(name))
+        size = _whole(about.get(name))
         if size is not None and 0 < size <= MAX_SIDE:
             kept[name] = size
     return kept
@@ -194,24 +195,17 @@ def _whole(value: object) -> int | None:
     return value if type(value) is int else None
 
 
-def _lines(text: object) -> str:
-    """Return the text of a cell with its lines ended as here; "" if it is none."""
-    return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else ""
-
-
-def _collect_pictures(text: str, attachments: object) -> tuple[str, dict[str, str]]:
+def _collect_pictures(text: str, attachments: dict) -> tuple[str, dict[str, str]]:
     """Return the text with its pictures as attachments under new names, and these as PNG.
 
     Jupyter attaches a pasted picture to the cell; Colab writes it into the text.
     """
-    attachments = attachments if isinstance(attachments, Mapping) else {}
     pictures: dict[str, str] = {}
 
     def attach(match: re.Match) -> str:
         picture = None
         if len(pictures) < MAX_PICTURES:
-            bundle = attachments.get(match["name"] and unquote(match["name"]))
-            bundle = bundle if isinstance(bundle, Mapping) else {}
+            bundle = as_dict(attachments.get(match["name"] and unquote(match["name"])))
             candidates = (match["data"], bundle.get("image/png"), bundle.get("image/jpeg"))
             picture = next(filter(None, map(safe_picture, candidates)), None)
         if picture is None:
@@ -228,19 +222,12 @@ def _break_markup(text: str, pictures: Collection[str]) -> str:
     known = "|".join(map(re.escape, pictures)) or r"(?!)"
     kept = rf"(?<!\\)!\[[^\[\]\n]*\]\(attachment:(?:{known})\)"
     text = _TAG.sub("< ", text)
-    text = re.sub(rf"(?P<kept>{kept})|{_LINK}", _spaced, text)
+    text = re.sub(
+        rf"(?P<kept>{kept})|{_LINK}", lambda match: match["kept"] or " ".join(match[0]), text
+    )
     text = _REFERENCE.sub("] :", text)
     text = _TEX.sub(r"\\ ", text)
-    text = "\n".join(map(_without_diagram, text.split("\n")))
+    # nbconvert leaves the text of a diagram to a program as it is.
+    text = _FENCE.sub(lambda match: match[0].replace("mermaid", "text"), text)
     text = _UNDERLINE.sub("\n\n", text)
     return _HEADING.sub(rf"\1{_NOT_AN_ID}", text)
-
-
-def _spaced(match: re.Match) -> str:
-    return match["kept"] or f"{match[0][0]} {match[0][1]}"
-
-
-def _without_diagram(line: str) -> str:
-    """Return a line that begins no diagram: nbconvert leaves its text to a program as it is."""
-    fence = "```" in line or "~~~" in line
-    return line.replace("mermaid", "text") if fence else line

@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN, END_MARKER, START_MARKER
 from hostile.pages import IMAGE, SCRIPT
 
-OWN = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+OWN: dict[str, Any] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
 TEXT = {"cell_type": "markdown", "metadata": {}}
 POINTS = {
     "output_type": "execute_result",
@@ -38,7 +39,7 @@ class Submission:
     """
 
     folder: Path
-    notebook: dict | str | bytes | None
+    notebook: Any  # a dict; after the attack also str, bytes or None
     honest: Path
     source: Path
     secret: Path
@@ -310,7 +311,15 @@ def _(submission: Submission) -> None:
 
 @attack("cells that are none")
 def _(submission: Submission) -> None:
-    odd = [None, 7, "cell", [], {}, {"cell_type": "code"}, {"cell_type": 7, "source": {}}]
+    odd: list[Any] = [
+        None,
+        7,
+        "cell",
+        [],
+        {},
+        {"cell_type": "code"},
+        {"cell_type": 7, "source": {}},
+    ]
     odd += [{"cell_type": "code", "source": ["a", 7], "metadata": [], "outputs": 7}]
     odd += [{"cell_type": "heading", "level": "x", "source": [["x"]], "metadata": {"id": []}}]
     submission.notebook["cells"] = odd + submission.cells
@@ -398,19 +407,22 @@ for _name, _data in {
 
 @attack("a link to another student's notebook")
 def _(submission: Submission) -> None:
-    submission.notebook = submission.path.symlink_to(submission.honest)
+    submission.path.symlink_to(submission.honest)
+    submission.notebook = None
 
 
 @attack("a link to the instructor's notebook")
 def _(submission: Submission) -> None:
     relative = os.path.relpath(submission.source, submission.folder)
-    submission.notebook = submission.path.symlink_to(relative)
+    submission.path.symlink_to(relative)
+    submission.notebook = None
 
 
 @attack("a folder that is a link to another student's")
 def _(submission: Submission) -> None:
     submission.folder.rmdir()
-    submission.notebook = submission.folder.symlink_to(submission.honest.parent)
+    submission.folder.symlink_to(submission.honest.parent)
+    submission.notebook = None
 
 
 @attack("a link to a secret, beside the notebook")
@@ -429,17 +441,20 @@ def _(submission: Submission) -> None:
 
 @attack("a link to itself")
 def _(submission: Submission) -> None:
-    submission.notebook = submission.path.symlink_to(submission.path.name)
+    submission.path.symlink_to(submission.path.name)
+    submission.notebook = None
 
 
 @attack("a folder in the notebook's place")
 def _(submission: Submission) -> None:
-    submission.notebook = submission.path.mkdir()
+    submission.path.mkdir()
+    submission.notebook = None
 
 
 @attack("a pipe in the notebook's place, and one beside it")
 def _(submission: Submission) -> None:
-    submission.notebook = os.mkfifo(submission.path)
+    os.mkfifo(submission.path)
+    submission.notebook = None
     os.mkfifo(submission.folder / "pipe")
 
 

@@ -14,7 +14,7 @@ import psutil
 def planted() -> set[str]:
     """Return files of attacks that stand where they would have an effect."""
     found = set()
-    for folder in map(Path, ["/tmp", Path.home() / ".ipython", *sys.path, "/usr/bin"]):
+    for folder in [Path.home() / ".ipython", *map(Path, ("/tmp", *sys.path, "/usr/bin"))]:
         for pattern in ("planted*", "sitecustomize.py", "hoard-*"):
             found |= {str(path) for path in folder.glob(pattern)}
     startup = Path.home() / ".ipython" / "profile_default" / "startup"

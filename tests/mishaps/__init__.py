@@ -16,22 +16,20 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import nbformat
+from made import put_before, without, without_cell
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from autograder.lesson import Lesson
 from autograder.lesson.markers import END_MARKER, START_MARKER
-from autograder.submissions.cells import cell_by_id
+from autograder.submissions.cells import known_cell
 from autograder.submissions.made import (
     BROKEN_JSON,
     fill_in,
-    put_before,
     with_copied_cell,
     with_endless_loop,
     with_helper_cell,
     with_syntax_error,
-    without,
-    without_cell,
 )
 
 NAME = "00_tiny.ipynb"
@@ -71,7 +69,7 @@ def mishap(
     """Put a function into the catalogue; `lost`: exercises that get less, and what they get."""
 
     def register(make: Callable) -> Callable:
-        points = FULL | (lost or {})
+        points = {**FULL, **(lost or {})}
         MISHAPS[make.__name__] = Mishap(make, points, says, written)
         return make
 
@@ -88,7 +86,7 @@ def refused(*says: str) -> Callable[[Callable], Callable]:
     return register
 
 
-def as_bytes(notebook: NotebookNode) -> bytes:
+def as_bytes(notebook: Mapping[str, object]) -> bytes:
     """Return a notebook as Jupyter writes it, valid or not."""
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
 
@@ -125,7 +123,7 @@ def merged(notebook: NotebookNode, first: str, last: str) -> NotebookNode:
 
 def split(notebook: NotebookNode, name: str, line: str, metadata: bool = True) -> NotebookNode:
     """Split a cell before a line, as Jupyter does, which copies the metadata, or VS Code."""
-    cell = cell_by_id(notebook, name)
+    cell = known_cell(notebook, name)
     lines = cell.source.split("\n")
     at = next(index for index, text in enumerate(lines) if text.strip() == line)
     lower = new_code_cell("\n".join(lines[at:]), metadata=cell.metadata if metadata else {})
@@ -179,7 +177,7 @@ def moved_cells(release, lesson):
 @mishap("locked cell double-test had been changed")
 def edited_test(release, lesson):
     made = fill_in(release, lesson)
-    cell_by_id(made, "double-test").source += "\nprint(Numbers().double(7))"
+    known_cell(made, "double-test").source += "\nprint(Numbers().double(7))"
     return made
 
 
@@ -187,7 +185,7 @@ def edited_test(release, lesson):
 def cells_turned_into_text(release, lesson):
     made = fill_in(release, lesson)
     for name, kind in {"numbers": "markdown", "double-test": "raw"}.items():
-        cell = cell_by_id(made, name)
+        cell = known_cell(made, name)
         cell.cell_type = kind
         cell.pop("outputs")
         cell.pop("execution_count")
@@ -262,7 +260,7 @@ def answer_retyped_below_the_test(release, lesson):
 @mishap("evens-answer was there 2 times", "Cells had been moved")
 def stub_left_and_a_copy_filled_in_below(release, lesson):
     made = fill_in(release, lesson)
-    stub = deepcopy(cell_by_id(release, "evens-answer"))
+    stub = deepcopy(known_cell(release, "evens-answer"))
     stub["id"] = "first-one"
     made.cells.insert(place(made, "evens-answer"), stub)
     filled = made.cells.pop(place(made, "evens-answer"))
@@ -273,9 +271,9 @@ def stub_left_and_a_copy_filled_in_below(release, lesson):
 @mishap("The answer numbers, or a part of it, was taken from another cell")
 def class_opened_again(release, lesson):
     made = fill_in(release, lesson)
-    answer = cell_by_id(made, "numbers")
+    answer = known_cell(made, "numbers")
     answer.source = answer.source.replace("inverted = mod(negated)", "inverted = ...")
-    stub = cell_by_id(release, "numbers").source
+    stub = known_cell(release, "numbers").source
     answer.source = answer.source.replace("negated = -a", "negated = ...")
     assert stub.split("def inverse")[1] == answer.source.split("def inverse")[1]
     again = "class Numbers(Numbers):\n    def inverse(self, a):\n        return mod(-a)"
@@ -326,7 +324,7 @@ def written_into_the_question(release, lesson):
 @mishap()
 def written_without_metadata(release, lesson):
     made = fill_in(release, lesson)
-    cell_by_id(made, "why-answer").source = "A group."
+    known_cell(made, "why-answer").source = "A group."
     return stripped(made)
 
 
@@ -473,7 +471,7 @@ def windows_line_ends(release, lesson):
 @mishap("numbers held spaces that Python does not read")
 def spaces_from_a_web_page(release, lesson):
     made = fill_in(release, lesson)
-    answer = cell_by_id(made, "numbers")
+    answer = known_cell(made, "numbers")
     odd = 4 * "\u00a0 " + "doubled =\u00a02"
     answer.source = answer.source.replace("        doubled = 2", odd)
     return made
@@ -483,7 +481,7 @@ def spaces_from_a_web_page(release, lesson):
 def indented_with_tabs(release, lesson):
     made = fill_in(release, lesson)
     for name in ("numbers", "evens-answer"):
-        answer = cell_by_id(made, name)
+        answer = known_cell(made, name)
         answer.source = answer.source.replace("    ", "\t")
     return made
 
@@ -492,7 +490,7 @@ def indented_with_tabs(release, lesson):
 def outputs_of_20_megabytes(release, lesson):
     made = fill_in(release, lesson)
     output = new_output("stream", name="stdout", text="0.123 0.456\n" * 1_700_000)
-    cell_by_id(made, "evens-test").outputs = [output]
+    known_cell(made, "evens-test").outputs = [output]
     return made
 
 
@@ -512,12 +510,12 @@ def older(made: NotebookNode) -> NotebookNode:
     """Return a notebook as if from an earlier release: other ids, texts, locked cells and tests."""
     made.metadata["course"]["version"] = "0123456789ab"
     made.cells[0].source = "# An early draft"
-    cell_by_id(made, "given").source = "MODULUS = 7\n\n\ndef mod(a):\n    return a % MODULUS"
-    cell_by_id(made, "double-test").source = "assert Numbers().double(1) == 3"
-    old = cell_by_id(made, "evens-test")
+    known_cell(made, "given").source = "MODULUS = 7\n\n\ndef mod(a):\n    return a % MODULUS"
+    known_cell(made, "double-test").source = "assert Numbers().double(1) == 3"
+    old = known_cell(made, "evens-test")
     old["id"] = old.metadata.nbgrader.grade_id = "even-numbers-test"
     old.source = "raise RuntimeError('an early test')"
-    answer = cell_by_id(made, "evens-answer")
+    answer = known_cell(made, "evens-answer")
     answer["id"] = answer.metadata.nbgrader.grade_id = "even-numbers"
     return made
 
@@ -533,7 +531,7 @@ def helper_above_its_use(release, lesson):
 @mishap("What defines is_even stood below evens-answer; it is run first.")
 def helper_below_its_use(release, lesson):
     made = fill_in(release, lesson)
-    answer = cell_by_id(made, "evens-answer")
+    answer = known_cell(made, "evens-answer")
     answer.source = answer.source.replace("i % 2 == 0", "is_even(i)")
     return insert(made, "why-answer", "def is_even(n):\n    return n % 2 == 0", below=True)
 
@@ -541,7 +539,7 @@ def helper_below_its_use(release, lesson):
 @mishap()
 def warning_on_stderr(release, lesson):
     made = fill_in(release, lesson)
-    answer = cell_by_id(made, "numbers")
+    answer = known_cell(made, "numbers")
     warns = "import warnings\n        warnings.warn('slow')\n        doubled ="
     answer.source = answer.source.replace("doubled =", warns)
     return made
@@ -550,7 +548,7 @@ def warning_on_stderr(release, lesson):
 @mishap()
 def prints_a_lot(release, lesson):
     made = fill_in(release, lesson)
-    answer = cell_by_id(made, "evens-answer")
+    answer = known_cell(made, "evens-answer")
     answer.source = answer.source.replace("result.append(i)", "result.append(i); print('x' * 9000)")
     return insert(made, "evens-test", "for i in range(40_000):\n    print('step', i, 'of many')")
 
@@ -607,7 +605,7 @@ def syntax_error_in_an_answer(release, lesson):
 @mishap("numbers is not valid Python", lost={"double": 0, "inverse": 0})
 def tabs_and_spaces_mixed(release, lesson):
     made = fill_in(release, lesson)
-    answer = cell_by_id(made, "numbers")
+    answer = known_cell(made, "numbers")
     answer.source = answer.source.replace("        inverted", "\tinverted")
     return made
 

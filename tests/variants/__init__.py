@@ -68,7 +68,7 @@ class Variant:
                 if answers[id].count(old) != 1:
                     raise ValueError(f"{self.name}: {old!r} is not in {id!r} exactly once")
                 answers[id] = answers[id].replace(old, new)
-        return answers | self.cells
+        return answers | dict(self.cells)
 
 
 def _dedented(block) -> list[str]:

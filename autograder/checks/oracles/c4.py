@@ -45,18 +45,20 @@ def group_kernels(weight: Tensor) -> tuple[Tensor, Tensor]:
 def group(x: Tensor, weight: Tensor, padding: int = 0) -> tuple[Tensor, Tensor]:
     """Group convolution of x [B, I, 4, X, Y] with [O, I, 4, k, k], for both orders of the kernels.
 
-    The sum over poses is written as a sum, not as a folding of axes.
+    Each is [B, O, 4, X', Y'].
     """
-
-    def convolve(kernels: Tensor) -> Tensor:
-        slices = []
-        for h in range(4):
-            parts = (
-                F.conv2d(x[:, :, pose], kernels[:, h, :, pose], padding=padding)
-                for pose in range(4)
-            )
-            slices.append(sum(parts))
-        return torch.stack(slices, dim=2)
-
     first, second = group_kernels(weight)
-    return convolve(first), convolve(second)
+    return convolve(x, first, padding), convolve(x, second, padding)
+
+
+def convolve(x: Tensor, kernels: Tensor, padding: int = 0) -> Tensor:
+    """Group convolution of x [B, I, n, X, Y] with kernels [O, n, I, n, k, k]: [B, O, n, X', Y'].
+
+    The sum over the n elements is written as a sum, not as a folding of axes.
+    """
+    n = range(x.shape[2])
+    slices = [
+        torch.stack([F.conv2d(x[:, :, j], kernels[:, h, :, j], padding=padding) for j in n]).sum(0)
+        for h in n
+    ]
+    return torch.stack(slices, dim=2)

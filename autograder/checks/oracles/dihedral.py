@@ -11,8 +11,9 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from autograder.checks.oracles.c4 import convolve
 
 PLANE = (-2, -1)
 
@@ -20,11 +21,11 @@ PLANE = (-2, -1)
 def product(a: Tensor, b: Tensor) -> Tensor:
     """Return the products of pairs [..., 2], angles not yet modulo 2π."""
     a, b = torch.broadcast_tensors(a, b)
-    found = []
+    products = []
     for first, second in zip(a.reshape(-1, 2).tolist(), b.reshape(-1, 2).tolist(), strict=True):
         sign = -1 if first[1] else 1
-        found.append([first[0] + sign * second[0], (first[1] + second[1]) % 2])
-    return torch.tensor(found, dtype=a.dtype).reshape(a.shape)
+        products.append([first[0] + sign * second[0], (first[1] + second[1]) % 2])
+    return torch.tensor(products, dtype=a.dtype).reshape(a.shape)
 
 
 def inverse(h: Tensor) -> Tensor:
@@ -34,14 +35,14 @@ def inverse(h: Tensor) -> Tensor:
 
 def matrices(h: Tensor, turned_first: bool = False, other_axis: bool = False) -> Tensor:
     """Return the matrices [..., 2, 2] of pairs; or wrong ones, for messages."""
-    found = []
+    acting = []
     for angle, flip in h.reshape(-1, 2).tolist():
         c, s = math.cos(angle), math.sin(angle)
         turn = torch.tensor([[c, -s], [s, c]], dtype=torch.float64)
         signs = [-1.0, 1.0] if other_axis else [1.0, -1.0]
         mirror = torch.diag(torch.tensor(signs if flip else [1.0, 1.0], dtype=torch.float64))
-        found.append(mirror @ turn if turned_first else turn @ mirror)
-    return torch.stack(found).to(h.dtype).reshape(*h.shape[:-1], 2, 2)
+        acting.append(mirror @ turn if turned_first else turn @ mirror)
+    return torch.stack(acting).to(h.dtype).reshape(*h.shape[:-1], 2, 2)
 
 
 def table(n: int) -> list[list[int]]:
@@ -81,13 +82,5 @@ def group_kernels(weight: Tensor) -> Tensor:
 
 
 def group(x: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
-    """Group convolution over D₄ of x [B, I, 8, X, Y] with [O, I, 8, k, k]: [B, O, 8, X', Y'].
-
-    The sum over elements is written as a sum.
-    """
-    kernels = group_kernels(weight)
-    slices = []
-    for h in range(8):
-        parts = (F.conv2d(x[:, :, j], kernels[:, h, :, j], padding=padding) for j in range(8))
-        slices.append(sum(parts))
-    return torch.stack(slices, dim=2)
+    """Group convolution over D₄ of x [B, I, 8, X, Y] with [O, I, 8, k, k]: [B, O, 8, X', Y']."""
+    return convolve(x, group_kernels(weight), padding)

@@ -1,0 +1,407 @@
+"""The book in a real browser: each page on phone, laptop and wide screen, in light and dark.
+
+axe, which takes by far the longest, looks at the laptop's pages only; in the proof, at all sizes.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import time
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import browser as browsers
+import nbformat
+import pytest
+from conftest import ROOT, is_proof
+
+from autograder.book.website import build_book
+from autograder.course import Course
+
+pytestmark = pytest.mark.slow
+
+COURSE = Course(ROOT)
+STEM = COURSE.lessons()[0]
+LESSON = f"{STEM}.html"
+SIZES = {"phone": (390, 844), "laptop": (1280, 800), "wide": (1920, 1080)}
+PAGES = sorted(
+    path.relative_to(COURSE.solutions).with_suffix(".html").as_posix()
+    for kind in ("*.md", "*.ipynb")
+    for path in COURSE.solutions.rglob(kind)
+) + ["search.html"]
+SCHEMES = ("light", "dark")
+AXE_SIZES = tuple(SIZES) if is_proof() else ("laptop",)
+A4 = (718, 1000)  # what a browser's default margins leave of the paper, in pixels
+
+# What is looked at on a page, once it is there.
+FACTS = """() => ({
+    theme: document.documentElement.dataset.theme,
+    width: document.documentElement.scrollWidth,
+    screen: document.documentElement.clientWidth,
+    broken: [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src),
+    nameless: [...document.images].filter(i => !i.alt.trim()).map(i => i.src.slice(0, 80)),
+    formulas: document.querySelectorAll(".math").length,
+    spoken: document.querySelectorAll(".math mjx-assistive-mml math").length,
+    plain: [...document.querySelectorAll(".math")]
+        .filter(e => !e.querySelector("mjx-container")).map(e => e.textContent),
+    wrong: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map(e => e.textContent),
+    cut: [...document.querySelectorAll("mjx-container")]
+        .filter(e => e.getBoundingClientRect().left < 0).map(e => e.textContent),
+    links: [...document.querySelectorAll("a[href]")].map(a => a.href),
+})"""
+# Without "preload", with which axe itself looks for style sheets where there are none.
+AXE = {"resultTypes": ["violations"], "preload": False}
+# Thousands of words of code have the colours of a few kinds; of each kind, one is left for axe.
+ONE_OF_A_KIND = """() => {
+    const seen = new Set();
+    for (const word of document.querySelectorAll("pre span")) {
+        const code = word.closest("pre").parentElement.parentElement;
+        const fold = word.closest("details")?.className;
+        const kind = [fold, code.parentElement.className, code.className, word.className].join("/");
+        if (seen.has(kind)) word.replaceWith(...word.childNodes);
+        seen.add(kind);
+    }
+}"""
+READY = "async () => { if (window.MathJax?.startup) await MathJax.startup.promise; }"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser that reaches this machine only."""
+    with browsers.launch(browsers.OFFLINE) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The book, built once."""
+    return build_book(COURSE.solutions, tmp_path_factory.mktemp("book") / "html").parent
+
+
+@pytest.fixture(scope="module")
+def site(folder):
+    """The address of the book."""
+    with browsers.serve(folder) as address:
+        yield address
+
+
+def open_page(browser, address: str, size: str = "laptop", **options):
+    """Return a page that is shown and has its formulas, and the list of what went wrong."""
+    width, height = SIZES[size]
+    # Colours that change slowly would be seen half way.
+    options = {"reduced_motion": "reduce", **options}
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on(
+        "console",
+        lambda message: (
+            wrong.append(f"{message.type}: {message.text}")
+            if message.type in ("error", "warning")
+            else None
+        ),
+    )
+    page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+    page.on("response", lambda answer: wrong.append(answer.url) if answer.status >= 400 else None)
+    home = "/".join(address.split("/")[:3])
+    page.on(
+        "request",
+        lambda request: (
+            wrong.append(f"leaves the machine: {request.url}")
+            if not request.url.startswith((home, "data:", "blob:"))
+            else None
+        ),
+    )
+    page.goto(address)
+    page.evaluate(READY)
+    return page, wrong
+
+
+def violations(page, scheme: str) -> list[str]:
+    """Return what axe finds on a page in one of the two colour schemes, a line for each place."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page.evaluate(ONE_OF_A_KIND)
+    # The order of headings, names of links and the like are not another in the dark.
+    rules = {} if scheme == "light" else {"runOnly": ["color-contrast", "link-in-text-block"]}
+    return [
+        f"{rule['id']}: {node['target']} {node['html'][:120]}"
+        for rule in axe.run(page, options={**AXE, **rules}).response["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+@functools.cache
+def anchors(path: Path) -> set[str]:
+    """Return the ids of a page's elements."""
+    return set(re.findall(r'\bid="([^"]*)"', path.read_text(encoding="utf-8")))
+
+
+def leads_somewhere(link: str, site: str, folder: Path) -> bool:
+    """Say whether a link inside the book leads to a page, and to a place on it."""
+    address, anchor = urldefrag(link)
+    path = folder / unquote(address.removeprefix(site).partition("?")[0] or "index.html")
+    return path.is_file() and (not anchor or unquote(anchor) in anchors(path))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_whole(browser, site, folder, name, size):
+    page, wrong = open_page(browser, site + name, size, color_scheme="light")
+    if size == "laptop":  # once with all that is folded
+        page.evaluate("document.querySelectorAll('article details').forEach(e => e.open = true)")
+    seen, problems = {}, {}
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(
+            "theme => document.documentElement.dataset.theme == theme", arg=scheme
+        )
+        facts = seen[scheme] = page.evaluate(FACTS)
+        problems[f"pictures that are not there, {scheme}"] = facts["broken"]
+        problems[f"pictures without alternative text, {scheme}"] = facts["nameless"]
+        if size in AXE_SIZES:
+            problems[f"axe, {scheme}"] = violations(page, scheme)
+    page.context.close()
+    problems["errors, and what left the machine"] = wrong
+    problems["formulas that are not set"] = seen["light"]["plain"]
+    problems["formulas with mistakes"] = seen["light"]["wrong"]
+    problems["formulas to whose start nobody can scroll"] = seen["light"]["cut"]
+    inside = {link for link in seen["light"]["links"] if link.startswith(site)}
+    problems["links that lead nowhere"] = [
+        link for link in inside if not leads_somewhere(link, site, folder)
+    ]
+    assert {kind: places for kind, places in problems.items() if places} == {}
+    assert inside
+    for scheme in SCHEMES:
+        assert seen[scheme]["theme"] == scheme
+        assert seen[scheme]["width"] <= seen[scheme]["screen"], "it scrolls sideways"
+    if name == LESSON:
+        assert seen["light"]["spoken"] == seen["light"]["formulas"] > 100
+
+
+def test_every_module_stands_in_the_reference_with_its_public_names(folder):
+    missing = set()
+    for path in set(ROOT.glob("autograder/**/*.py")) - {ROOT / "autograder" / "__main__.py"}:
+        package, *parts = path.relative_to(ROOT).with_suffix("").parts
+        page = parts[0] if len(parts) > 1 else package
+        module = ".".join([package, *parts]).removesuffix(".__init__")
+        wanted = {f"module-{module}"} | {
+            f"{module}.{node.name}"
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        }
+        missing |= wanted - anchors(folder / "reference" / f"{page}.html")
+    assert missing == set()
+
+
+@pytest.fixture
+def lesson(browser, site):
+    """The first lesson's page."""
+    page, wrong = open_page(browser, site + LESSON)
+    yield page
+    assert wrong == []
+    page.context.close()
+
+
+def student_answers() -> dict[str, int]:
+    """Return how many code cells and how many texts a student has to write."""
+    cells = nbformat.read(COURSE.release_notebook(STEM), as_version=4).cells
+    answers = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
+    return {kind: sum(cell.cell_type == kind for cell in answers) for kind in ("code", "markdown")}
+
+
+def folds(page, prompt: str):
+    """Return the folds with this prompt."""
+    return page.locator("article details").filter(
+        has=page.locator("summary").filter(has_text=re.compile(f"^\\s*{prompt}"))
+    )
+
+
+def test_solutions_and_model_answers_are_folded_and_open(lesson):
+    wanted = student_answers()
+    for prompt, kind in (("Show the solution", "code"), ("A model answer", "markdown")):
+        found = folds(lesson, prompt)
+        assert found.count() == wanted[kind] > 0
+        assert all(fold.get_attribute("open") is None for fold in found.all())
+    solution = folds(lesson, "Show the solution").first
+    assert not solution.locator("pre").is_visible()
+    solution.locator("summary").click()
+    assert solution.locator("pre").is_visible()
+    assert "Hide the solution" in solution.locator("summary").inner_text()
+    assert "YOUR CODE STARTS HERE" in solution.locator("pre").inner_text()
+    assert "= ..." not in solution.locator("pre").inner_text()
+    # Above it stands what the student finds.
+    assert lesson.get_by_text("Where you start").count() == wanted["code"]
+    assert folds(lesson, "Show the code").count() > 10
+
+
+def test_the_student_notebook_can_be_opened_and_downloaded(lesson):
+    links = lesson.locator(".lesson-links a")
+    assert links.first.get_attribute("href") == COURSE.colab_url(STEM)
+    with lesson.expect_download() as download:
+        links.nth(1).click()
+    assert download.value.suggested_filename == f"{STEM}.ipynb"
+    path = COURSE.release_notebook(STEM)
+    assert Path(download.value.path()).read_bytes() == path.read_bytes()
+
+
+def test_numbered_equations_are_linked(lesson):
+    links = lesson.locator("article a[href^='#eq-']")
+    assert links.count() > 5
+    for link in links.all():
+        name = link.get_attribute("href").removeprefix("#")
+        text = link.text_content()  # some are folded
+        assert re.fullmatch(r"\(\d+\)", text)
+        tag = lesson.locator(f"#{name} mjx-labels").first
+        # MathJax names each character's code in its class.
+        codes = tag.locator("mjx-c").evaluate_all(
+            """all => all.map(e => parseInt(e.className.match(/mjx-c(\\w+)/)[1], 16))
+                .map(code => String.fromCodePoint(code))"""
+        )
+        assert "".join(codes) == text
+    last = links.last
+    with lesson.expect_event("framenavigated"):
+        last.evaluate(
+            "link => { link.closest('details')?.setAttribute('open', ''); link.click(); }"
+        )
+    target = lesson.locator(last.get_attribute("href"))
+    lesson.wait_for_function(
+        "e => { const top = e.getBoundingClientRect().top; return top >= 0 && top < innerHeight; }",
+        arg=target.element_handle(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "page"), [("lifting convolution", LESSON), ("bubblewrap", "instructors.html")]
+)
+def test_search_finds_pages(browser, site, words, page):
+    shown, wrong = open_page(browser, site + "index.html")
+    shown.keyboard.press("Control+k")
+    shown.keyboard.type(words)
+    shown.keyboard.press("Enter")
+    shown.wait_for_url("**/search.html?**")
+    results = shown.locator("#search-results ul.search li a")
+    results.first.wait_for()
+    shown.locator("#search-results", has_text="matching").wait_for()
+    targets = [link.evaluate("a => a.pathname") for link in results.all()]
+    assert f"/{page}" in targets
+    results.nth(targets.index(f"/{page}")).click()
+    shown.wait_for_url(f"**/{page}**")
+    assert wrong == []
+    shown.context.close()
+
+
+def test_the_book_can_be_read_without_a_mouse(browser, site):
+    page, _ = open_page(browser, site + LESSON)
+    focus = """() => {
+        const e = document.activeElement;
+        const box = e.getBoundingClientRect();
+        return [e.tagName, e.textContent.trim().slice(0, 60), box.width > 0 && box.height > 0];
+    }"""
+    page.keyboard.press("Tab")
+    assert page.evaluate(focus)[1] == "Skip to main content"
+    stops = []
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(focus)
+        stops.append(stop)
+        if stop[0] == "SUMMARY" and stop[1].startswith("Show"):
+            break
+    names = [stop[1] for stop in stops]
+    assert any(name.startswith("Search") for name in names)
+    assert "For instructors" in names
+    assert "Open in Colab" in names
+    assert stops[-1][0] == "SUMMARY"
+    assert all(stop[2] for stop in stops), "the focus went to something that is not shown"
+    # Formulas are text: a reader does not have to tab through hundreds of them.
+    assert not any(stop[0].startswith("MJX") for stop in stops)
+    fold = "() => document.activeElement.parentElement.open"
+    assert not page.evaluate(fold)
+    page.keyboard.press("Enter")
+    assert page.evaluate(fold)
+    page.context.close()
+
+
+def test_the_skip_link_leads_to_the_text(browser, site):
+    page, _ = open_page(browser, site + LESSON)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => !!document.activeElement.closest('main')")
+    page.context.close()
+
+
+def test_next_leads_through_the_book_and_previous_back(browser, site):
+    page, _ = open_page(browser, site + "index.html")
+    seen = ["index.html"]
+    while page.locator("a.right-next").count():
+        with page.expect_navigation():
+            page.locator("a.right-next").click()
+        seen.append(page.url.removeprefix(site))
+        assert len(seen) <= len(PAGES)
+    assert sorted(seen) == sorted(set(PAGES) - {"search.html"})
+    with page.expect_navigation():
+        page.locator("a.left-prev").click()
+    assert page.url.removeprefix(site) == seen[-2]
+    page.context.close()
+
+
+def test_the_animation_plays(lesson):
+    figure = lesson.locator("figure[role=group]").first
+    picture, angle = figure.locator("img"), figure.locator("output")
+    first = picture.get_attribute("src")
+    figure.locator("button").click()
+    lesson.wait_for_function("e => e.textContent != '0°'", arg=angle.element_handle())
+    figure.locator("button").click()
+    assert picture.get_attribute("src") != first
+    angle_then = angle.inner_text()
+    lesson.wait_for_timeout(300)
+    assert angle.inner_text() == angle_then
+
+
+def test_the_lesson_prints(lesson):
+    lesson.evaluate(
+        """() => window.addEventListener("beforeprint", () => {
+            window.printed = [...document.querySelectorAll("article details")]
+                .filter(e => e.open).map(e => e.querySelector("summary").textContent.trim());
+        })"""
+    )
+    started = time.monotonic()
+    pdf = lesson.pdf(format="A4", print_background=True)
+    assert pdf.startswith(b"%PDF") and time.monotonic() - started < 120
+    printed = "\n".join(lesson.evaluate("() => window.printed"))
+    for prompt in ("Show the solution", "A model answer", "Hint"):
+        assert prompt in printed
+    assert "Show the code" not in printed
+    # Afterwards all is as it was.
+    assert lesson.locator("article details[open]").count() == 0
+    lesson.emulate_media(media="print")
+    lesson.set_viewport_size({"width": A4[0], "height": A4[1]})
+    for part in (
+        "#pst-primary-sidebar",
+        ".bd-sidebar-secondary",
+        ".bd-header-article",
+        "#pst-header",
+    ):
+        assert not lesson.locator(part).first.is_visible(), part
+    facts = lesson.evaluate(FACTS)
+    assert facts["width"] <= facts["screen"]
+    too_large = lesson.evaluate(
+        """([width, height]) => [...document.querySelectorAll("article img")]
+            .filter(e => e.offsetWidth > width || e.offsetHeight > height).map(e => e.alt)""",
+        A4,
+    )
+    assert too_large == []
+
+
+def test_paper_is_white_for_who_reads_in_the_dark(browser, site):
+    page, wrong = open_page(browser, site + "take-the-course.html", color_scheme="dark")
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "dark"
+    page.evaluate(f"window.addEventListener('beforeprint', () => {{ window.printed = {theme}; }})")
+    page.pdf(format="A4", print_background=True)
+    assert page.evaluate("window.printed") == "light"
+    assert page.evaluate(theme) == "dark"
+    assert wrong == []
+    page.context.close()

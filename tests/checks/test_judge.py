@@ -1,0 +1,178 @@
+"""The judge: partial credit, surroundings of an answer, and what must not disturb it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from autograder.checks import Judge, PropertyFailed, reference
+from autograder.checks.given import Given
+from autograder.checks.places import SEED_VARIABLE
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.lesson import Lesson, code
+from autograder.submissions.made import solutions
+
+STEM = "01_regular_group_convolutions"
+COURSE = Course.find(__file__)
+
+
+@pytest.fixture(autouse=True)
+def _in_the_course(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(COURSE.root)
+
+
+@pytest.fixture(scope="module")
+def lesson() -> Lesson:
+    return Lesson.load(COURSE.lesson_path(STEM))
+
+
+def third_power(body: str) -> str:
+    return f"def third_power(group):\n    e, g, g2 = group.elements()[:3]\n    return {body}"
+
+
+def judge_of(*cells: str, **names: object) -> Judge:
+    """Return a judge of `third-power` for a notebook in which these cells define nothing else."""
+    notebook = {"In": ["", *cells], **names}
+    for cell in cells:
+        exec(cell, notebook)
+    judge = Judge(STEM, "third-power", notebook)
+
+    @judge.property("is the third power in C₅", points=1)
+    def _(lesson: SimpleNamespace, given: Given) -> None:
+        got = lesson.third_power(lesson.CyclicGroup(5))
+        given.angles("g³", got, 3 * lesson.CyclicGroup(5).elements()[1])
+
+    return judge
+
+
+def test_an_answer_is_tried_among_the_lesson_s_definitions(capsys) -> None:
+    assert judge_of(third_power("group.product(g2, g)")).score() == 1
+    assert judge_of(third_power("group.product(g2, g2)")).score() == 0
+    assert "expected 216.0°, got 288.0°" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stem", ["01_regular_group_convolutions", "02_beyond_c4"])
+def test_no_solution_of_the_answer_or_of_a_later_one_is_where_it_is_tried(stem: str) -> None:
+    lesson = Lesson.load(COURSE.lesson_path(stem))
+    ids = [cell.id for cell in lesson.cells if cell.grade == "solution"]
+    for number, id in enumerate(ids):
+        sources = reference.sources(lesson, {id: "mine = 1"}, ["def helper():\n    pass"])
+        texts = {text for text, _ in sources}
+        for other, one in enumerate(ids):
+            solution = ast.unparse(ast.parse(lesson.cell(one).source))
+            assert (solution in texts) == (other < number), (id, one)
+
+
+def test_a_missing_answer_says_what_is_not_defined(capsys) -> None:
+    assert judge_of("answer = 3").score() == 0
+    assert "`third_power` is not defined." in capsys.readouterr().out
+
+
+def test_helpers_of_the_student_count_and_leftovers_of_the_lesson_do_not() -> None:
+    helper = (
+        "import functools as ft\n\n\ndef power(group, *h):\n    return ft.reduce(group.product, h)"
+    )
+    assert judge_of(helper, third_power("power(group, g, g, g)")).score() == 1
+    # c4 is bound by statements of the lesson that run something.
+    assert judge_of(third_power("c4.product(g2, g)"), c4=object()).score() == 0
+
+
+def test_names_that_a_student_shadows_do_not_disturb_the_test() -> None:
+    notebook = {"In": [""], "sum": 3, "torch": 5, "math": None}
+    judge = Judge(STEM, "third-power", notebook)
+    # As in a notebook, the property's globals are the student's.
+    source = "def test(lesson, given):\n    assert sum([1, 2]) == 3 and math.pi and torch.tensor(1)"
+    exec(source, notebook)
+    judge.property("uses sum, math and torch", points=1)(notebook["test"])
+    assert judge.score() == 1
+
+
+def test_the_properties_add_up_to_the_exercise() -> None:
+    judge = judge_of(third_power("g"))
+    judge.property("one too many", points=1)(lambda lesson, given: None)
+    with pytest.raises(CourseError, match=r"worth 2 points, the cell 1; make them agree"):
+        judge.score()
+
+
+def test_inputs_come_from_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def numbers(seed: str) -> list[tuple[float, float]]:
+        monkeypatch.setenv(SEED_VARIABLE, seed)
+        judge, seen = Judge(STEM, "third-power", {"In": [""]}), []
+
+        def draw(lesson: SimpleNamespace, given: Given) -> None:
+            seen.append((given.noise(1).item(), torch.rand(1).item()))
+
+        judge.property("draws", points=1)(draw)
+        judge.score()
+        return seen
+
+    assert numbers("1") == numbers("1")
+    assert numbers("1") != numbers("2")
+
+
+def test_leaving_the_notebook_costs_the_property_only() -> None:
+    judge = judge_of(third_power("exit()"))
+    assert judge.score() == 0
+
+
+def test_the_last_definition_is_the_answer_and_a_magic_hides_none(lesson: Lesson) -> None:
+    answer = solutions(lesson)["third-power"]
+    timed = f"get_ipython().run_cell_magic('time', '', {answer!r})\n"
+    cells = ["def third_power(group):\n    return 1", "x =", code.without_magic(timed)]
+    assert reference.find_answer(lesson, "third-power", cells) == answer
+    assert reference.find_answer(lesson, "third-power", cells[:2]) == cells[0]
+    assert reference.find_answer(lesson, "third-power", ["x =", "y = 2"]) is None
+
+
+def test_leftovers_are_back_after_the_judgement(lesson: Lesson) -> None:
+    notebook = {"c4": 1, "mine": 2}
+    with reference.without_leftovers(lesson, ["mine = f(2)"], notebook):
+        assert notebook == {"mine": 2}
+    assert notebook == {"c4": 1, "mine": 2}
+
+
+def test_a_recognized_mistake_is_named() -> None:
+    given = Given(0)
+    right, wrong = torch.zeros(3), torch.ones(3)
+    with pytest.raises(PropertyFailed, match="Likely cause: the sign is wrong."):
+        given.close("x", wrong, right, {"the sign is wrong": wrong})
+    with pytest.raises(PropertyFailed) as failure:
+        given.close("x", 2 * wrong, right, {"the sign is wrong": wrong})
+    assert "Likely cause" not in str(failure.value)
+
+
+@pytest.mark.parametrize("got", [..., None, [0.0], torch.tensor([float("nan")]), torch.zeros(1, 1)])
+def test_what_is_no_such_tensor_fails(got: object) -> None:
+    with pytest.raises(PropertyFailed):
+        Given(0).close("x", got, torch.zeros(1))
+
+
+def test_folded_kernels_are_unfolded_and_others_refused() -> None:
+    given = Given(0)
+    kernels = given.noise(3, 4, 2, 4, 5, 5)
+    folded = kernels.flatten(0, 1).flatten(1, 2)
+    assert torch.equal(given.kernels(folded, *kernels.shape), kernels)
+    assert torch.equal(given.kernels(kernels, *kernels.shape), kernels)
+    with pytest.raises(PropertyFailed):
+        given.kernels(kernels.transpose(0, 1), *kernels.shape)
+
+
+def test_given_code_that_needs_a_value_of_the_notebook_is_left_out(lesson: Lesson) -> None:
+    """Such code may stand before the last tests, and must not keep them from being judged."""
+    given = replace(
+        lesson.cell("group-base"),
+        id="training",
+        source="EPOCHS = int(10)\ndef train(epochs=EPOCHS): pass\ndef after(): pass",
+    )
+    names = reference.namespace(replace(lesson, cells=(given, *lesson.cells)), {})
+    assert "train" not in names
+    assert {"after", "CyclicGroup", "GroupEquivariantCNN"} <= set(names)
+    texts = reference.sources(replace(lesson, cells=(given, *lesson.cells)), {}, [])
+    assert ("def train(epochs=EPOCHS):\n    pass", False) in texts
+    with pytest.raises(ZeroDivisionError):  # an answer has to hold as a whole
+        reference.namespace(lesson, {"third-power": "def third_power(g=1 / 0): pass"})

@@ -1,0 +1,120 @@
+"""Hidden tests are fair: every catalogued solution gets exactly the points it is worth.
+
+Each is judged for its own exercise and for one more, with the verdict in the notebook; every sixth
+also with the verdict outside, in a process of its own. `make proof` judges all of them for all
+exercises, both ways.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+from conftest import is_proof
+from variants import FOLDER, Variant, load
+from variants.judging import (
+    COURSE,
+    difference,
+    full_points,
+    gaps,
+    lesson_of,
+    points_inside,
+    points_outside,
+    to_judge,
+)
+
+from autograder.checks.places import SEED_VARIABLE
+from autograder.lesson.code import names_defined
+
+pytestmark = pytest.mark.spread
+STEMS = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
+CATALOGUE = [
+    pytest.param(stem, variant, id=f"{stem[:2]}: {variant.name}")
+    for stem in STEMS
+    for variant in load(stem)
+]
+SAMPLE = CATALOGUE if is_proof() else CATALOGUE[::6]
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(COURSE.root)
+    monkeypatch.delenv(SEED_VARIABLE, raising=False)
+    monkeypatch.setenv("COURSE_FAST_RUN", "1")
+    with torch.enable_grad():  # a variant may leave it switched off
+        yield
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stem", "variant"), CATALOGUE)
+def test_a_variant_gets_exactly_its_points(stem: str, variant: Variant) -> None:
+    lesson = lesson_of(stem)
+    exercises = to_judge(lesson, variant)
+    with contextlib.redirect_stdout(io.StringIO()) as report:
+        points = points_inside(lesson, variant, exercises)
+    assert sorted(points) == sorted(exercises)
+    wrong = difference(lesson, variant, points)
+    assert not wrong, f"{variant.why}\n(expected, got): {wrong}\n{report.getvalue()}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+@pytest.mark.parametrize(("stem", "variant"), SAMPLE)
+def test_a_variant_gets_the_same_points_outside(stem: str, variant: Variant) -> None:
+    lesson = lesson_of(stem)
+    exercises = to_judge(lesson, variant)
+    points, reports = points_outside(lesson, variant, exercises)
+    assert sorted(points) == sorted(exercises)
+    wrong = difference(lesson, variant, points)
+    assert not wrong, f"{variant.why}\n(expected, got): {wrong}\n{reports}"
+
+
+@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_the_solution_gets_everything_with_any_seed(
+    stem: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SEED_VARIABLE, str(seed))
+    lesson = lesson_of(stem)
+    assert points_inside(lesson, Variant("solution", "")) == full_points(lesson)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_nobody_is_graded_for_the_lesson_s_own_solution(stem: str) -> None:
+    """An answer that is what its name stood for before: not the solution, in any surroundings."""
+    lesson = lesson_of(stem)
+    kept: list[str] = []
+    answers: dict[str, str] = {}
+    for cell in lesson.answers:
+        names = sorted(names_defined(cell.source))
+        kept += [f"kept_{name} = {name}" for name in names]
+        answers[cell.name] = "\n".join(
+            f"class {name}(kept_{name}):\n    pass"
+            if name[0].isupper()
+            else f"def {name}(*args):\n    return kept_{name}(*args)"
+            for name in names
+        )
+    first = next(iter(answers))
+    thief = Variant("keeps the solution", "", cells=answers, before={first: "\n".join(kept)})
+    assert set(points_inside(lesson, thief).values()) == {0}
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_the_catalogue_is_wide_enough(stem: str) -> None:
+    """Every exercise has its right and its wrong variants, some of which lose nearly everything."""
+    variants = load(stem)
+    assert len({variant.name for variant in variants}) == len(variants)
+    assert gaps(lesson_of(stem), variants) == []
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_variant_is_judged_for_what_it_changes(stem: str) -> None:
+    lesson = lesson_of(stem)
+    for variant in load(stem):
+        chosen = to_judge(lesson, variant)
+        assert set(variant.points) <= set(chosen), variant.name
+        assert len(chosen) >= 2, variant.name

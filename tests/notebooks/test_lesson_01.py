@@ -1,0 +1,222 @@
+"""Lesson 1 itself: its public names, the mathematics of its solution, and its student notebook."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+
+import nbformat
+import pytest
+import torch
+
+from autograder.book.names import lesson_names
+from autograder.course import Course
+from autograder.lesson import Lesson
+from autograder.lesson.markers import END_MARKER, START_MARKER, blocks
+
+STEM = "01_regular_group_convolutions"
+COURSE = Course.find(__file__)
+LESSON = Lesson.load(COURSE.lesson_path(STEM))
+ORDERS = (4, 8, 12, 16)
+
+# The course's public names, as its specification gives them.
+SIGNATURES = {
+    "GroupBase": "dimension identity",
+    "CyclicGroup": "order",
+    "bilinear_interpolation": "signal grid",
+    "trilinear_interpolation": "signal grid",
+    "LiftingKernelBase": "group kernel_size in_channels out_channels",
+    "InterpolativeLiftingKernel": "group kernel_size in_channels out_channels",
+    "LiftingConvolution": "group in_channels out_channels kernel_size padding",
+    "GroupKernelBase": "group kernel_size in_channels out_channels",
+    "InterpolativeGroupKernel": "group kernel_size in_channels out_channels",
+    "GroupConvolution": "group in_channels out_channels kernel_size padding",
+    "GroupEquivariantCNN": (
+        "group in_channels out_channels kernel_size num_hidden hidden_channels"
+    ),
+    "CNN": "in_channels out_channels kernel_size num_hidden hidden_channels",
+    "create_model": "model_name model_hparams",
+}
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory):
+    """The names of the worked-out lesson, after running the cells that define or set them."""
+    folder = tmp_path_factory.mktemp("lesson")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("COURSE_FAST_RUN", "1")
+    patch.setenv("COURSE_DATA", str(folder))
+    patch.chdir(folder)
+    yield lesson_names(LESSON)
+    patch.undo()
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_public_signatures(names, name):
+    wanted = SIGNATURES[name].split()
+    assert list(inspect.signature(getattr(names, name)).parameters)[: len(wanted)] == wanted
+
+
+def test_there_are_20_blocks_with_both_markers():
+    answers = [cell for cell in LESSON.cells if cell.grade == "solution"]
+    assert sum(len(blocks(cell.source)) for cell in answers) == 20
+
+
+@pytest.mark.parametrize("size", range(1, 12))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_c4_kernels_are_exact_turns_and_shifts(names, size, dtype):
+    torch.manual_seed(0)
+    group = names.CyclicGroup(4)
+    lifting = names.InterpolativeLiftingKernel(group, size, 2, 3).to(dtype)
+    kernels = lifting.sample()
+    conv = names.InterpolativeGroupKernel(group, size, 2, 3).to(dtype)
+    group_kernels = conv.sample()
+    for h in range(4):
+        assert torch.equal(kernels[:, h], torch.rot90(lifting.weight, h, (-2, -1)))
+        turned = torch.rot90(conv.weight, h, (-2, -1)).roll(h, dims=2)
+        assert torch.equal(group_kernels[:, h], turned)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+def test_networks_are_invariant_to_quarter_turns(names, order, dtype, tolerance):
+    torch.manual_seed(0)
+    network = names.GroupEquivariantCNN(names.CyclicGroup(order), 2, 5, 5, 2, 4).to(dtype)
+    for height, width in ((20, 20), (23, 18)):
+        images = torch.randn(3, 2, height, width).to(dtype)
+        with torch.no_grad():
+            outputs = network(images)
+            for turns in (1, 2, 3):
+                turned = network(torch.rot90(images, turns, (-2, -1)))
+                assert (turned - outputs).norm() <= tolerance * outputs.norm()
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_layers_are_equivariant_also_for_odd_shapes(names, order):
+    torch.manual_seed(0)
+    group = names.CyclicGroup(order)
+    lifting = names.LiftingConvolution(group, 2, 3, 5, padding=2)
+    conv = names.GroupConvolution(group, 3, 2, 3, padding=0)
+    image = torch.randn(1, 2, 9, 7)
+    for turns in (1, 2, 3):
+        lifted = lifting(torch.rot90(image, turns, (-2, -1)))
+        torch.testing.assert_close(lifted, names.act_on_lifted(lifting(image), turns))
+        result = names.act_on_lifted(conv(lifting(image)), turns)
+        torch.testing.assert_close(conv(lifted), result, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 16, 24])
+def test_group_axioms_hold_for_every_order(names, order):
+    group = names.CyclicGroup(order)
+    h = group.elements()
+    index = torch.round(h * order / (2 * torch.pi)).long()
+    normal = group.normalize_group_elements
+    products = group.product(h[:, None], h[None, :])
+    expected = normal(h)[(index[:, None] + index[None, :]) % order]
+    assert torch.equal(normal(products), expected)
+    assert torch.equal(normal(group.product(h, group.inverse(h))), normal(torch.zeros_like(h)))
+
+
+def test_identity_of_the_trilinear_kernel_has_full_rank(names):
+    kernel = names.InterpolativeGroupKernel(names.CyclicGroup(4), 5, 1, 1)
+    rows = []
+    for index in range(kernel.weight.numel()):
+        kernel.weight.data.zero_().view(-1)[index] = 1
+        rows.append(kernel.sample()[0, 0].detach().flatten())
+    assert torch.linalg.matrix_rank(torch.stack(rows)) == 100
+
+
+def test_determinant_divides_the_kernels(names):
+    class Doubling(names.CyclicGroup):  # type: ignore[name-defined]
+        """Claims that its elements double areas."""
+
+        def determinant(self, h):
+            return 2 * torch.ones_like(h)
+
+    for kernel in (names.InterpolativeLiftingKernel, names.InterpolativeGroupKernel):
+        doubled = kernel(Doubling(4), 3, 2, 2)
+        torch.testing.assert_close(doubled.sample()[:, 0], doubled.weight / 2)
+
+
+def test_precision_and_device_carry_everything_along(names):
+    network = names.GroupEquivariantCNN(names.CyclicGroup(8), 1, 2, 3, 1, 2).double()
+    tensors = [*network.parameters(), *network.buffers()]
+    assert {tensor.dtype for tensor in tensors} == {torch.float64}
+    fresh = names.LiftingKernelBase(names.CyclicGroup(8), 3, 1, 1).double().transformed_grid_R2
+    # Computed in float64, not converted from float32: cos 45° is right to 1e-15.
+    assert abs(fresh[0, 1, 1, 0].item() - (-(0.5**0.5))) < 1e-15
+    moved = network.to("meta")
+    assert {tensor.device.type for tensor in [*moved.parameters(), *moved.buffers()]} == {"meta"}
+
+
+@pytest.mark.parametrize(
+    ("name", "hparams", "parameters"),
+    [("CNN", {"hidden_channels": 32}, 103_690), ("GCNN", {"hidden_channels": 16}, 102_970)],
+)
+def test_networks_have_the_size_of_the_specification(names, name, hparams, parameters):
+    if name == "GCNN":
+        hparams = hparams | {"group": names.CyclicGroup(4)}
+    settings = {"in_channels": 1, "out_channels": 10, "kernel_size": 5, "num_hidden": 4}
+    network = names.create_model(name, settings | hparams)
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+    assert network(torch.randn(1, 1, 28, 28)).shape == (1, 10)
+
+
+def test_unknown_model_is_a_clear_error(names):
+    with pytest.raises(ValueError, match="unknown model 'RNN'; the known ones are CNN, GCNN"):
+        names.create_model("RNN", {})
+
+
+def test_rotated_test_set_is_fixed_and_validation_is_apart(names, monkeypatch):
+    images = torch.arange(1000 * 28 * 28).remainder(251).to(torch.uint8).reshape(1000, 28, 28)
+    images[:, 0, 0] = torch.arange(1000).remainder(256)
+    images[:, 0, 1] = torch.arange(1000).div(256, rounding_mode="floor")
+    monkeypatch.setitem(
+        names.RotatedMNIST.setup.__globals__,
+        "load_digits",
+        lambda train: (images, torch.arange(1000) % 10),
+    )
+    first, second = names.RotatedMNIST(), names.RotatedMNIST()
+    for data in (first, second):
+        data.setup()
+    torch.testing.assert_close(first.test.tensors[0], second.test.tensors[0], rtol=0, atol=0)
+    once, again = (
+        [batch[0] for loader in first.test_dataloader() for batch in loader] for _ in range(2)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
+
+    def marks(dataset):
+        return {tuple(image[0, :2].tolist()) for image in dataset.tensors[0]}
+
+    assert not marks(first.train) & marks(first.validation)
+    assert len(first.validation) == 100
+    # The same digits upright, to tell what turning costs.
+    assert torch.equal(first.upright.tensors[1], first.test.tensors[1])
+    assert torch.equal(first.upright.tensors[0], images[: len(first.upright)])
+    assert not torch.equal(first.upright.tensors[0], first.test.tensors[0])
+
+
+def test_text_holds_no_pictures_and_figures_have_alternative_texts():
+    text = COURSE.lesson_path(STEM).read_text(encoding="utf-8")
+    assert not re.search(r"base64,[A-Za-z0-9+/]{20}", text)
+    for cell in LESSON.cells:
+        if cell.kind == "code" and cell.id != "show" and re.search(r"^show\(", cell.source, re.M):
+            call = next(
+                node.value
+                for node in ast.parse(cell.source).body
+                if isinstance(node, ast.Expr)
+                and isinstance(node.value, ast.Call)
+                and ast.unparse(node.value.func) == "show"
+            )
+            assert len(ast.unparse(call.args[1])) > 40, cell.source
+
+
+def test_student_notebook_is_small_and_keeps_its_markers():
+    path = COURSE.release_notebook(STEM)
+    assert path.stat().st_size < 300_000
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert code.count(START_MARKER) == code.count(END_MARKER) == 20
+    assert len(re.findall(rf"{START_MARKER}\n\s+[\w.]+ = \.\.\.\n\s+{END_MARKER}", code)) == 20

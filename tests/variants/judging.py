@@ -1,0 +1,179 @@
+"""Judge a variant as a notebook is judged: cell by cell in one namespace, without kernels.
+
+A cell that raises does not keep the next from running. Only what draws or trains is left out: it
+needs seconds and defines nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import os
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from types import CodeType
+
+from agents import forked
+from conftest import is_proof
+
+from autograder.checks.examiner import run_hidden
+from autograder.checks.places import SEED_VARIABLE, Outside
+from autograder.course import Course
+from autograder.lesson import Lesson
+from autograder.lesson.cells import Cell
+from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN
+from variants import Variant
+
+COURSE = Course.find(__file__)
+# Names whose statements draw, train or measure; what they make is not there for later statements
+# either.
+SLOW = {"display", "draw_vegetable", "get_model", "plt", "show", "smooth_images", "train_model"}
+SLOW |= {"draw_pattern", "train_small"}
+
+
+@functools.cache
+def lesson_of(stem: str) -> Lesson:
+    """Return a lesson of this course."""
+    return Lesson.load(COURSE.lesson_path(stem))
+
+
+def full_points(lesson: Lesson) -> dict[str, float]:
+    """Return the points of all exercises that are graded by tests."""
+    return {exercise.id: exercise.points for exercise in lesson.tested}
+
+
+def touched(variant: Variant) -> set[str]:
+    """Return the ids of the cells that a variant changes."""
+    return {id for id, _ in variant.blocks} | {*variant.edits, *variant.cells, *variant.before}
+
+
+def to_judge(lesson: Lesson, variant: Variant) -> list[str]:
+    """Return the exercises for which a variant is judged: its own and another, in the proof all.
+
+    Its own are those that it loses points in, or, if it loses none, those whose answers it
+    changes. Which other one is chosen by its name.
+    """
+    tested = [exercise.id for exercise in lesson.tested]
+    if is_proof():
+        return tested
+    changed = touched(variant)
+    own = set(variant.points) or {
+        exercise.id for exercise in lesson.tested if exercise.answer_cell_id in changed
+    }
+    others = [id for id in tested if id not in own]
+    another = {others[zlib.crc32(variant.name.encode()) % len(others)]} if others else set()
+    return [id for id in tested if id in own | another]
+
+
+@functools.cache
+def program(source: str) -> CodeType:
+    """Compile a cell without its statements that draw or train."""
+    tree, slow = ast.parse(source), set(SLOW)
+    kept = []
+    for node in tree.body:
+        names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) or not slow & {n.id for n in names}:
+            kept.append(node)
+        else:
+            slow |= {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    return compile(ast.Module(kept, []), "<cell>", "exec")
+
+
+@functools.cache
+def hidden_tests(source: str) -> tuple[CodeType, CodeType]:
+    """Compile the hidden region of a tests cell: its statements, and its last expression."""
+    region = source[source.index(BEGIN_HIDDEN) : source.index(END_HIDDEN)]
+    *body, last = ast.parse(region).body
+    assert isinstance(last, ast.Expr)
+    module = compile(ast.Module(body, []), "<hidden tests>", "exec")
+    return module, compile(ast.Expression(last.value), "<hidden tests>", "eval")
+
+
+def cells_of(lesson: Lesson, variant: Variant) -> Iterator[tuple[Cell | None, str]]:
+    """Yield the code cells of a student's notebook; cells of the student's own come with None."""
+    answers, before = variant.answers(lesson), dict(variant.before)
+    last = max(index for index, cell in enumerate(lesson.cells) if cell.grade == "tests")
+    for cell in lesson.cells[: last + 1]:
+        if cell.id in before:
+            yield None, before.pop(cell.id)
+        if cell.kind == "code":
+            yield cell, answers.get(cell.name, cell.source) if cell.id else cell.source
+    assert not before, f"no cell is called {', '.join(before)}"
+
+
+# What was run so far, and in which order, decides the points: they need not be found twice.
+_inside: dict[tuple[str | None, ...], float] = {}
+_outside: dict[tuple[str, ...], float] = {}
+
+
+def points_inside(
+    lesson: Lesson, variant: Variant, exercises: Collection[str] | None = None
+) -> dict[str, float]:
+    """Return the points of each exercise, or of these, its hidden tests run in the notebook."""
+    notebook: dict = {"__name__": "__main__", "In": [""]}
+    points: dict[str, float] = {}
+    for cell, source in cells_of(lesson, variant):
+        notebook["In"].append(source)
+        if cell is None or cell.grade != "tests":
+            with contextlib.suppress(Exception):
+                exec(program(source), notebook)
+        elif exercises is None or cell.exercise in exercises:
+            history = (os.environ.get(SEED_VARIABLE), *notebook["In"])
+            if history not in _inside:
+                module, last = hidden_tests(source)
+                exec(module, notebook)
+                _inside[history] = eval(last, notebook)
+            points[str(cell.exercise)] = _inside[history]
+    return points
+
+
+def points_outside(
+    lesson: Lesson, variant: Variant, exercises: Collection[str] | None = None
+) -> tuple[dict[str, float], str]:
+    """Return the points of each exercise, or of these, judged from outside, and all reports."""
+    notebook: dict = {"__name__": "__main__"}
+    ran: list[str] = []
+    points: dict[str, float] = {}
+    reports = ""
+    for cell, source in cells_of(lesson, variant):
+        ran.append(source)
+        if cell is None or cell.grade != "tests":
+            with contextlib.suppress(Exception):
+                exec(program(source), notebook)
+        elif exercises is None or cell.exercise in exercises:
+            if tuple(ran) not in _outside:
+                with forked(notebook) as session:
+                    outside = Outside(lesson, session, tuple(ran), forked, 0)
+                    verdict = run_hidden(source, cell.points or 0, outside)
+                _outside[tuple(ran)] = verdict.points
+                reports += verdict.report + verdict.failure
+            points[str(cell.exercise)] = _outside[tuple(ran)]
+    return points, reports
+
+
+def gaps(lesson: Lesson, variants: Sequence[Variant]) -> list[str]:
+    """Return what a catalogue lacks: each exercise needs right and wrong solutions, three each.
+
+    Three of the wrong ones must lose nearly everything.
+    """
+    lacking = []
+    for exercise in lesson.tested:
+        lost = [
+            exercise.points - item.points.get(exercise.id, exercise.points) for item in variants
+        ]
+        counts = {
+            "wrong": sum(points > 0 for points in lost),
+            "quite wrong": sum(points >= 0.75 * exercise.points for points in lost),
+            "right": sum(v.right and exercise.answer_cell_id in touched(v) for v in variants),
+        }
+        lacking += [f"{exercise.id}: {kind}" for kind, count in counts.items() if count < 3]
+    return lacking
+
+
+def difference(
+    lesson: Lesson, variant: Variant, points: dict[str, float]
+) -> dict[str, tuple[float, float]]:
+    """Return, by exercise, the points that a variant must get and has got, where they differ."""
+    expected = full_points(lesson) | dict(variant.points)
+    return {id: (expected[id], got) for id, got in points.items() if got != expected[id]}
