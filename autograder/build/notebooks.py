@@ -42,7 +42,8 @@ def source_notebook(lesson: Lesson) -> NotebookNode:
     }
     for cell, made in zip(lesson.cells, notebook.cells, strict=True):
         if cell.grade:
-            marks: dict[str, object] = {**_GRADES[cell.grade], "grade_id": cell.id, "schema_version": 3, "task": False}
+            marks: dict[str, object] = dict(_GRADES[cell.grade])
+            marks |= {"grade_id": cell.id, "schema_version": 3, "task": False}
             if cell.points is not None:
                 marks["points"] = cell.points
             made.metadata["nbgrader"] = marks

@@ -35,10 +35,8 @@ FRAME = struct.Struct("!II")
 MAX_HEAD = 4 * 2**20
 MAX_BODY = 128 * 2**20
 MAX_ITEMS = 100_000
-# Bytes of a number, by its type.
-WIDTHS = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8}
-WIDTHS |= {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
-WIDTHS |= {"complex64": 8, "complex128": 16}
+DTYPES = {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16"}
+DTYPES |= {"float32", "float64", "complex64", "complex128"}
 
 
 class BadMessage(Exception):
@@ -102,7 +100,7 @@ class Encoder:
         if torch is not None and isinstance(value, torch.Tensor):
             plain = value.detach().as_subclass(torch.Tensor).cpu().resolve_conj().resolve_neg()
             name = str(plain.dtype).removeprefix("torch.")
-            if plain.layout == torch.strided and name in WIDTHS:
+            if plain.layout == torch.strided and name in DTYPES:
                 at = len(self.body)
                 flat = plain.contiguous().reshape(-1)
                 self.body += flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
@@ -145,7 +143,7 @@ class Decoder:
                 return slice(self.value(start), self.value(stop), self.value(step))
             case "...", _:
                 return ...
-            case "dtype", str(name) if name in WIDTHS:
+            case "dtype", str(name) if name in DTYPES:
                 import torch
 
                 return getattr(torch, name)
@@ -167,22 +165,22 @@ class Decoder:
         import torch
 
         name, shape, at = head.get("dtype"), head.get("shape"), head.get("at")
-        if name not in WIDTHS or not isinstance(shape, list) or type(at) is not int or at < 0:
+        if name not in DTYPES or not isinstance(shape, list) or type(at) is not int or at < 0:
             raise BadMessage("not a tensor")
         if len(shape) > 16 or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
             raise BadMessage("not a shape")
-        count = math.prod(shape)
+        dtype: torch.dtype = getattr(torch, name)
+        end = at + math.prod(shape) * dtype.itemsize
         # What is computed from an empty tensor may be as large as its other sizes say.
-        largest = math.prod(size or 1 for size in shape) * WIDTHS[name]
-        end = at + count * WIDTHS[name]
+        largest = math.prod(size or 1 for size in shape) * dtype.itemsize
         self.used += end - at
         if largest > MAX_BODY or end > len(self.body) or self.used > len(self.body):
             raise BadMessage("not all of a tensor")
-        if count == 0:
-            tensor = torch.empty(shape, dtype=getattr(torch, name))
+        if end == at:
+            tensor = torch.empty(shape, dtype=dtype)
         else:
             flat = torch.frombuffer(bytearray(self.body[at:end]), dtype=torch.uint8)
-            flat = flat != 0 if name == "bool" else flat.view(getattr(torch, name))
+            flat = flat != 0 if dtype == torch.bool else flat.view(dtype)
             tensor = flat.reshape(shape)
         return self.known(head, tensor) if "ref" in head else tensor
 
@@ -304,7 +302,7 @@ class Agent:
             while (question := receive(self.read))[0].get("op") != "end":
                 self.reply(*question)
         finally:
-            self.hide([])
+            self.do_hide([])
             signal.signal(signal.SIGINT, before)
 
     def reply(self, head: dict, body: bytes) -> None:
@@ -346,13 +344,11 @@ class Agent:
             torch.manual_seed(seed)
             torch.set_grad_enabled(True)
 
-    def hide(self, names: list[str]) -> None:
+    def do_hide(self, names: list[str]) -> None:
         """Take names out of the notebook; put back those taken before."""
         if self.spaces:
             self.spaces[0].update(self.hidden)
             self.hidden = {n: self.spaces[0].pop(n) for n in names if n in self.spaces[0]}
-
-    do_hide = hide
 
     def do_define(self, sources: list[tuple[str, bool]]) -> int:
         """Run definitions in a namespace of their own; return its number.

@@ -18,9 +18,9 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from autograder.checks import reference
-from autograder.checks.failure import PropertyFailed
 from autograder.checks.places import Outside, current
 from autograder.checks.private import PrivateProperty
+from autograder.checks.properties import PropertyFailed
 from autograder.checks.remote import Names, RemoteError, Session
 from autograder.errors import LOG, CourseError
 from autograder.lesson import Lesson, code
@@ -106,7 +106,14 @@ class Examiner:
         self, exercise: Exercise, source: str, cells: Iterable[str], alive: bool
     ) -> Verdict:
         """Judge one exercise by the hidden region of its cell; `alive`: whether the kernel is."""
-        session = self.begin() if alive and not self.lost else None
+        session = None
+        if alive and not self.lost:
+            try:
+                connection, seconds = self.connect(), self.seconds
+            except OSError:
+                self.lost = True
+            else:
+                session = Session(connection, self.interrupt, seconds, 2 * seconds, self.patience)
         outside = Outside(
             self.lesson,
             session,
@@ -122,15 +129,6 @@ class Examiner:
             if not self.lost:
                 self.known[exercise.id] = verdict
         return verdict
-
-    def begin(self) -> Session | None:
-        """Return a session with the kernel, None if it does not connect."""
-        try:
-            connection = self.connect()
-        except OSError:
-            self.lost = True
-            return None
-        return Session(connection, self.interrupt, self.seconds, 2 * self.seconds, self.patience)
 
 
 def score(value: Any, points: float) -> float:

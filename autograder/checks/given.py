@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from autograder.checks import remote
-from autograder.checks.failure import PropertyFailed
 from autograder.checks.oracles import c4 as oracle
 from autograder.checks.oracles import dihedral, dilation
+from autograder.checks.properties import PropertyFailed
 
 MOST_WEIGHTS = 1000  # of a layer whose weights are tried one by one
 

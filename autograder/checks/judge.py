@@ -16,27 +16,18 @@ import textwrap
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from types import FunctionType, SimpleNamespace
+from dataclasses import replace
+from types import FunctionType
 
 from autograder.checks import reference, remote
-from autograder.checks.failure import PropertyFailed
 from autograder.checks.given import Given
 from autograder.checks.places import Inside, Place, current
+from autograder.checks.properties import Property, PropertyFailed
 from autograder.course import Course
 from autograder.errors import LOG, CourseError
 from autograder.lesson import Lesson, code
 
 NEIGHBOURS = 2  # as many answers before the one that is judged may share its work
-
-
-@dataclass(frozen=True)
-class Property:
-    """A hidden property: its name, its points, and a function (lesson, given) that tests it."""
-
-    name: str
-    points: float
-    test: Callable[[SimpleNamespace, Given], None]
 
 
 @functools.lru_cache
@@ -119,7 +110,7 @@ class Judge:
         private = self.where.private_properties(self.exercise.id)
         if not private:
             return self.properties
-        items = self.properties + [Property(item.name, item.weight, item.test) for item in private]
+        items = [*self.properties, *private]
         share = self.exercise.points / sum(item.points for item in items)
         return [replace(item, points=item.points * share) for item in items]
 
@@ -127,12 +118,16 @@ class Judge:
         """Return None if the property holds in one of the surroundings, else what went wrong."""
         failures = []
         for place in (self.where.notebook, *self.substitutions):
-            failure = failure_of(self.exercise.id, item, place, self.where.seed)
+            failure = self.run(item, place)
             if failure is None:
                 return None
             failures.append(failure)
         # With the answer alone among the lesson's definitions, the mistake is the answer's own.
         return failures[1] if len(failures) > 1 else failures[0]
+
+    def run(self, item: Property, place: Place) -> PropertyFailed | None:
+        """Run one property with the names of a place; return None if it holds, else why not."""
+        return failure_of(self.exercise.id, item, place, self.where.seed)
 
     @functools.cached_property
     def substitutions(self) -> list[Place]:
@@ -154,7 +149,9 @@ class Judge:
 
 
 def failure_of(exercise: str, item: Property, place: Place, seed: int) -> PropertyFailed | None:
-    """Try one property of an exercise with a place's names; return None if it holds, else why not.
+    """Run one property of an exercise with the names of a place, its inputs from the seed.
+
+    Returns None if the property holds, else why it does not.
 
     Raises CourseError for the grader's own trouble, which costs nobody points.
     """

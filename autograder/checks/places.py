@@ -19,8 +19,8 @@ from IPython import get_ipython
 from torch import Tensor
 
 from autograder.checks import pictures, private, reference
-from autograder.checks.failure import PropertyFailed
 from autograder.checks.private import PrivateProperty
+from autograder.checks.properties import PropertyFailed
 from autograder.checks.remote import Names, RemoteError, Session
 from autograder.lesson import Lesson, code
 
@@ -53,9 +53,19 @@ class Inside:
         """Yield the notebook's names."""
         return here(lambda: self.names, seed)
 
-    def without_leftovers(self) -> contextlib.AbstractContextManager:
-        """Hide what the lesson's plotting and checking cells leave behind in the notebook."""
-        return reference.without_leftovers(self.lesson, self.cells, self.names)
+    @contextlib.contextmanager
+    def without_leftovers(self) -> Iterator[None]:
+        """Hide what the lesson's plotting and checking cells leave behind in the notebook.
+
+        An answer that only works with such a variable is not an answer. What the student defines
+        under such a name stays.
+        """
+        names = code.leftovers(self.lesson, self.cells) & set(self.names)
+        hidden = {name: self.names.pop(name) for name in names}
+        try:
+            yield
+        finally:
+            self.names.update(hidden)
 
     @functools.cached_property
     def _helpers(self) -> reference.Helpers:

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.checks.properties import Property
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
 
@@ -30,13 +31,10 @@ VARIABLE = "COURSE_PRIVATE_TESTS"
 
 
 @dataclass(frozen=True)
-class PrivateProperty:
-    """A property (lesson, given) of one exercise; `line` is where it stands in its file."""
+class PrivateProperty(Property):
+    """A property of one exercise; `points` is its weight, `line` is where it stands in its file."""
 
     exercise: str
-    name: str
-    weight: float
-    test: Callable
     line: int
 
 
@@ -51,7 +49,7 @@ class Properties:
 
         def register(test: Callable) -> Callable:
             line = test.__code__.co_firstlineno
-            self.items.append(PrivateProperty(exercise, name, weight, test, line))
+            self.items.append(PrivateProperty(name, weight, test, exercise, line))
             return test
 
         return register
@@ -91,8 +89,8 @@ def parse(text: str, path: Path, lesson: Lesson) -> list[PrivateProperty]:
                 f"{where}: {lesson.stem} has no tested exercise of this name; it has: "
                 + ", ".join(sorted(known))
             )
-        if not isinstance(item.weight, int | float) or not 0 < item.weight < float("inf"):
-            raise CourseError(f"{where}: its weight must be a number above 0, not {item.weight!r}")
+        if not isinstance(item.points, int | float) or not 0 < item.points < float("inf"):
+            raise CourseError(f"{where}: its weight must be a number above 0, not {item.points!r}")
         if (item.exercise, item.name) in seen:
             raise CourseError(f"{where}: there is another one of this name; rename one of them")
         seen.add((item.exercise, item.name))

@@ -64,21 +64,6 @@ def _additions(lesson: Lesson, cells: Iterable[str]) -> list[ast.stmt]:
     return [node for node in nodes if not code.bound_by(node) & taken]
 
 
-@contextlib.contextmanager
-def without_leftovers(lesson: Lesson, cells: Iterable[str], notebook: dict) -> Iterator[None]:
-    """Take out of a notebook what the lesson's plotting and checking cells leave behind in it.
-
-    An answer that only works with such a variable is not an answer. What the student defines
-    under such a name stays.
-    """
-    names = code.leftovers(lesson, cells)
-    taken = {name: notebook.pop(name) for name in names if name in notebook}
-    try:
-        yield
-    finally:
-        notebook.update(taken)
-
-
 @functools.lru_cache
 def modules(lesson: Lesson) -> dict[str, ModuleType]:
     """Return the modules that a lesson imports, by the names that it gives them."""

@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 
 from autograder.checks import reference
-from autograder.checks.judge import Property, failure_of
+from autograder.checks.judge import failure_of
 from autograder.checks.places import here
 from autograder.checks.private import load
 from autograder.errors import CourseError
@@ -32,8 +32,7 @@ def rehearse(folder: Path, lesson: Lesson, seed: int) -> None:
     solution = reference.namespace(lesson, {}) if items else {}
     place = functools.partial(here, lambda: solution)
     for item in items:
-        tested = Property(item.name, item.weight, item.test)
-        failure = failure_of(item.exercise, tested, place, seed)
+        failure = failure_of(item.exercise, item, place, seed)
         if failure:
             raise CourseError(
                 f"{folder / lesson.stem}.py:{item.line}: the property {item.name!r} of "

@@ -1,9 +1,8 @@
 """A student's Python as the hidden checks see it from the grader's process.
 
 Objects of the student's stand here as `Ref`: reading an attribute or calling it asks the agent in
-the student's process (agent.py). Numbers, text and tensors are copies, made by this
-process from plain bytes. So a check's own arithmetic and comparisons are out of a submission's
-reach.
+the student's process (agent.py). Numbers, text and tensors are copies, made by this process from
+plain bytes. So a check's own arithmetic and comparisons are out of a submission's reach.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 from torch import Tensor
 
 from autograder.checks import agent
-from autograder.checks.failure import PropertyFailed
+from autograder.checks.properties import PropertyFailed
 
 MAX_LENGTH = 10_000
 MOST_TEXT = 300  # characters of an error that a student's code raises
@@ -109,14 +108,13 @@ class Session:
                 break
             self._serve(head, body)
         decoder = agent.Decoder(body, self._known)
-        if "error" in head:
-            match head["error"]:
-                case [str(kind), str(message)]:
-                    raise RemoteError(kind[:100], message[:MOST_TEXT])
-            raise agent.BadMessage("no error")
-        if "ok" not in head:
-            raise agent.BadMessage("no answer")
-        result = decoder.value(head["ok"])
+        match head:
+            case {"error": [str(kind), str(message)]}:
+                raise RemoteError(kind[:100], message[:MOST_TEXT])
+            case {"ok": value}:
+                result = decoder.value(value)
+            case _:
+                raise agent.BadMessage("no answer")
         for change in head.get("changed") or ():
             self._change(given, change, decoder)
         return result

@@ -26,7 +26,7 @@ from autograder.exchange.rosters import Roster, split
 from autograder.lesson import Lesson
 from autograder.marks.gradebook import check_gradebook_exists, open_api
 from autograder.marks.options import add_assignment, add_gradebook
-from autograder.marks.results import Result, collect, maximum
+from autograder.marks.results import Result, maximum, read_results
 from autograder.marks.submitted import submitted_students
 from autograder.texts import guarded, number, plural, say, write_text
 
@@ -173,7 +173,7 @@ def lesson_marks(
     with api.gradebook as gradebook:
         known = {entry.student_id for entry in gradebook.assignment_submissions(lesson.stem)}
     students = sorted(known.union(submitted_students(course, lesson.stem)))
-    return [_mark(result, with_open) for result in collect(api, course, lesson, students)]
+    return [_mark(result, with_open) for result in read_results(api, lesson, students)]
 
 
 def _mark(result: Result, with_open: bool) -> ExportedMark:

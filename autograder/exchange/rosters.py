@@ -17,16 +17,9 @@ from autograder.errors import CourseError
 from autograder.exchange.platforms import folder_name, letters
 
 # Columns that hold what a folder may be called after, in small letters.
-IDS: tuple[str, ...] = (
-    "id",
-    "identifier",
-    "id number",
-    "email address",
-    "email",
-    "username",
-    "github_username",
-)
-IDS += ("sis login id", "sis user id", "integration id", "student_id", "student id")
+IDS: tuple[str, ...] = ("id", "identifier", "id number", "email address", "email", "username")
+IDS += ("github_username", "sis login id", "sis user id", "integration id")
+IDS += ("student_id", "student id")
 NAMES = ("student", "full name", "name")
 FIRST_NAMES = ("first name", "firstname")
 LAST_NAMES = ("last name", "lastname", "surname")

@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import Any
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import CONSTS, ProcessExpired, ProcessPool
 
 from autograder.errors import CourseError
 
 LOCAL = "local"
 TRIES = 3  # how often a submission may cost a process its life
+# Seconds that a process may take to end all that it has started, also on a busy machine.
+CONSTS.term_timeout = 60
 
 
 class WorkerLost(Exception):

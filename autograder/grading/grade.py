@@ -24,7 +24,7 @@ from autograder.lesson import Lesson
 from autograder.marks.gradebook import database_name, open_api
 from autograder.marks.options import add_assignment, add_gradebook, add_students
 from autograder.marks.records import read_records
-from autograder.marks.results import Result, collect, print_results
+from autograder.marks.results import Result, print_results, read_results
 from autograder.marks.submitted import chosen_submissions, submitted_lessons
 from autograder.pages.feedback import feedback_page, write_feedback
 from autograder.texts import is_text, printable, say, shown
@@ -205,7 +205,7 @@ def grade_lesson(
                 on_end(student)
     finally:
         write_grades(plan.api, course, lesson)
-    results = collect(plan.api, course, lesson, plan.students, frozenset(skipped))
+    results = read_results(plan.api, lesson, plan.students, frozenset(skipped))
     return [
         replace(result, earlier=earlier[result.student].verdicts)
         if result.student in earlier

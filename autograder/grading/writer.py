@@ -22,7 +22,7 @@ from autograder.grading.plan import Plan
 from autograder.lesson import Lesson
 from autograder.marks.gradebook import keep_settled, read_marks, save_marks, withdraw_marks
 from autograder.marks.records import Record, write_record
-from autograder.marks.results import collect, grades_csv, is_complete, maximum
+from autograder.marks.results import grades_csv, is_complete, maximum, read_results
 from autograder.marks.submitted import submitted_lessons, submitted_students
 from autograder.pages.feedback import feedback_page, write_feedback
 from autograder.texts import number, printable, write_text
@@ -157,7 +157,7 @@ def write_grades(api: NbGraderAPI, course: Course, known: Lesson) -> None:
     results = []
     for stem in submitted_lessons(course):
         lesson = known if stem == known.stem else Lesson.load(course.lesson_path(stem))
-        results += collect(api, course, lesson, submitted_students(course, stem))
+        results += read_results(api, lesson, submitted_students(course, stem))
     write_text(course.root / "grades.csv", grades_csv(results))
 
 

@@ -18,7 +18,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.lesson.cells import Exercise
 from autograder.marks.gradebook import Mark, read_class_marks, read_penalties
@@ -121,14 +120,13 @@ class Result:
         return [*self.remarks, f"{plural(self.unread, 'written answer')} to mark."]
 
 
-def maximum(exercises: Iterable[Exercise], *, auto_only: bool = False) -> float:
-    """Return the points of the exercises together, or of those the tests mark."""
-    return sum(ex.points for ex in exercises if not (auto_only and ex.manual))
+def maximum(exercises: Iterable[Exercise]) -> float:
+    """Return the points of the exercises together."""
+    return sum(exercise.points for exercise in exercises)
 
 
-def collect(
+def read_results(
     api: NbGraderAPI,
-    course: Course,
     lesson: Lesson,
     students: Iterable[str],
     skipped: frozenset[str] = frozenset(),
@@ -239,7 +237,7 @@ def grades_csv(results: Sequence[Result]) -> str:
                 "student": guarded(result.student),
                 **{ex.id: number(result.points(ex)) for ex in result.exercises},
                 "auto_total": number(result.auto_total),
-                "auto_max": number(maximum(result.exercises, auto_only=True)),
+                "auto_max": number(maximum(ex for ex in result.exercises if not ex.manual)),
                 "penalty": number(result.penalty or None),
                 "total": number(result.total),
                 "max": number(maximum(result.exercises)),

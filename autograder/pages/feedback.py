@@ -28,7 +28,7 @@ from autograder.lesson import Lesson
 from autograder.marks.gradebook import open_api, read_comments
 from autograder.marks.options import add_assignment, add_gradebook, add_students
 from autograder.marks.records import read_records
-from autograder.marks.results import collect
+from autograder.marks.results import read_results
 from autograder.pages.page import graded_page, ungraded_page
 from autograder.submissions.reading import read_bytes, read_notebook
 from autograder.texts import say, write_text
@@ -112,7 +112,7 @@ def write_feedback(api: NbGraderAPI, course: Course, lesson: Lesson, student: st
     """Write one submission's page; return None, or in one clause why there is none."""
     stem = lesson.stem
     record = read_records(api, stem, student).get(student)
-    (result,) = collect(api, course, lesson, [student])
+    (result,) = read_results(api, lesson, [student])
     if record is not None and record.problem:
         text = ungraded_page(lesson, student, record.problem)
     elif not result.graded:

@@ -20,7 +20,7 @@ from autograder.lesson import Lesson
 from autograder.lesson.cells import Exercise
 from autograder.marks.gradebook import read_lateness
 from autograder.marks.records import Record, read_records
-from autograder.marks.results import Result, collect
+from autograder.marks.results import Result, read_results
 from autograder.submissions.cells import grade_id
 from autograder.texts import plural, safe_text
 
@@ -174,7 +174,7 @@ def survey_class(
 
     Raises CourseError if a graded notebook is broken.
     """
-    results = collect(api, course, lesson, students)
+    results = read_results(api, lesson, students)
     paths = {
         result.student: course.autograded_notebook(result.student, lesson.stem)
         for result in results

@@ -11,7 +11,7 @@ import torch
 
 from autograder.checks import Judge, PropertyFailed, reference
 from autograder.checks.given import Given
-from autograder.checks.places import SEED_VARIABLE
+from autograder.checks.places import SEED_VARIABLE, Inside
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson, code
@@ -130,10 +130,11 @@ def test_the_last_definition_is_the_answer_and_a_magic_hides_none(lesson: Lesson
 
 
 def test_leftovers_are_back_after_the_judgement(lesson: Lesson) -> None:
-    notebook = {"c4": 1, "mine": 2}
-    with reference.without_leftovers(lesson, ["mine = f(2)"], notebook):
-        assert notebook == {"mine": 2}
-    assert notebook == {"c4": 1, "mine": 2}
+    cells = ["mine = f(2)"]
+    notebook = {"c4": 1, "mine": 2, "In": cells}
+    with Inside(lesson, notebook, seed=0).without_leftovers():
+        assert notebook == {"mine": 2, "In": cells}
+    assert notebook == {"c4": 1, "mine": 2, "In": cells}
 
 
 def test_a_recognized_mistake_is_named() -> None:

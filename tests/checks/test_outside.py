@@ -19,9 +19,9 @@ from torch import nn
 
 from autograder.checks import agent, remote
 from autograder.checks.examiner import given_values, run_hidden, score
-from autograder.checks.failure import PropertyFailed
 from autograder.checks.given import Given
 from autograder.checks.places import Outside
+from autograder.checks.properties import PropertyFailed
 from autograder.checks.remote import Names, NoAnswer, Ref, RemoteError, Session
 from autograder.errors import CourseError
 from autograder.grading.sessions import boot

@@ -419,7 +419,7 @@ def test_what_nbgrader_takes_off_for_being_late(graded: Course, tmp_path: Path) 
     assert (points(marks)["lovelaceada_101"], points(marks)["hoppergrace_102"]) == (0, 6)
     (mark,) = (mark for mark in marks if mark.student == "lovelaceada_101")
     assert mark.feedback.endswith("Question 1 1.5/2, late -7.5")
-    (result,) = results.collect(api, late, lesson, ["lovelaceada_101"])
+    (result,) = results.read_results(api, lesson, ["lovelaceada_101"])
     assert (result.auto_total, result.penalty, result.total) == (6, 7.5, 0)
     (row,) = csv.DictReader(io.StringIO(results.grades_csv([result])))
     assert (row["auto_total"], row["penalty"], row["total"]) == ("6", "7.5", "0")
@@ -429,7 +429,7 @@ def test_what_nbgrader_takes_off_for_being_late(graded: Course, tmp_path: Path) 
     # A date that is put off is a penalty less.
     with api.gradebook as gradebook:
         gradebook.update_or_create_assignment(TINY, duedate="2026-10-02 22:00")
-    (result,) = results.collect(api, late, lesson, ["lovelaceada_101"])
+    (result,) = results.read_results(api, lesson, ["lovelaceada_101"])
     assert (result.penalty, result.total) == (0, 7.5)
 
 

@@ -316,7 +316,7 @@ def test_another_seed_or_other_private_tests_are_graded_again(
     small: Course, tmp_path: Path
 ) -> None:
     def skipped(**options) -> bool:
-        (result,) = grade.grade_lesson(small, TINY, GradeOptions(students=["ann"]), **options)
+        (result,) = grade.grade_lesson(small, TINY, GradeOptions(students=["ann"], **options))
         assert scores([result])["ann"] == FULL
         return result.skipped
 

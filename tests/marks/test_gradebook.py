@@ -26,7 +26,7 @@ from autograder.marks.gradebook import (
     withdraw_marks,
 )
 from autograder.marks.records import Record, read_records, write_record
-from autograder.marks.results import collect
+from autograder.marks.results import read_results
 
 # nbgrader's own use of its database.
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
@@ -113,7 +113,7 @@ def test_one_student_does_not_read_the_class(
     for more in ([], [f"s{number}" for number in range(8)]):
         hand_in(api, more)
         with counted() as counts:
-            (result,) = collect(api, small_class, tiny, ["ann"])
+            (result,) = read_results(api, tiny, ["ann"])
         assert result.graded and result.auto_total == len(tiny.tested)
         traffic.append(counts)
     assert traffic[0] == traffic[1] and traffic[0].rows > 0
@@ -126,9 +126,9 @@ def test_a_class_is_read_in_as_many_questions_as_one_student(
     students = [f"s{number}" for number in range(8)]
     hand_in(api, students)
     with counted() as single:
-        collect(api, small_class, tiny, ["ann"])
+        read_results(api, tiny, ["ann"])
     with counted() as class_of_ten:
-        results = collect(api, small_class, tiny, ["ann", "bob", *students])
+        results = read_results(api, tiny, ["ann", "bob", *students])
     assert [result.student for result in results] == ["ann", "bob", *students]
     assert all(result.graded for result in results)
     assert class_of_ten.statements == single.statements

@@ -1,10 +1,22 @@
-"""What a hidden property raises when it does not hold."""
+"""A hidden property, and what it raises when it does not hold."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from torch import Tensor
 
 LONGEST = 2000
+
+
+@dataclass(frozen=True)
+class Property:
+    """A hidden property: its name, its points, and a function (lesson, given) that tests it."""
+
+    name: str
+    points: float
+    test: Callable
 
 
 class PropertyFailed(Exception):
