@@ -4,7 +4,7 @@ Both grade the same submissions of lesson 1, in turn, in course folders of their
 stands the limit: answers, checks and hidden tests run one after another in one Python that has
 everything imported already, without a kernel, a sandbox or a gradebook.
 
-    python benchmarks/grading.py                     40 copies, about 40 minutes
+    python benchmarks/grading.py                     40 copies, about 60 minutes
     python benchmarks/grading.py --copies 4          to try it
     python benchmarks/grading.py --plain 4           40 copies, 4 of them with nbgrader, 8 minutes
     python benchmarks/grading.py --sizes 10 100 500  how cost and memory grow with the class
@@ -57,9 +57,9 @@ class Peak(threading.Thread):
             with contextlib.suppress(psutil.Error):
                 process = psutil.Process(self.pid)
                 used = 0
-                for one in (process, *process.children(recursive=True)):
+                for each in (process, *process.children(recursive=True)):
                     with contextlib.suppress(psutil.Error):
-                        used += one.memory_full_info().pss
+                        used += each.memory_full_info().pss
                 self.megabytes = max(self.megabytes, used / 2**20)
 
 
@@ -87,9 +87,9 @@ def timed(command: list[str], folder: Path, codes: tuple[int, ...] = (0,)) -> tu
 
 def make_course(folder: Path, stem: str) -> Course:
     """Return a course folder with the lesson, built."""
-    made = copy_course(Course(ROOT), stem, folder)
-    build(made)
-    return made
+    course = copy_course(Course(ROOT), stem, folder)
+    build(course)
+    return course
 
 
 def hand_in(course: Course, stem: str, notebooks: Mapping[str, NotebookNode | str]) -> None:
@@ -117,15 +117,15 @@ def ours(
     return timed(["autograder", "grade", *more], course.root)
 
 
-def limit(course: Course, lesson: Lesson, notebook: NotebookNode, times: int) -> list[float]:
+def limit(course: Course, lesson: Lesson, notebook: NotebookNode, rounds: int) -> list[float]:
     """Return the seconds of answers, checks and hidden tests alone, run this often."""
     os.environ |= {"COURSE_FAST_RUN": "1", "COURSE_GRADING": "1", "MPLBACKEND": "agg"}
     source = read_notebook(course.source_notebook(lesson.stem))
     tests = {cell.id: cell.source for cell in source.cells}
     released = {cell.id for cell in source.cells}
-    found = []
+    times = []
     with contextlib.chdir(course.root):
-        for _ in range(times):
+        for _ in range(rounds):
             names: dict = {"__name__": "__main__", "In": [""], "get_ipython": lambda: None}
             started = time.perf_counter()
             with contextlib.redirect_stdout(io.StringIO()):
@@ -135,8 +135,8 @@ def limit(course: Course, lesson: Lesson, notebook: NotebookNode, times: int) ->
                     whole = tests[cell.id] if "HIDDEN" in tests.get(cell.id, "") else cell.source
                     names["In"].append(visible)
                     exec(compile(as_executed(whole), "<cell>", "exec"), names)
-            found.append(time.perf_counter() - started)
-    return found[1:]  # the first one imports
+            times.append(time.perf_counter() - started)
+    return times[1:]  # the first one imports
 
 
 def mixed_class(lesson: Lesson, release: NotebookNode, size: int) -> dict:

@@ -64,6 +64,7 @@ html_sidebars = {"**": ["home.html", "search-button-field.html", "sbt-sidebar-na
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "repository_url": COURSE.repository_url,
+    "extra_footer": f"Edition {COURSE.edition}",
     "use_repository_button": True,
     "use_issues_button": True,
     "use_download_button": False,

@@ -32,17 +32,17 @@ def definitions(body: list[ast.stmt], inside: str = "") -> Iterator[tuple[str, D
 
 def raised(function: ast.FunctionDef) -> set[str]:
     """Return which of the errors for users a function raises itself."""
-    found: set[str] = set()
+    errors: set[str] = set()
     left: list[ast.AST] = list(function.body)
     while left:
         node = left.pop()
         if isinstance(node, Definition | ast.Lambda):
             continue
         if isinstance(node, ast.Raise) and node.exc is not None:
-            made = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-            found |= {ast.unparse(made)} & ERRORS
+            error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            errors |= {ast.unparse(error)} & ERRORS
         left += ast.iter_child_nodes(node)
-    return found
+    return errors
 
 
 def silent(tree: ast.Module) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import os
 import re
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.output_widget import OutputWidget
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from rich.console import Console
@@ -29,7 +31,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 # The kernel's own warnings, about its transport for example, are nothing a reader can act on.
 QUIET_KERNEL = ["--log-level=ERROR"]
 # What a lesson measures, and where an object lies, is another with every run.
-_TIME = re.compile(r"\d[\d.,]*(?= (?:ns|µs|ms|s|min)\b)")
+_UNIT = r"(?<![\w'’])(?:ns|µs|ms|s|min)\b"
+_TIME = re.compile(rf"\d[\d.,]*(?= {_UNIT})")
 _ADDRESS = re.compile(r"(?<= at 0x)[0-9a-fA-F]+")
 TRAININGS = ("none", "full", "short", "fast")
 EXAMPLES = """examples:
@@ -79,6 +82,17 @@ def run(args: argparse.Namespace) -> int:
         path = course.solutions_notebook(lesson.stem).relative_to(course.root)
         print(f"wrote {path.as_posix()}")
     return 0
+
+
+class SilentOutput(OutputWidget):
+    """A widget's outputs, of which the kernel is not told.
+
+    nbclient would tell it beside its own waiting for the kernel's answer, which then gets lost now
+    and again, and the waiting never ends.
+    """
+
+    def sync_state(self) -> None:
+        """Do nothing."""
 
 
 def update_text(course: Course, lesson: Lesson, training: str) -> bool:
@@ -139,6 +153,7 @@ def render(
             extra_arguments=QUIET_KERNEL,
             resources={"metadata": {"path": str(work)}},
         )
+        client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = SilentOutput
         with client.setup_kernel(env=environment):
             for index, (cell, text) in enumerate(zip(notebook.cells, lesson.cells, strict=True)):
                 where = f"{lesson.path.parent.name}/{lesson.path.name}:{text.line}"
@@ -183,7 +198,7 @@ def _tidy_outputs(cell: NotebookNode, where: str, folders: dict[Path, str]) -> N
             output.text = _TIME.sub("…", _without_places(output.text, folders))
         for kind, content in output.get("data", {}).items():
             if kind.startswith("text/"):
-                output.data[kind] = _without_places(content, folders)
+                output.data[kind] = _without_times(_without_places(content, folders))
             elif kind.startswith("image/"):
                 alt = output.metadata.get(kind, {}).get("alt", "").strip()
                 if not alt:
@@ -202,3 +217,10 @@ def _without_places(text: str, folders: dict[Path, str]) -> str:
     for path, name in folders.items():
         text = text.replace(str(path), name)
     return _ADDRESS.sub("…", text)
+
+
+def _without_times(html: str) -> str:
+    """Return HTML in which a table's entries below a head such as "ms a step" are left out."""
+    timed = [bool(re.search(_UNIT, head)) for head in re.findall("<th>(.*?)</th>", html)]
+    columns = itertools.cycle(timed or [False])
+    return re.sub("(?<=<td>).*?(?=</td>)", lambda td: "…" if next(columns) else td[0], html)

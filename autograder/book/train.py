@@ -30,7 +30,7 @@ from autograder.errors import CourseError
 from autograder.lesson import Lesson
 from autograder.texts import write_text
 
-COLUMNS = ("network", "seed", "parameters", "turned", "upright")
+COLUMNS: tuple[str, ...] = ("network", "seed", "parameters", "turned", "upright")
 COLUMNS += ("epochs", "images", "precision", "seconds", "torch", "machine")
 ACCURACY = " accuracy"  # so ends the name of an accuracy in what `train_model` returns
 FIRST_SEED = 12

@@ -152,8 +152,8 @@ class Given:
         Group axes may already be folded into the channels: then this was moved here from the layer.
         """
         kernels = self.tensor("the kernels k_h", got)
-        outputs, order, inputs, *rest = shape
-        folded = (outputs * order, inputs * math.prod(rest[:-2]), *rest[-2:])
+        outputs, order, inputs, *group, height, width = shape
+        folded = (outputs * order, inputs * math.prod(group), height, width)
         if tuple(kernels.shape) == folded:
             return kernels.reshape(shape)
         self.shape("the kernels k_h", kernels, shape)

@@ -180,6 +180,15 @@ def test_the_page_is_whole(browser, site, folder, name, size):
         assert seen["light"]["spoken"] == seen["light"]["formulas"] > 100
 
 
+def test_axe_finds_words_of_code_that_cannot_be_read(browser, site):
+    page, _ = open_page(browser, site + "take-the-course.html", color_scheme="light")
+    assert violations(page, "light") == []
+    page.reload()
+    page.add_style_tag(content=".highlight .c1 { color: #f0f0f0 !important; }")
+    assert any(line.startswith("color-contrast") for line in violations(page, "light"))
+    page.context.close()
+
+
 def test_every_module_stands_in_the_reference_with_its_public_names(folder):
     missing = set()
     for path in set(ROOT.glob("autograder/**/*.py")) - {ROOT / "autograder" / "__main__.py"}:

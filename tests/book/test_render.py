@@ -8,6 +8,7 @@ from dataclasses import replace
 import nbformat
 import pytest
 from conftest import TINY
+from nbclient.output_widget import OutputWidget
 from PIL import Image
 
 from autograder.book import render as render_module
@@ -114,7 +115,7 @@ def test_warnings_and_widgets_are_left_out(course):
     assert [output.text for output in outputs] == ["kept\n"]
 
 
-# Text in pieces, a warning in between, addresses, a duration and pictures.
+# Text in pieces, a warning in between, addresses, durations and pictures.
 RESTLESS = f"""{PICTURE}
 import sys, time
 started = time.perf_counter()
@@ -123,7 +124,11 @@ time.sleep(0.3)
 print("a warning", file=sys.stderr, flush=True)
 time.sleep(0.3)
 print("two", object(), flush=True)
-print("in", round(1e3 * (time.perf_counter() - started), 4), "ms")
+took = round(1e3 * (time.perf_counter() - started), 4)
+print("in", took, "ms")
+from IPython.display import HTML
+heads = "<th>it's</th><th>ms a step</th><th>digits</th>"
+display(HTML(heads + 2 * f"<td>a</td><td>{{took}}</td><td>3</td>"))
 object()"""
 
 
@@ -136,18 +141,30 @@ def test_two_runs_give_the_same_bytes(course):
     assert contents[0] == contents[1]
     outputs = cell(nbformat.reads(contents[0].decode(), as_version=4), "evens-2").outputs
     assert [output.output_type for output in outputs] == [
-        *["display_data"] * 2,
+        "display_data",
+        "display_data",
         "stream",
+        "display_data",
         "execute_result",
     ]
     assert outputs[2].text == "one\ntwo <object object at 0x…>\nin … ms\n"
-    assert outputs[3].data["text/plain"] == "<object at 0x…>"
+    assert outputs[3].data["text/html"].endswith(2 * "<td>a</td><td>…</td><td>3</td>")
+    assert outputs[4].data["text/plain"] == "<object at 0x…>"
 
 
 def test_text_before_and_after_a_figure_stays_there(course):
     code = PICTURE.replace("display(figure", "print('text')\ndisplay(figure")
     outputs = cell(rendered(course, code), "evens-2").outputs
     assert [output.output_type for output in outputs] == ["stream", "display_data"] * 2
+
+
+def test_of_a_widget_s_outputs_nothing_is_sent_to_the_kernel(course, monkeypatch):
+    sent = []
+    monkeypatch.setattr(OutputWidget, "send", lambda *args, **_: sent.append(args))
+    code = "from ipywidgets import interact\n_ = interact(lambda x: print(x), x=3)\nprint('kept')"
+    outputs = cell(rendered(course, code), "evens-2").outputs
+    assert [output.text for output in outputs] == ["kept\n"]
+    assert sent == []
 
 
 def test_new_text_is_taken_over_without_running_the_code_again(course, monkeypatch):

@@ -63,9 +63,9 @@ def test_no_solution_of_the_answer_or_of_a_later_one_is_where_it_is_tried(stem: 
     for number, id in enumerate(ids):
         sources = reference.sources(lesson, {id: "mine = 1"}, ["def helper():\n    pass"])
         texts = {text for text, _ in sources}
-        for other, one in enumerate(ids):
-            solution = ast.unparse(ast.parse(lesson.cell(one).source))
-            assert (solution in texts) == (other < number), (id, one)
+        for place, other in enumerate(ids):
+            solution = ast.unparse(ast.parse(lesson.cell(other).source))
+            assert (solution in texts) == (place < number), (id, other)
 
 
 def test_a_missing_answer_says_what_is_not_defined(capsys) -> None:
