@@ -60,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[PROOF] = "1"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what only the proof runs; skip what needs the sandbox where there is none."""
     if not is_proof():

@@ -52,15 +52,14 @@ def find_extra(course: Course, generated: Iterable[str]) -> list[str]:
 def generate(course: Course) -> dict[str, bytes]:
     """Return all generated files, by their name relative to the course's folder.
 
-    Works in a temporary folder, gradebook included, and checks the release for leaks. Raises
+    Works in a temporary folder, and checks the release for leaks. Raises
     CourseError if there is no lesson, a lesson has a mistake, or its release gives something away.
     """
     lessons = [Lesson.load(course.lesson_path(stem)) for stem in course.lessons()]
     if not lessons:
         raise CourseError(f"no lessons in {course.notebooks}: write one, such as 01_title.py")
     files = {}
-    # Windows cannot delete the gradebook while a connection lingers.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         made = Course(Path(folder).resolve())
         for lesson in lessons:
             write_notebook(source_notebook(lesson), made.source_notebook(lesson.stem))
@@ -83,12 +82,16 @@ def generate_release(course: Course, made: Course, stem: str) -> None:
     # nbgrader takes a second to import; --help need not wait for it.
     from nbgrader.converters import GenerateAssignment
     from nbgrader.coursedir import CourseDirectory
+    from nbgrader.preprocessors import SaveCells
     from nbgrader.utils import capture_log
     from traitlets.config import PyFileConfigLoader
 
     config = PyFileConfigLoader(CONFIG_NAME, path=str(course.root)).load_config()
     config.CourseDirectory.root = str(made.root)
-    config.CourseDirectory.db_url = made.gradebook_url
+    # A release is a function of the lesson; nbgrader takes seconds to make a gradebook for it.
+    config.GenerateAssignment.no_database = True
+    steps = config.GenerateAssignment.preprocessors
+    config.GenerateAssignment.preprocessors = [step for step in steps if step is not SaveCells]
     config.CourseDirectory.assignment_id = stem
     converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
     result = capture_log(converter)

@@ -306,9 +306,8 @@ class WarmStarter(FreshStarter):
 
     def parent(self) -> WarmParent:
         """Return the warm parent, a new one if none runs."""
-        if self._parent is not None and self._parent.process.poll() is not None:
+        if self._parent is None or self._parent.process.poll() is not None:
             self._stop_parent()
-        if self._parent is None:
             self._parent = WarmParent(self)
         return self._parent
 

@@ -289,7 +289,7 @@ import json, os, sys
 from pathlib import Path
 from autograder.course import Course
 from autograder.lesson import Lesson
-from autograder.names import lesson_names
+from autograder.book.names import lesson_names
 
 lesson = lesson_names(Lesson.load(Path(sys.argv[1])))
 space = lesson.train_model.__globals__

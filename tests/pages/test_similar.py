@@ -74,8 +74,10 @@ def test_only_the_student_s_part_is_looked_at() -> None:
     ],
 )
 def test_any_text_is_taken(text: str) -> None:
-    assert list(statements(text[:5000])) is not None
-    assert isinstance(fragments_of(text, NONE), frozenset)
+    found = list(statements(text[:5000]))
+    assert all(statement and all(token in text for token in statement) for statement in found)
+    words = {token for fragment in fragments_of(text, NONE) for token in fragment}
+    assert all(word in text for word in words - {"name"})
 
 
 def test_the_reference_and_the_stubs_do_not_count() -> None:

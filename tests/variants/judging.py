@@ -52,12 +52,12 @@ def to_judge(lesson: Lesson, variant: Variant) -> list[str]:
     """Return the exercises for which a variant is judged: its own and another, in the proof all.
 
     Its own are those that it loses points in, or, if it loses none, those whose answers it
-    changes. Which other one is chosen by its name.
+    changes. Which other one is chosen by its name. The solution itself is judged for all.
     """
     tested = [exercise.id for exercise in lesson.tested]
-    if is_proof():
-        return tested
     changed = touched(variant)
+    if is_proof() or not changed:
+        return tested
     own = set(variant.points) or {
         exercise.id for exercise in lesson.tested if exercise.answer_cell_id in changed
     }
