@@ -141,7 +141,7 @@ def test_the_guide_s_term(reader: Reader) -> None:
             put_downloads(reader.folder)
         reader.follow(block)
     done = "\n".join(reader.done)
-    for name in ("build", "collect", "grade", "report", "feedback", "export", "archive"):
+    for name in ("build", "collect", "grade", "report", "feedback", "export"):
         assert f"python -m autograder {name}" in done
     assert (reader.folder / "terms" / "2026" / "gradebook.db").is_file()
     assert not (reader.folder / "submitted").exists()

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 PACKAGE = ROOT / "autograder"
-GROUND = ["errors", "texts", "course"]
+GROUND = ["errors", "texts", "course", "clients"]
 # Each room with those that it may import from besides itself and the ground, from the ground up.
 HOUSE = {
     "sandbox": [],

@@ -12,9 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbclient.output_widget import OutputWidget
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from rich.console import Console
@@ -23,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autograder.book.cover import save_covers
 from autograder.book.unchanged import same_outputs
 from autograder.build.notebooks import digest, solution_notebook, write_notebook
+from autograder.clients import SteadyClient
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
@@ -84,17 +83,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class SilentOutput(OutputWidget):
-    """A widget's outputs, of which the kernel is not told.
-
-    nbclient would tell it beside its own waiting for the kernel's answer, which then gets lost now
-    and again, and the waiting never ends.
-    """
-
-    def sync_state(self) -> None:
-        """Do nothing."""
-
-
 def update_text(course: Course, lesson: Lesson, training: str) -> bool:
     """Take over new text into a rendered notebook whose code gives the same; say if that was so.
 
@@ -146,14 +134,13 @@ def render(
     notebook = solution_notebook(lesson)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work = Path(folder).resolve()
-        client = NotebookClient(
+        client = SteadyClient(
             notebook,
             timeout=None,
             record_timing=False,
             extra_arguments=QUIET_KERNEL,
             resources={"metadata": {"path": str(work)}},
         )
-        client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = SilentOutput
         with client.setup_kernel(env=environment):
             for index, (cell, text) in enumerate(zip(notebook.cells, lesson.cells, strict=True)):
                 where = f"{lesson.path.parent.name}/{lesson.path.name}:{text.line}"

@@ -10,9 +10,10 @@ import zmq
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
-from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+
+from autograder.clients import SteadyClient
 
 ENDED = "Python stopped in this cell."
 UNSTOPPABLE = "It could not be interrupted."
@@ -21,7 +22,7 @@ TOO_LONG = "CellTimeoutError"
 TIMEOUT = {"ename": TOO_LONG, "evalue": "", "traceback": [f"{TOO_LONG}: the cell took too long"]}
 
 
-class SurvivingClient(NotebookClient):
+class SurvivingClient(SteadyClient):
     """A NotebookClient that survives a notebook which ends or blocks its kernel.
 
     After the kernel has died, or no longer answers, every remaining code cell gets an

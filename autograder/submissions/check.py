@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from autograder.clients import SteadyClient
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
@@ -160,7 +160,7 @@ def _run_cells(
     cells = notebook.cells
     number = 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        client = NotebookClient(
+        client = SteadyClient(
             notebook,
             kernel_name="python3",  # the name in a notebook from Colab or conda may not exist here
             timeout=timeout,

@@ -172,7 +172,7 @@ def test_new_text_is_taken_over_without_running_the_code_again(course, monkeypat
     render(course, Lesson.load(path), "full")
     before = nbformat.read(course.solutions_notebook(TINY), as_version=4)
     text = path.read_text(encoding="utf-8")
-    monkeypatch.setattr(render_module, "NotebookClient", lambda *_, **__: pytest.fail("it was run"))
+    monkeypatch.setattr(render_module, "SteadyClient", lambda *_, **__: pytest.fail("it was run"))
     path.write_text(
         text.replace("# %% [markdown]\n", "# %% [markdown]\n# New words.\n", 1), "utf-8"
     )
@@ -193,7 +193,7 @@ def test_comments_and_layout_are_taken_over_and_other_code_is_run(course, monkey
     monkeypatch.chdir(course.root)
     args = argparse.Namespace(lessons=[], training="full", force=False)
     with monkeypatch.context() as patch:
-        patch.setattr(render_module, "NotebookClient", lambda *_, **__: pytest.fail("it was run"))
+        patch.setattr(render_module, "SteadyClient", lambda *_, **__: pytest.fail("it was run"))
         path.write_text(text.replace("math.sqrt(4)", "# Two.\nmath.sqrt( 4 )  # exactly"), "utf-8")
         assert render_module.run(args) == 0
     notebook = nbformat.read(course.solutions_notebook(TINY), as_version=4)

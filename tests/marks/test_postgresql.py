@@ -166,6 +166,7 @@ def points(results: list[Result]) -> dict[str, tuple]:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_class_gets_the_marks_that_it_gets_with_sqlite(
     class_of_two_lessons: Course, server: Server, tmp_path: Path
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_class_gets_the_marks_that_it_gets_with_sqlite(
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_graders_mark_outlives_grading_again_and_is_exported(
     class_of_two_lessons: Course,
     server: Server,
@@ -230,6 +232,7 @@ def test_a_graders_mark_outlives_grading_again_and_is_exported(
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_formgrader_finds_the_submissions(class_of_two_lessons: Course, server: Server) -> None:
     """Formgrader goes by nbgrader_config.py, and so does grading without --db."""
     course = class_of_two_lessons
@@ -274,6 +277,7 @@ def test_a_wrong_address_is_one_clear_error(
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_server_that_goes_down_loses_nothing(
     class_of_two_lessons: Course, server: Server
 ) -> None:

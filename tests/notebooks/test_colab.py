@@ -16,8 +16,8 @@ import nbformat
 import pytest
 from conftest import ROOT
 from mishaps import saved_by_colab
-from nbclient import NotebookClient
 
+from autograder.clients import SteadyClient
 from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.lesson.markers import stub_blocks
@@ -92,7 +92,7 @@ class Colab:
             "PYTHONPATH": str(site),
         }
         resources = {"metadata": {"path": str(folder)}}
-        client = NotebookClient(self.notebook, timeout=600, resources=resources)
+        client = SteadyClient(self.notebook, timeout=600, resources=resources)
         with client.setup_kernel(env=environment):
             for index, cell in enumerate(self.notebook.cells):
                 client.execute_cell(cell, index)
