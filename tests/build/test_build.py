@@ -61,11 +61,12 @@ def test_release_has_stubs_between_markers_and_no_solution(built_course):
         assert secret not in text
 
 
-def test_both_notebooks_name_the_lesson_and_its_version(built_course):
+def test_both_notebooks_name_the_lesson_its_version_and_the_edition(built_course):
     lesson = Lesson.load(built_course.lesson_path(TINY))
     for path in (built_course.source_notebook(TINY), built_course.release_notebook(TINY)):
         about = nbformat.read(path, as_version=4).metadata.course
-        assert about == {"lesson": TINY, "version": lesson.version}
+        expected = {"lesson": TINY, "version": lesson.version, "edition": built_course.edition}
+        assert about == expected
         assert len(lesson.version) == 12
 
 

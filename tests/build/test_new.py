@@ -151,5 +151,7 @@ def test_a_title_has_one_line_and_a_lesson_must_be_there(course: Course) -> None
 
 def test_the_templates_are_in_the_package() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert '"build/templates/*.txt"' in text
-    assert {path.suffix for path in Path(TEMPLATES).iterdir()} == {".j2", ".txt"}
+    pages = ROOT / "autograder" / "pages" / "templates"
+    for pattern, folder in (("build/templates/*.txt", TEMPLATES), ("pages/templates/*.j2", pages)):
+        assert f'"{pattern}"' in text
+        assert {path.suffix for path in Path(folder).iterdir()} == {Path(pattern).suffix}
