@@ -94,11 +94,6 @@ class Course:
         """The built book."""
         return self.root / "_build" / "book"
 
-    @property
-    def gradebook_url(self) -> str:
-        """Database address of the gradebook that plain nbgrader commands use by default."""
-        return f"sqlite:///{(self.root / 'gradebook.db').as_posix()}"
-
     def lesson_path(self, stem: str) -> Path:
         """Path of a lesson's text."""
         return self.notebooks / f"{stem}.py"

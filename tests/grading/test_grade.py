@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT
 from graded import checksums, rows, scores
 from made import mistake, put_after, with_killed_kernel, without_cell
+from mishaps import FULL
 from rich.console import Console
 
 from autograder import cli
@@ -46,7 +47,6 @@ from autograder.submissions.reading import read_notebook
 from autograder.texts import number
 
 TINY = "00_tiny"
-FULL = {"double": 2, "inverse": 3, "evens": 1}
 TIMEOUT = 8
 
 # Every submission of the class and the points it must get; None: it cannot be graded.
