@@ -41,8 +41,9 @@ LINT = (
     ["-m", "mypy"],
 )
 CHECK = (["-m", "autograder", "build", "--check"],)
-# A module's tests stay together, for what they share; those that share nothing are spread.
-TESTS = ["-m", "pytest", "-n", "2", "--dist", "loadgroup"]
+# A module's tests stay together on one worker, for what they share, and modules come in order, so
+# that a long one does not come last.
+TESTS = ["-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 # What each job runs, every line with the environment's Python; arguments after the job's name go to
 # the last line.
 JOBS = {

@@ -60,7 +60,6 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[PROOF] = "1"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what only the proof runs; skip what needs the sandbox where there is none."""
     if not is_proof():
@@ -68,10 +67,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("proof")]
     for item in items:
-        # What a module's tests share is made once, so they stay on one worker unless they say that
-        # they share nothing.
-        if not any(map(item.get_closest_marker, ("spread", "xdist_group"))):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if item.get_closest_marker("sandbox") and no_sandbox():
             item.add_marker(pytest.mark.skip(reason=no_sandbox()))
 

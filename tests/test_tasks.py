@@ -88,7 +88,7 @@ def test_test_job(runs, capsys):
         ["-m", "ruff", "format", "--check"],
         ["-m", "mypy"],
         ["-m", "autograder", "build", "--check"],
-        ["-m", "pytest", "-n", "2", "--dist", "loadgroup", "-m", "not slow", "tests/test_env.py"],
+        [*tasks.TESTS, "-m", "not slow", "tests/test_env.py"],
     ]
     assert "python -m ruff check: exit code 0 after" in capsys.readouterr().out
 
@@ -104,7 +104,7 @@ def test_proof_runs_everything_and_compares_with_escnn(runs, capsys):
         ["-m", "ruff", "format", "--check"],
         ["-m", "mypy"],
         ["-m", "autograder", "build", "--check"],
-        ["-m", "pytest", "-n", "2", "--dist", "loadgroup", "--proof"],
+        [*tasks.TESTS, "--proof"],
     ]
     runs.clear()
     runs.fail = "lie-learn"

@@ -30,7 +30,6 @@ from variants.judging import (
 from autograder.checks.places import SEED_VARIABLE
 from autograder.lesson.code import names_defined
 
-pytestmark = pytest.mark.spread
 STEMS = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
 CATALOGUE = [
     pytest.param(stem, variant, id=f"{stem[:2]}: {variant.name}")

@@ -139,6 +139,7 @@ def test_code_comes_from_answer_cells_and_the_student_s_own() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_the_table_is_what_is_measured(benchmark: dict) -> None:
     text = COURSE.results_table("similar").read_text(encoding="utf-8")
     assert text == "\n".join(benchmark["rows"](LESSON)) + "\n"

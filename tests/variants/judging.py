@@ -29,7 +29,7 @@ COURSE = Course.find(__file__)
 # Names whose statements draw, train or measure; what they make is not there for later statements
 # either.
 SLOW = {"display", "draw_vegetable", "get_model", "plt", "show", "smooth_images", "train_model"}
-SLOW |= {"draw_pattern", "train_small"}
+SLOW |= {"RotatedMNIST", "draw_pattern", "scale_errors", "train_small"}
 
 
 @functools.cache
