@@ -1,4 +1,4 @@
-"""Build the instructor and student notebooks from the lessons' texts."""
+"""Build the instructor and student notebooks, and the README's tables, from the lessons' texts."""
 
 from __future__ import annotations
 
@@ -6,29 +6,15 @@ import argparse
 
 from autograder.build.fresh import find_stale
 from autograder.build.generate import build
-from autograder.build.watch import watch
 from autograder.course import Course
-
-EXAMPLES = """examples:
-  python -m autograder build            write source/, release/ and the tables in README.md
-  python -m autograder build --check    change nothing; exit 1 if a generated file is out of date
-  python -m autograder build --watch    build now and whenever a lesson is saved, until Ctrl-C
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = EXAMPLES
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument(
+    parser.add_argument(
         "--check",
         action="store_true",
         help="compare with the files that are there instead of writing; exit 1 if any is stale",
-    )
-    how.add_argument(
-        "--watch",
-        action="store_true",
-        help="go on: build again whenever a lesson is saved, and show its mistakes",
     )
 
 
@@ -42,8 +28,6 @@ def run(args: argparse.Namespace) -> int:
         count = len(course.lessons())
         print(f"{len(stale)} stale" if stale else f"all generated files of {count} lesson(s) fresh")
         return 1 if stale else 0
-    if args.watch:
-        return watch(course, build)
     for path in build(course):
         print(f"wrote {path.relative_to(course.root).as_posix()}")
     for stem in course.lessons():

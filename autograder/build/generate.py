@@ -52,8 +52,8 @@ def find_extra(course: Course, generated: Iterable[str]) -> list[str]:
 def generate(course: Course) -> dict[str, bytes]:
     """Return all generated files, by their name relative to the course's folder.
 
-    Works in a temporary folder, and checks the release for leaks. Raises
-    CourseError if there is no lesson, a lesson has a mistake, or its release gives something away.
+    Raises CourseError if there is no lesson, a lesson has a mistake, or its release gives something
+    away.
     """
     lessons = [Lesson.load(course.lesson_path(stem)) for stem in course.lessons()]
     if not lessons:

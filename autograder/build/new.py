@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
+from autograder.texts import write_text
 
 TEMPLATES = Path(__file__).with_name("templates")
 LESSON_NAME = re.compile(r"\d\d(?:_[a-z0-9]+)+")
@@ -31,7 +31,7 @@ EXAMPLES = """examples:
   python -m autograder new exercise 02_steerable basis --after first-steps
   python -m autograder new question 02_steerable q-basis --title "Why this basis?"
 
-Then: python -m autograder build --watch, and edit notebooks/02_steerable.py
+Then edit notebooks/02_steerable.py, and run python -m autograder build
 """
 
 
@@ -43,11 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lesson.add_argument("lesson", metavar="LESSON", help="its name, such as 02_steerable")
     lesson.add_argument("--title", help="its title (default: made from the name)")
     for kind in ("exercise", "question"):
-        one = kinds.add_parser(kind, help=f"a {kind} in a lesson that is there")
-        one.add_argument("lesson", metavar="LESSON", help="the lesson's name")
-        one.add_argument("name", metavar="NAME", help="its id for good, such as the-basis")
-        one.add_argument("--title", help="its title (default: made from the name)")
-        one.add_argument(
+        exercise = kinds.add_parser(kind, help=f"a {kind} in a lesson that is there")
+        exercise.add_argument("lesson", metavar="LESSON", help="the lesson's name")
+        exercise.add_argument("name", metavar="NAME", help="its id for good, such as the-basis")
+        exercise.add_argument("--title", help="its title (default: made from the name)")
+        exercise.add_argument(
             "--after",
             metavar="NAME",
             help=f"the exercise or question that it follows (default: the last {kind})",
@@ -60,28 +60,21 @@ def run(args: argparse.Namespace) -> int:
     if args.kind == "lesson":
         written = new_lesson(course, args.lesson, args.title)
     else:
+        question = args.kind == "question"
         written = new_exercise(
-            course,
-            args.lesson,
-            args.name,
-            args.title,
-            after=args.after,
-            question=args.kind == "question",
+            course, args.lesson, args.name, args.title, after=args.after, question=question
         )
     for path in written:
         print(f"wrote {path.relative_to(course.root).as_posix()}")
-    print(f"Next: python -m autograder build --watch, and edit notebooks/{args.lesson}.py")
+    print(f"Next: edit notebooks/{args.lesson}.py, and run python -m autograder build")
     return 0
 
 
 def new_lesson(course: Course, stem: str, title: str | None = None) -> list[Path]:
     """Write a lesson with one exercise and one question, and its catalogue of variants.
 
-    Returns:
-        The files that were written.
-
-    Raises:
-        CourseError: the name is not of the form 02_name, or the lesson or its number are taken.
+    Returns the files that were written. Raises CourseError if the name is not of the form 02_name,
+    or its number is taken.
     """
     if not LESSON_NAME.fullmatch(stem):
         raise CourseError(
@@ -93,14 +86,14 @@ def new_lesson(course: Course, stem: str, title: str | None = None) -> list[Path
             raise CourseError(
                 f"notebooks/{other}.py has the number {stem[:2]} already: take another number"
             )
-    words = stem[3:].replace("_", " ")
-    title = title or f"Lesson {int(stem[:2])} · {words[0].upper()}{words[1:]}"
+    title = title or f"Lesson {int(stem[:2])} · {_as_title(stem[3:])}"
     text = _template("lesson").replace("LESSON_TITLE", _one_line(title))
     text = text.replace("HELPERS\n", _template("helpers"))
     text = text.replace("EXERCISE\n", _filled("exercise", "first-steps", "First steps") + "\n")
     text = text.replace("QUESTION\n", _filled("question", "q-first-steps", "Why is that so?"))
     path = course.lesson_path(stem)
-    return [_write(course, path, text), *_add_variants(course, stem, "first-steps")]
+    write_text(path, text)
+    return [path, *_add_variants(course, stem, "first-steps")]
 
 
 def new_exercise(
@@ -115,12 +108,9 @@ def new_exercise(
     """Put a new exercise or question into a lesson, and the exercise's variants into its catalogue.
 
     Args:
-        course: the course.
-        stem: the lesson's name.
         name: the id of the new exercise.
         title: its title; made from the name if not given.
         after: the exercise or question that it follows; the last of its kind if not given.
-        question: whether it is a written question.
 
     Returns:
         The files that were written.
@@ -139,16 +129,15 @@ def new_exercise(
     for id in (name, f"{name}-test"):
         if id in taken:
             raise CourseError(f"{lesson.path.name} has an {id!r} already: take another name")
-    words = name.removeprefix("q-").replace("-", " ")
-    kind = "question" if question else "exercise"
-    made = _filled(kind, name, _one_line(title or f"{words[0].upper()}{words[1:]}"))
+    title = _one_line(title or _as_title(name.removeprefix("q-")))
+    cells = _filled("question" if question else "exercise", name, title)
     lines = lesson.path.read_text(encoding="utf-8").split("\n")
     place = _line_after(lesson, lines, after, question)
-    lines[place:place] = ["", *made.rstrip("\n").split("\n")]
+    lines[place:place] = ["", *cells.rstrip("\n").split("\n")]
     text = "\n".join(lines)
     Lesson.parse(text, lesson.path)
-    written = [_write(course, lesson.path, text, new=False)]
-    return written if question else [*written, *_add_variants(course, stem, name)]
+    write_text(lesson.path, text)
+    return [lesson.path, *([] if question else _add_variants(course, stem, name))]
 
 
 def _line_after(lesson: Lesson, lines: list[str], after: str | None, question: bool) -> int:
@@ -156,10 +145,10 @@ def _line_after(lesson: Lesson, lines: list[str], after: str | None, question: b
     if after is not None:
         exercise = lesson.exercise(after)
     else:
-        kind = [item for item in lesson.exercises if item.manual == question]
-        if not kind and not lesson.exercises:
+        same_kind = [item for item in lesson.exercises if item.manual == question]
+        if not lesson.exercises:
             raise CourseError(f"{lesson.path.name} has no exercise yet that this could follow")
-        exercise = (kind or list(lesson.exercises))[-1]
+        exercise = (same_kind or lesson.exercises)[-1]
     last = lesson.cell(exercise.test_cell_id)
     starts = [cell.line for cell in lesson.cells if cell.line > last.line]
     place = starts[0] - 1 if starts else len(lines)
@@ -173,35 +162,27 @@ def _add_variants(course: Course, stem: str, name: str) -> list[Path]:
     folder = course.root / "tests" / "variants"
     if not folder.is_dir():
         return []
-    path, made = folder / f"{stem}.py", _replaced(_template("variants"), name)
+    path, variants = folder / f"{stem}.py", _filled("variants", name)
     if path.is_file():
-        text = path.read_text(encoding="utf-8").rstrip() + f"\n\nVARIANTS += [\n{made}]\n"
+        begin = path.read_text(encoding="utf-8").rstrip() + "\n\nVARIANTS += [\n"
     else:
-        text = f"{VARIANTS_HEAD}{made}]\n"
-    return [_write(course, path, text, new=False)]
-
-
-def _write(course: Course, path: Path, text: str, new: bool = True) -> Path:
-    """Write a file; raise CourseError if it should be new and is not."""
-    if new and path.exists():
-        raise CourseError(f"{path.relative_to(course.root).as_posix()} is there already")
-    path.write_text(text, encoding="utf-8", newline="\n")
-    return path
+        begin = VARIANTS_HEAD
+    write_text(path, f"{begin}{variants}]\n")
+    return [path]
 
 
 def _template(name: str) -> str:
     return (TEMPLATES / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def _filled(kind: str, name: str, title: str) -> str:
-    return _replaced(_template(kind), name).replace("TITLE", title.replace('"', '\\"'))
+def _filled(template: str, name: str, title: str = "") -> str:
+    text = re.sub(r"\bFUNCTION\b", name.replace("-", "_"), _template(template))
+    return re.sub(r"\bNAME\b", name, text).replace("TITLE", title.replace('"', '\\"'))
 
 
-def _replaced(text: str, name: str) -> str:
-    words: Mapping[str, str] = {"FUNCTION": name.replace("-", "_"), "NAME": name}
-    for word, value in words.items():
-        text = re.sub(rf"\b{word}\b", value, text)
-    return text
+def _as_title(name: str) -> str:
+    words = re.sub("[_-]", " ", name)
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def _one_line(title: str) -> str:

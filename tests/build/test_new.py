@@ -43,7 +43,7 @@ def test_the_command_line(course: Course, monkeypatch, capsys) -> None:
     assert cli.main(["new", "exercise", STEM, "twice", "--title", "Twice more"]) == 0
     assert cli.main(["new", "question", STEM, "q-why"]) == 0
     out = capsys.readouterr().out
-    assert out.count(f"wrote notebooks/{STEM}.py\nNext: python -m autograder build --watch") == 3
+    assert out.count(f"wrote notebooks/{STEM}.py\nNext: edit notebooks/{STEM}.py, and run") == 3
     lesson = Lesson.load(course.lesson_path(STEM))
     assert lesson.title == "Lesson 2 · Things"
     titles = [exercise.title for exercise in lesson.exercises]
