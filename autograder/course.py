@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +15,32 @@ PACKAGE = Path(__file__).resolve().parent
 """The whole of this package; the sandbox hides it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Course:
-    """A course folder: `root` holds `nbgrader_config.py` and `notebooks/`."""
+    """A course folder: `root` holds `nbgrader_config.py` and `notebooks/`.
+
+    data: data sets, which are not committed, and what our trainings have given, which is.
+    """
 
     root: Path
 
+    def __post_init__(self) -> None:
+        self.notebooks = self.root / "notebooks"  # lesson texts, of which all else is generated
+        self.source = self.root / "source"  # instructor notebooks, with solutions and hidden tests
+        self.release = self.root / "release"  # student notebooks
+        self.solutions = self.root / "solutions"  # executed solutions, the pages of the book
+        self.submitted = self.root / "submitted"  # <student>/<lesson>/<lesson>.ipynb, as handed in
+        self.autograded = self.root / "autograded"  # the same after grading, with all outputs
+        self.feedback = self.root / "feedback"  # pages for students
+        self.reports = self.root / "reports"  # on a class, for teachers
+        self.data = self.root / "data"
+        self.book = self.root / "_build" / "book"  # as it was built
+
     @classmethod
     def find(cls, start: Path | str | None = None) -> Course:
-        """Return the course around `start` (default: the working directory).
+        """Return the course around `start` (default: the working directory), else this package's.
 
-        Walks up to the first folder that holds `nbgrader_config.py` and `notebooks/`; failing
-        that, takes the folder that holds this package. Raises CourseError if neither is a course.
+        Raises CourseError if there is neither.
         """
         here = Path(start if start is not None else Path.cwd()).resolve()
         for folder in (here, *here.parents, PACKAGE.parent):
@@ -36,51 +51,6 @@ class Course:
             "and notebooks/, and run the command again"
         )
 
-    @property
-    def notebooks(self) -> Path:
-        """Lesson texts, the one source of everything generated."""
-        return self.root / "notebooks"
-
-    @property
-    def source(self) -> Path:
-        """Generated instructor notebooks, with solutions and hidden tests."""
-        return self.root / "source"
-
-    @property
-    def release(self) -> Path:
-        """Generated student notebooks."""
-        return self.root / "release"
-
-    @property
-    def solutions(self) -> Path:
-        """Executed solutions, the pages of the book."""
-        return self.root / "solutions"
-
-    @property
-    def submitted(self) -> Path:
-        """What students hand in: `submitted/<student>/<lesson>/<lesson>.ipynb`."""
-        return self.root / "submitted"
-
-    @property
-    def autograded(self) -> Path:
-        """Submissions after grading, with the outputs of all tests."""
-        return self.root / "autograded"
-
-    @property
-    def feedback(self) -> Path:
-        """Feedback pages for students."""
-        return self.root / "feedback"
-
-    @property
-    def reports(self) -> Path:
-        """Reports on a class, for teachers."""
-        return self.root / "reports"
-
-    @property
-    def data(self) -> Path:
-        """Cache of data sets (not committed)."""
-        return self.root / "data"
-
     def results_table(self, name: str) -> Path:
         """A table that a benchmark has written, for `{{measured name}}` in a lesson."""
         return self.data / "results" / f"{name}.md"
@@ -89,10 +59,9 @@ class Course:
         """The weights of a network that we have trained, for `{{sha256 name}}` in a lesson."""
         return self.data / "networks" / f"{name}.pt"
 
-    @property
-    def book(self) -> Path:
-        """The built book."""
-        return self.root / "_build" / "book"
+    def data_folder(self) -> Path:
+        """Folder of the data sets: what COURSE_DATA names, else the course's own."""
+        return Path(os.environ.get("COURSE_DATA") or self.data).resolve()
 
     def lesson_path(self, stem: str) -> Path:
         """Path of a lesson's text."""
@@ -173,8 +142,5 @@ class Course:
 
     def colab_url(self, stem: str) -> str:
         """Address that opens a lesson's student notebook in Colab."""
-        repository = urlsplit(self.repository_url).path
-        return (
-            "https://colab.research.google.com/github"
-            f"{repository}/blob/main/release/{stem}/{stem}.ipynb"
-        )
+        repository = f"https://colab.research.google.com/github{urlsplit(self.repository_url).path}"
+        return f"{repository}/blob/main/release/{stem}/{stem}.ipynb"

@@ -24,8 +24,10 @@ from autograder.grading.plan import GradeOptions
 from autograder.lesson import Lesson
 from autograder.lesson.markers import blocks, fill_blocks
 from autograder.marks.gradebook import open_api
+from autograder.marks.submitted import submitted_students
 from autograder.pages.feedback import feedback_page
-from autograder.pages.report import write_report
+from autograder.pages.report import similar_pairs, write_report
+from autograder.pages.survey import survey_class
 from autograder.sandbox.bubblewrap import find_bwrap
 from autograder.submissions.made import (
     BROKEN_JSON,
@@ -88,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
     slow = replace(options, students=loop, timeout=LOOP_TIMEOUT)
     results += grade_with_progress(demo, stem, slow)
     code = report(demo, results)
-    page = write_report(open_api(demo), demo, lesson, similar=True)
+    survey = survey_class(open_api(demo), demo, lesson, submitted_students(demo, stem))
+    page = write_report(demo, survey, similar_pairs(survey))
     for line in next_steps(demo, stem, page):
         say(console, line)
     return code

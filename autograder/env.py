@@ -7,7 +7,6 @@ One line per item, each `ok`, `note` (the course works, something could be bette
 import argparse
 import hashlib
 import importlib.metadata
-import os
 import platform
 import shutil
 import tomllib
@@ -64,7 +63,7 @@ def items(course: Course) -> Iterator[Item]:
     for extra in ("book", "test"):
         yield extra_item(extra, project["optional-dependencies"][extra])
     yield device_item()
-    yield data_item(data_folder(course), course.root / "data" / "checksums.txt")
+    yield data_item(course.data_folder(), course.root / "data" / "checksums.txt")
     yield disk_item(shutil.disk_usage(course.root).free / 1e9)
 
 
@@ -119,11 +118,6 @@ def device_item() -> Item:
     return Item(
         "ok", f"device: cpu ({torch.get_num_threads()} threads), lessons train less and say so"
     )
-
-
-def data_folder(course: Course) -> Path:
-    """Return the data root: the environment variable COURSE_DATA, else the course's data folder."""
-    return Path(os.environ.get("COURSE_DATA") or course.data)
 
 
 def data_item(folder: Path, checksums: Path) -> Item:

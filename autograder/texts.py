@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -43,6 +46,15 @@ def guarded(cell: str) -> str:
     if cell.lstrip(" ").startswith(FORMULA) and not PLAIN.fullmatch(cell):
         return f"'{cell}"
     return cell
+
+
+def csv_text(rows: Iterable[Iterable[str]], delimiter: str = ",") -> str:
+    """Return rows as CSV (RFC 4180), of which no cell is a formula."""
+    buffer = io.StringIO(newline="")
+    # With "\n" alone the writer would not quote a carriage return in a cell.
+    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n")
+    writer.writerows([guarded(cell) for cell in row] for row in rows)
+    return buffer.getvalue()
 
 
 def sentence(clause: str) -> str:

@@ -84,9 +84,9 @@ def test_damaged_data(mnist):
 def test_data_folder(monkeypatch, tmp_path):
     course = Course(ROOT)
     monkeypatch.delenv("COURSE_DATA", raising=False)
-    assert env.data_folder(course) == ROOT / "data"
+    assert course.data_folder() == ROOT / "data"
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    assert env.data_folder(course) == tmp_path
+    assert course.data_folder() == tmp_path
 
 
 def test_checksums_name_torchvisions_files():

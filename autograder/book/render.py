@@ -117,7 +117,7 @@ def render(
     `training` goes to the lesson as COURSE_TRAINING; `on_cell` is called after each cell. Raises
     CourseError, and writes nothing, if a cell fails or a figure has no alternative text.
     """
-    data = Path(os.environ.get("COURSE_DATA") or course.data).resolve()
+    data = course.data_folder()
     if training == "none" and any(course.data.glob("networks/*")) and data != course.data.resolve():
         raise CourseError(
             f"COURSE_DATA is {data}, but the course's networks lie in {course.data}: copy MNIST to "

@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     """Train; return the exit code. Raises CourseError for an unknown recipe."""
     course = Course.find()
     lesson = Lesson.load(course.lesson_path(course.known_lesson(args.lesson)))
-    data = Path(os.environ.get("COURSE_DATA") or course.data).resolve()
-    in_full = {"COURSE_TRAINING": "full", "COURSE_FAST_RUN": "0", "COURSE_DATA": str(data)}
+    in_full = {"COURSE_TRAINING": "full", "COURSE_FAST_RUN": "0"}
+    in_full["COURSE_DATA"] = str(course.data_folder())
     with mock.patch.dict(os.environ, in_full):
         names = lesson_names(lesson)
         recipes, steps = getattr(names, "RECIPES", {}), getattr(names, "STEPS", {})

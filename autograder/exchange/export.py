@@ -8,8 +8,6 @@ verdict. With --roster the file is the platform's own list of students with the 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ from autograder.marks.gradebook import check_gradebook_exists, open_api
 from autograder.marks.options import add_assignment, add_gradebook
 from autograder.marks.results import Result, maximum, read_results
 from autograder.marks.submitted import submitted_students
-from autograder.texts import guarded, number, plural, say, write_text
+from autograder.texts import csv_text, number, plural, say, write_text
 
 OUTPUTS = {
     "canvas": "grades-canvas.csv",
@@ -82,11 +80,7 @@ class Export:
 
     def text(self) -> str:
         """Return the file's text; no cell of it is a formula."""
-        buffer = io.StringIO(newline="")
-        # With another end of line the writer would not quote the \r in a cell.
-        writer = csv.writer(buffer, delimiter=self.delimiter, lineterminator="\r\n")
-        writer.writerows([guarded(cell) for cell in row] for row in self.table)
-        return self.bom + buffer.getvalue()
+        return self.bom + csv_text(self.table, self.delimiter)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

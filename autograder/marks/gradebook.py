@@ -193,8 +193,7 @@ def read_class_marks(
 
 def read_comments(api: NbGraderAPI, stem: str, student: str) -> dict[str, str]:
     """Return what graders wrote about one submission, by the id of the answer cell."""
-    with _submitted_notebook(api, stem, student) as notebook:
-        comments = notebook.comments if notebook else []
+    with _entries(api, stem, student, "comments") as comments:
         return {entry.name: entry.manual_comment for entry in comments if entry.manual_comment}
 
 
@@ -239,8 +238,8 @@ def keep_settled(api: NbGraderAPI, stem: str, student: str, before: dict[str, Ma
     holds the marks of the same answers: what was settled stays so, unless the tests find
     something else now.
     """
-    with _submitted_notebook(api, stem, student) as notebook:
-        for grade in notebook.grades if notebook else []:
+    with _entries(api, stem, student, "grades") as grades:
+        for grade in grades:
             old = before.get(grade.name)
             if old is not None and not old.open and old.auto == grade.auto_score:
                 grade.needs_manual_grade = False
@@ -251,23 +250,21 @@ def withdraw_marks(api: NbGraderAPI, stem: str, student: str) -> None:
 
     What a grader wrote by hand stays.
     """
-    with _submitted_notebook(api, stem, student) as notebook:
-        for grade in notebook.grades if notebook else []:
+    with _entries(api, stem, student, "grades") as grades:
+        for grade in grades:
             grade.auto_score = None
             grade.needs_manual_grade = True
 
 
 @contextmanager
-def _submitted_notebook(
-    api: NbGraderAPI, stem: str, student: str
-) -> Iterator[SubmittedNotebook | None]:
-    """Yield a submission's entry in the gradebook, None without one; changes to it are saved."""
+def _entries(api: NbGraderAPI, stem: str, student: str, kind: str) -> Iterator[list]:
+    """Yield the "grades" or "comments" that a submission has; changes to them are saved."""
     with api.gradebook as gradebook:
         try:
-            notebook = gradebook.find_submission_notebook(stem, stem, student)
+            entries = getattr(gradebook.find_submission_notebook(stem, stem, student), kind)
         except MissingEntry:
-            notebook = None
-        yield notebook
+            entries = []
+        yield entries
         gradebook.db.commit()
 
 

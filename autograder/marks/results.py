@@ -6,8 +6,6 @@ long it took, and what a person should know (records.py).
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,7 +20,7 @@ from autograder.lesson import Lesson
 from autograder.lesson.cells import Exercise
 from autograder.marks.gradebook import Mark, read_class_marks, read_penalties
 from autograder.marks.records import read_records
-from autograder.texts import guarded, number, plural, printable, sentence
+from autograder.texts import csv_text, number, plural, printable, sentence
 
 MOST_REMARKS = 20
 
@@ -223,26 +221,22 @@ def grades_csv(results: Sequence[Result]) -> str:
     in the total. The seed is what `grade --seed` needs to give the same marks elsewhere.
     """
     names = list(dict.fromkeys(ex.id for result in results for ex in result.exercises))
-    columns = ["assignment", "student", *names, "auto_total", "auto_max", "penalty", "total", "max"]
-    buffer = io.StringIO()
-    # RFC 4180: with "\n" alone Python 3.11 would not quote a name that holds a carriage return.
-    writer = csv.DictWriter(
-        buffer, [*columns, "seed", "needs_a_person"], restval="", lineterminator="\r\n"
-    )
-    writer.writeheader()
+    header = ["assignment", "student", *names, "auto_total", "auto_max", "penalty", "total", "max"]
+    rows = [[*header, "seed", "needs_a_person"]]
     for result in results:
-        writer.writerow(
-            {
-                "assignment": result.assignment,
-                "student": guarded(result.student),
-                **{ex.id: number(result.points(ex)) for ex in result.exercises},
-                "auto_total": number(result.auto_total),
-                "auto_max": number(maximum(ex for ex in result.exercises if not ex.manual)),
-                "penalty": number(result.penalty or None),
-                "total": number(result.total),
-                "max": number(maximum(result.exercises)),
-                "seed": result.seed,
-                "needs_a_person": guarded(" ".join(result.needs_person)),
-            }
+        points = {ex.id: number(result.points(ex)) for ex in result.exercises}
+        rows.append(
+            [
+                result.assignment,
+                result.student,
+                *(points.get(name, "") for name in names),
+                number(result.auto_total),
+                number(maximum(ex for ex in result.exercises if not ex.manual)),
+                number(result.penalty or None),
+                number(result.total),
+                number(maximum(result.exercises)),
+                "" if result.seed is None else str(result.seed),
+                " ".join(result.needs_person),
+            ]
         )
-    return buffer.getvalue()
+    return csv_text(rows)

@@ -14,13 +14,11 @@ import os
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from markupsafe import Markup
-from nbgrader.apps import NbGraderAPI
 from rich.console import Console
 
 from autograder.course import Course
@@ -45,15 +43,6 @@ MOST_COLUMNS = 20  # of the histogram
 MOST_PROPERTIES = 12
 MOST_SLOW = 5
 MOST_PAIRS = 30
-
-
-@dataclass(frozen=True)
-class SharedAnswer:
-    """An answer that two students share fragments of, the code of both beside each other."""
-
-    label: str
-    first: Markup
-    second: Markup
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,22 +90,18 @@ def run(args: argparse.Namespace) -> int:
             say(console, f"{stem}: no submission is graded yet; run `python -m autograder grade`.")
             continue
         pairs = similar_pairs(survey) if args.similar else None
-        path = args.output or course.reports / f"{stem}.html"
-        write_text(path, report_page(course, survey, path, pairs, datetime.now(UTC)))
+        path = write_report(course, survey, pairs, args.output)
         written += 1
         say(console, f"{stem}: {', '.join(headlines(survey, pairs))}.")
         say(console, f"written: {path}")
     return 0 if written else 1
 
 
-def write_report(api: NbGraderAPI, course: Course, lesson: Lesson, *, similar: bool) -> Path:
-    """Write the report on everybody who has handed in a lesson, and return where it is.
-
-    Raises CourseError if a graded notebook is broken.
-    """
-    survey = survey_class(api, course, lesson, submitted_students(course, lesson.stem))
-    path = course.reports / f"{lesson.stem}.html"
-    pairs = similar_pairs(survey) if similar else None
+def write_report(
+    course: Course, survey: Survey, pairs: Sequence[SimilarPair] | None, output: Path | None = None
+) -> Path:
+    """Write the report on a class (default: to reports/), and return where it is."""
+    path = output or course.reports / f"{survey.lesson.stem}.html"
     write_text(path, report_page(course, survey, path, pairs, datetime.now(UTC)))
     return path
 
@@ -160,10 +145,11 @@ def report_page(
     properties = sorted(survey.properties, key=lambda count: (-count.failed, -count.wrong))
     failing = [count for count in properties if count.failed]
     values, most, what = points(survey)
+    shared = [(pair, shared_answers(pair, survey)) for pair in (pairs or ())[:MOST_PAIRS]]
     return render(
         "report.html.j2",
         title=f"Class report · {lesson.title}",
-        lesson=lesson.title,
+        survey=survey,
         facts=facts(survey, pairs),
         columns=histogram(values, most) if len(values) > 1 else [],
         maximum=most,
@@ -172,13 +158,9 @@ def report_page(
         named=bool(properties),
         failing=failing[:MOST_PROPERTIES],
         more_failing=len(failing) - MOST_PROPERTIES,
-        looks=survey.looks,
         slowest=survey.slowest[:MOST_SLOW],
-        open_answers=survey.open_answers,
-        pairs=None
-        if pairs is None
-        else [(pair, shared_answers(pair, survey)) for pair in pairs[:MOST_PAIRS]],
-        all_pairs=len(pairs or []),
+        pairs=None if pairs is None else shared,
+        all_pairs=len(pairs or ()),
         links=links,
         graded=len(survey.graded),
         made_at=made_at,
@@ -253,23 +235,24 @@ def shares(scores: Iterable[float], points: float) -> dict[str, int]:
     return counts
 
 
-def shared_answers(pair: SimilarPair, survey: Survey) -> list[SharedAnswer]:
-    """Return the answers that a pair shares fragments of, called by the exercises in them."""
+def shared_answers(pair: SimilarPair, survey: Survey) -> list[tuple[str, Markup, Markup]]:
+    """Return the answers that a pair shares fragments of: what they are called, and both codes."""
     labels = {OWN: ["Cells of their own"]}
     for exercise in survey.lesson.exercises:
         labels.setdefault(exercise.answer_cell_id, []).append(exercise.label)
     names = (pair.first, pair.second)
-    answers = [answers_of(survey.notebooks[name], survey.lesson) for name in names]
-    shared = []
-    for cell in pair.cells:
-        label = ", ".join(labels.get(cell, [cell]))
-        sources = [sources.get(cell, "") for sources in answers]
-        codes = [source.strip("\n") if cell == OWN else own_code(source) for source in sources]
-        first, second = (
-            markup.code(code, f"{label}, {name}") for code, name in zip(codes, names, strict=True)
-        )
-        shared.append(SharedAnswer(label, first, second))
-    return shared
+    answers = {name: answers_of(survey.notebooks[name], survey.lesson) for name in names}
+
+    def code(name: str, cell: str, label: str) -> Markup:
+        source = answers[name].get(cell, "")
+        source = source.strip("\n") if cell == OWN else own_code(source)
+        return markup.code(source, f"{label}, {name}")
+
+    titles = {cell: ", ".join(labels.get(cell, [cell])) for cell in pair.cells}
+    return [
+        (title, code(pair.first, cell, title), code(pair.second, cell, title))
+        for cell, title in titles.items()
+    ]
 
 
 def _link(target: Path, page: Path) -> str:

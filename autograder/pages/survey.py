@@ -175,18 +175,13 @@ def survey_class(
     Raises CourseError if a graded notebook is broken.
     """
     results = read_results(api, lesson, students)
-    paths = {
-        result.student: course.autograded_notebook(result.student, lesson.stem)
-        for result in results
-        if result.graded
-    }
-    return Survey(
-        lesson,
-        results,
-        read_records(api, lesson.stem),
-        {student: read_graded(path) for student, path in paths.items() if path.is_file()},
-        read_lateness(api, lesson.stem),
-    )
+    notebooks = {}
+    for result in results:
+        path = course.autograded_notebook(result.student, lesson.stem)
+        if result.graded and path.is_file():
+            notebooks[result.student] = read_graded(path)
+    records, late = read_records(api, lesson.stem), read_lateness(api, lesson.stem)
+    return Survey(lesson, results, records, notebooks, late)
 
 
 def read_graded(path: Path) -> Mapping:
