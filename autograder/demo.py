@@ -44,6 +44,12 @@ from autograder.texts import say
 
 LOOP_TIMEOUT = 20
 MARKER = ".made-by-demo"
+NEXT = """
+Look next at:
+  {report}
+  {grades}
+  {feedback}
+  cd {folder} && jupyter lab     then Nbgrader, Formgrader: mark the written answers"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,10 +83,9 @@ def run(args: argparse.Namespace) -> int:
     lesson = Lesson.load(demo.lesson_path(stem))
     release = read_notebook(demo.release_notebook(stem))
     students = make_class(lesson, release)
-    for student, (_, content) in students.items():
-        write_submission(demo, student, stem, content)
     say(console, f"A class of {len(students)}:")
-    for student, (what, _) in students.items():
+    for student, (what, content) in students.items():
+        write_submission(demo, student, stem, content)
         say(console, f"  {student:<14} {what}")
     # Waiting for the endless loop as long as for an honest cell would show nothing more.
     loop = ["endless-loop"]
@@ -92,8 +97,8 @@ def run(args: argparse.Namespace) -> int:
     code = report(demo, results)
     survey = survey_class(open_api(demo), demo, lesson, submitted_students(demo, stem))
     page = write_report(demo, survey, similar_pairs(survey))
-    for line in next_steps(demo, stem, page):
-        say(console, line)
+    graded = {"report": page, "grades": demo.root / "grades.csv", "folder": demo.root}
+    say(console, NEXT.format(**graded, feedback=feedback_page(demo, stem, "one-mistake")))
     return code
 
 
@@ -127,9 +132,9 @@ def copy_course(course: Course, stem: str, folder: Path, *, keep: bool = False) 
     demo = Course(folder.resolve())
     demo.notebooks.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).touch()
-    for one in course.lessons():
-        if one <= stem:  # a lesson may give code of earlier ones
-            shutil.copyfile(course.lesson_path(one), demo.lesson_path(one))
+    for other in course.lessons():
+        if other <= stem:  # a lesson may give code of earlier ones
+            shutil.copyfile(course.lesson_path(other), demo.lesson_path(other))
     for name in (CONFIG_NAME, "pyproject.toml"):
         shutil.copyfile(course.root / name, folder / name)
     for part in ("results", "networks"):  # the lesson's text quotes them
@@ -144,8 +149,7 @@ def copy_course(course: Course, stem: str, folder: Path, *, keep: bool = False) 
 def make_class(lesson: Lesson, release: NotebookNode) -> dict[str, tuple[str, NotebookNode | str]]:
     """Return the class: a student's name → what is special there, and the submission."""
     perfect = fill_in(release, lesson)
-    tested = [exercise for exercise in lesson.exercises if not exercise.manual]
-    middle, last = tested[len(tested) // 2], tested[-1]
+    middle, last = lesson.tested[len(lesson.tested) // 2], lesson.tested[-1]
     return {
         "perfect": ("every answer as in the solutions", perfect),
         "untouched": ("the released notebook as it is", release),
@@ -176,19 +180,6 @@ def make_class(lesson: Lesson, release: NotebookNode) -> dict[str, tuple[str, No
 def without_last_block(lesson: Lesson, name: str) -> dict[str, str]:
     """Return the lesson's answers, with the last block of one cell as its stub."""
     source = lesson.cell(name).source
-    bodies = ["\n".join(block.solution) for block in blocks(source)]
-    bodies = [textwrap.dedent(body) for body in bodies]
+    bodies = [textwrap.dedent("\n".join(block.solution)) for block in blocks(source)]
     bodies[-1] = "\n".join(blocks(source)[-1].stub)
     return solutions(lesson) | {name: fill_blocks(source, bodies)}
-
-
-def next_steps(demo: Course, stem: str, page: Path) -> list[str]:
-    """Return the lines that say where to look next."""
-    return [
-        "",
-        "Look next at:",
-        f"  {page}",
-        f"  {demo.root / 'grades.csv'}",
-        f"  {feedback_page(demo, stem, 'one-mistake')}",
-        f"  cd {demo.root} && jupyter lab     then Nbgrader, Formgrader: mark the written answers",
-    ]

@@ -46,11 +46,8 @@ def run(args: argparse.Namespace) -> int:
     for item in items(Course.find()):
         print(item, flush=True)
         missing += item.state == "missing"
-    print(
-        f"\n{missing} of the items above must be mended first."
-        if missing
-        else "\nEverything the course needs is here."
-    )
+    everything = "Everything the course needs is here."
+    print(f"\n{missing} of the items above must be mended first." if missing else f"\n{everything}")
     return 1 if missing else 0
 
 
@@ -131,7 +128,7 @@ def data_item(folder: Path, checksums: Path) -> Item:
             f"data: {len(absent)} of the {len(entries)} MNIST files are not in {folder}",
             "lesson 1 downloads them (11 MB), or uses scikit-learn's digits if it cannot",
         )
-    damaged = [name for sha256, name in entries if file_sha256(folder / name) != sha256]
+    damaged = [name for sha256, name in entries if _sha256(folder / name) != sha256]
     if damaged:
         return Item(
             "missing",
@@ -141,10 +138,8 @@ def data_item(folder: Path, checksums: Path) -> Item:
     return Item("ok", f"data: MNIST in {folder}, {len(entries)} files with the right checksums")
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def disk_item(free_gb: float) -> Item:

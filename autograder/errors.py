@@ -6,7 +6,6 @@ import contextlib
 import io
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 LOG = logging.getLogger("autograder")
 """Whatever is turned into a sentence, or swallowed, leaves its traceback here."""
@@ -24,38 +23,36 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
-@dataclass
-class CollectedLog:
+class CollectedLog(logging.StreamHandler):
     """What was logged: its text, and whether an error is in it, which nobody has foreseen."""
 
-    text: str = ""
-    has_error: bool = False
+    def __init__(self) -> None:
+        super().__init__(io.StringIO())
+        self.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        self.has_error = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.has_error |= record.levelno >= logging.ERROR
+        super().emit(record)
+
+    @property
+    def text(self) -> str:
+        """All that was logged, or as much of it as is worth keeping."""
+        return self.stream.getvalue()[:20_000]
 
 
 @contextlib.contextmanager
-def collected_log(most: int = 20_000) -> Iterator[CollectedLog]:
-    """Collect what this process logs; it is there when the context has ended.
-
-    Args:
-        most: characters that are kept.
-    """
-    found, stream = CollectedLog(), io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-
-    def note(record: logging.LogRecord) -> bool:
-        found.has_error |= record.levelno >= logging.ERROR
-        return True
-
-    handler.addFilter(note)
+def collected_log() -> Iterator[CollectedLog]:
+    """Collect what this process logs."""
+    collected = CollectedLog()
     level, propagate = LOG.level, LOG.propagate
-    LOG.addHandler(handler)
+    LOG.addHandler(collected)
     LOG.setLevel(logging.INFO)
     LOG.propagate = False
     try:
-        yield found
+        yield collected
     finally:
-        LOG.removeHandler(handler)
+        LOG.removeHandler(collected)
         LOG.setLevel(level)
         LOG.propagate = propagate
-        found.text = stream.getvalue()[:most]

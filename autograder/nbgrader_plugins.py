@@ -45,13 +45,11 @@ class KeepMarkers(ClearSolutions):
 class RestoreCells(NbGraderPreprocessor):
     """Rebuild a submission around the release, before anything else looks at it (autograde)."""
 
-    release_directory = Unicode("release", help="Folder of the released notebooks").tag(config=True)
-
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Return the restored notebook; locked cells get their hidden tests from the gradebook."""
         if isinstance(nb.get("metadata"), dict):
             nb.metadata.pop(NOTES, None)  # what a student has written there is no note of ours
-        nb = restore(nb, _read(self.release_directory, resources))
+        nb = restore(nb, _read("release", resources))
         for note in nb.metadata[NOTES]:
             self.log.warning("%s: %s", resources["nbgrader"]["student"], note)
         return nb, resources
@@ -60,11 +58,9 @@ class RestoreCells(NbGraderPreprocessor):
 class ShowMarkScheme(NbGraderPreprocessor):
     """Put the mark scheme below each written answer, for graders in formgrader (autograde)."""
 
-    source_directory = Unicode("source", help="Folder of the instructor notebooks").tag(config=True)
-
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Return the notebook with its mark schemes; HideHiddenTests takes them out again."""
-        return with_mark_schemes(nb, _read(self.source_directory, resources)), resources
+        return with_mark_schemes(nb, _read("source", resources)), resources
 
 
 class StderrToStdout(NbGraderPreprocessor):
@@ -84,11 +80,9 @@ class StderrToStdout(NbGraderPreprocessor):
 class MakeSafe(NbGraderPreprocessor):
     """Make a student's part of the graded notebook harmless in a grader's browser (autograde)."""
 
-    release_directory = Unicode("release", help="Folder of the released notebooks").tag(config=True)
-
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Return the notebook with plain outputs, and texts that hold nothing but text."""
-        release = _read(self.release_directory, resources)
+        release = _read("release", resources)
         trusted = {cell.source for cell in release.cells if cell.cell_type == "markdown"}
         trusted |= {c.source for c in nb.cells if SCHEME_TAG in c.metadata.get("tags", [])}
         return safe_notebook(nb, trusted), resources

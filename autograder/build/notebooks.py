@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -26,6 +26,8 @@ _GRADES = {
     "tests": {"grade": True, "locked": True, "solution": False},
     "answer": {"grade": True, "locked": False, "solution": True},
 }
+# What of a cell's source is for a reader of the solutions.
+_PUBLIC = {"solution": strip_stubs, "tests": strip_hidden, "answer": strip_scheme}
 
 
 def source_notebook(lesson: Lesson) -> NotebookNode:
@@ -34,7 +36,7 @@ def source_notebook(lesson: Lesson) -> NotebookNode:
     The notebook's own metadata name the lesson, its version and the course's edition, so that a
     submission tells which release it was made from.
     """
-    notebook = new_notebook(lesson.cells, cell_ids(lesson))
+    notebook = new_notebook(lesson, lambda cell: cell.source)
     notebook.metadata["course"] = {
         "lesson": lesson.stem,
         "version": lesson.version,
@@ -50,20 +52,20 @@ def source_notebook(lesson: Lesson) -> NotebookNode:
     return notebook
 
 
-def new_notebook(cells: Sequence[Cell], ids: Sequence[str]) -> NotebookNode:
-    """Return a notebook of `cells` with their tags, for the Python 3 kernel."""
-    made = []
-    for cell, id in zip(cells, ids, strict=True):
+def new_notebook(lesson: Lesson, source_of: Callable[[Cell], str]) -> NotebookNode:
+    """Return a notebook of the lesson's cells with their tags, for the Python 3 kernel."""
+    cells = []
+    for cell, id in zip(lesson.cells, cell_ids(lesson), strict=True):
         make = nbformat.v4.new_code_cell if cell.kind == "code" else nbformat.v4.new_markdown_cell
-        one = make(cell.source, id=id)
+        made = make(source_of(cell), id=id)
         if cell.tags:
-            one.metadata["tags"] = list(cell.tags)
+            made.metadata["tags"] = list(cell.tags)
         if HIDE_TAG in cell.tags:
             # JupyterLab's and Colab's own ways to fold the code away.
-            one.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
-        made.append(one)
+            made.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+        cells.append(made)
     metadata = nbformat.from_dict(NOTEBOOK_METADATA)
-    return nbformat.v4.new_notebook(cells=made, metadata=metadata, nbformat_minor=5)
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)
 
 
 def cell_ids(lesson: Lesson) -> list[str]:
@@ -101,19 +103,7 @@ def write_notebook(notebook: NotebookNode, path: Path) -> None:
 
 def solution_notebook(lesson: Lesson) -> NotebookNode:
     """Return the worked-out notebook, not yet run: no stubs, hidden tests or mark schemes."""
-    return new_notebook([_public_solution(cell) for cell in lesson.cells], cell_ids(lesson))
-
-
-def _public_solution(cell: Cell) -> Cell:
-    """Return the cell as a reader of the solutions sees it."""
-    source = cell.source
-    if cell.grade == "solution":
-        source = strip_stubs(source)
-    elif cell.grade == "tests":
-        source = strip_hidden(source)
-    elif cell.grade == "answer":
-        source = strip_scheme(source)
-    return Cell(cell.kind, source, cell.line, cell.id, tags=cell.tags)
+    return new_notebook(lesson, lambda cell: _PUBLIC.get(cell.grade or "", str)(cell.source))
 
 
 def digest(notebook: NotebookNode) -> str:

@@ -2,14 +2,13 @@
 
 A source is a zip or a folder as it was downloaded from a learning platform, or a single notebook.
 Who handed it in and which lesson it is are told from the files' names. The newest of a student's
-submissions counts. What it replaces is kept in submitted/.earlier, so that nothing is lost, and
-collecting the same download twice changes nothing.
+submissions counts, and what it replaces is kept in submitted/.earlier. Collecting the same download
+twice changes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 from collections import defaultdict
@@ -17,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -230,27 +230,23 @@ class Shelf:
     """submitted/ and what is known of the submissions in it.
 
     submitted/.collected.json keeps of each collected submission where it came from, its checksum
-    and its place in time, so that a later run knows what is newer. With `dry_run` nothing is
-    written, but what would have been is taken into account.
+    and its place in time, so that a later run knows what is newer.
     """
 
-    def __init__(self, course: Course, *, dry_run: bool = False, force: bool = False) -> None:
+    def __init__(self, course: Course, *, dry_run: bool, force: bool) -> None:
         self._course, self._dry_run, self._force = course, dry_run, force
-        self._path = course.submitted / RECORDS
-        self._records = _read_records(self._path)
+        self._records = _read_records(course.submitted / RECORDS)
         self._changed = False
         # Folders by their name in small letters, since some systems take Ada and ada for one.
-        self._folders = {}
-        if course.submitted.is_dir():
-            names = sorted(path.name for path in course.submitted.iterdir())
-            self._folders = {name.casefold(): name for name in names}
+        names = sorted(path.name for path in course.submitted.glob("*"))
+        self._folders = {name.casefold(): name for name in names}
 
     def folder(self, owner: Owner) -> str:
         """Return the folder of a student; raises CourseError if it is another student's."""
         name = self._folders.setdefault(owner.student.casefold(), owner.student)
         for key, record in self._records.items():
             other = record["who"]
-            known = owner.who and other and key.partition("/")[0] == name
+            known = owner.who and other and key.startswith(f"{name}/")
             if known and other.casefold() != owner.who.casefold():
                 raise CourseError(
                     f"its folder would be {name}, which is that of {shown(other)}: give it another "
@@ -287,7 +283,7 @@ class Shelf:
         self._records[key] = {
             "who": candidate.owner.who,
             "from": candidate.file.name,
-            "checksum": _checksum(data),
+            "checksum": sha256(data).hexdigest(),
             "collected": datetime.now(UTC).isoformat(timespec="seconds"),
             **asdict(candidate.order),
         }
@@ -305,12 +301,13 @@ class Shelf:
     def close(self) -> None:
         """Write down what was collected."""
         if self._changed and not self._dry_run:
-            write_text(self._path, json.dumps(self._records, indent=2, sort_keys=True) + "\n")
+            path = self._course.submitted / RECORDS
+            write_text(path, json.dumps(self._records, indent=2, sort_keys=True) + "\n")
 
     def _order(self, key: str, path: Path, present: bytes) -> Order:
         """Return the order of the submission that is there."""
         record = self._records.get(key)
-        if record and record["checksum"] == _checksum(present):
+        if record and record["checksum"] == sha256(present).hexdigest():
             return Order(**{part.name: record.get(part.name) for part in fields(Order)})
         # Somebody else put it there.
         text = ""
@@ -421,13 +418,8 @@ def _other_files(others: Iterable[tuple[str, Owner | None]], rows: Iterable[Row]
             plain.append(LeftOut(name, "not a notebook"))
         else:
             lacking.setdefault(student, shown(PurePosixPath(name).name))
-    return [
-        *(
-            LeftOut(student, f"no notebook of theirs was collected, but there is {name}")
-            for student, name in lacking.items()
-        ),
-        *plain,
-    ]
+    reason = "no notebook of theirs was collected, but there is {}"
+    return [LeftOut(student, reason.format(name)) for student, name in lacking.items()] + plain
 
 
 def _read_records(path: Path) -> dict[str, dict[str, Any]]:
@@ -442,7 +434,3 @@ def _read_records(path: Path) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError, AttributeError):
         return {}
     return records if valid else {}
-
-
-def _checksum(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

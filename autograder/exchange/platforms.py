@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -141,15 +140,13 @@ def recognised(source: str, contents: Contents, lessons: Sequence[str]) -> str |
     """
     names = [file.name for file in contents.files if is_notebook(file.name)]
     for platforms in (PLATFORMS[:-2], PLATFORMS[-2:]):
-        counts = Counter(
-            {
-                platform: len(owners(platform_patterns(platform, source, contents, lessons), names))
-                for platform in platforms
-                if platform != "github" or contents.repositories or source.endswith("-submissions")
-            }
-        )
-        ((best, count),) = counts.most_common(1)
-        if count:
+        counts = {
+            platform: len(owners(platform_patterns(platform, source, contents, lessons), names))
+            for platform in platforms
+            if platform != "github" or contents.repositories or source.endswith("-submissions")
+        }
+        best = max(counts, key=counts.__getitem__)
+        if counts[best]:
             return best
     return None
 

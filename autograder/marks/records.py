@@ -91,15 +91,12 @@ def write_record(api: NbGraderAPI, stem: str, student: str, record: Record) -> N
     """Write the record of a submission in place of the one before."""
     values = asdict(record)
     values |= {name: json.dumps(values[name], ensure_ascii=False) for name in JSON}
-    values |= {name: _storable(text) for name, text in values.items() if isinstance(text, str)}
+    for name, text in values.items():
+        if isinstance(text, str):  # not every database takes NUL and lone surrogates
+            values[name] = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     key = {"assignment": stem, "student": student}
     with api.gradebook as gradebook:
         TABLE.create(gradebook.engine, checkfirst=True)
         gradebook.db.execute(TABLE.delete().filter_by(**key))
         gradebook.db.execute(TABLE.insert().values(**key, **values))
         gradebook.db.commit()
-
-
-def _storable(text: str) -> str:
-    """Return a text that every database takes: without NUL and lone surrogates."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

@@ -73,11 +73,8 @@ def graded_page(
 ) -> str:
     """Return the page of a graded submission.
 
-    Args:
-        notebook: the executed submission.
-        comments: what graders wrote, by the id of the answer cell.
-        graded_at: when it was graded.
-        checksum: of the submitted files.
+    `notebook` is the executed submission, `comments` what graders wrote, by the id of the answer
+    cell, and `checksum` that of the submitted file.
     """
     parts: list[ExercisePart] = []
     shown: dict[str, Exercise] = {}

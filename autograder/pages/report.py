@@ -131,12 +131,7 @@ def report_page(
     pairs: Sequence[SimilarPair] | None,
     made_at: datetime,
 ) -> str:
-    """Return the page.
-
-    Args:
-        path: where the page will be; its links to feedback pages start there.
-        pairs: similar submissions, None if nobody asked for them.
-    """
+    """Return the page that will be at `path`; `pairs` is None if nobody asked for them."""
     lesson = survey.lesson
     links = {
         result.student: _link(feedback_page(course, lesson.stem, result.student), path)

@@ -93,11 +93,7 @@ def answers_of(notebook: Mapping, lesson: Lesson) -> dict[str, str]:
 
 
 def places_to_look(answers: Mapping[str, Mapping[str, str]], lesson: Lesson) -> list[SimilarPair]:
-    """Return the pairs of students to look at, the most alike first.
-
-    Args:
-        answers: student → what `answers_of` gives.
-    """
+    """Return the pairs of students to look at, of whose `answers_of`, the most alike first."""
     places = {student: unusual(sources, lesson) for student, sources in answers.items()}
     owners: dict[Fragment, list[str]] = defaultdict(list)
     for student, fragments in places.items():

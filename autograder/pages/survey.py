@@ -37,7 +37,7 @@ class PropertyVerdict:
 
     name: str
     holds: bool
-    message: str = ""
+    message: str
 
 
 @dataclass
@@ -212,12 +212,11 @@ def verdicts(notebook: Mapping, exercise: Exercise) -> list[PropertyVerdict]:
     heading = f"Hidden tests of {exercise.label}, {exercise.title}:\n"
     if heading not in printed:
         return []
-    return [
-        PropertyVerdict(name, True)
-        if sign == "✓"
-        else PropertyVerdict(name, False, _message(reasons))
-        for sign, name, reasons in _VERDICT.findall(printed.rpartition(heading)[2])
-    ]
+    verdicts = []
+    for sign, name, reasons in _VERDICT.findall(printed.rpartition(heading)[2]):
+        message = " ".join(line.strip() for line in reasons.split("\n") if line)
+        verdicts.append(PropertyVerdict(name, sign == "✓", safe_text(message, LONGEST)))
+    return verdicts
 
 
 def changed_from(result: Result, exercise: Exercise) -> float | None:
@@ -234,7 +233,3 @@ def lateness(seconds: float) -> str:
         if seconds >= 2 * size:
             return plural(int(seconds // size), unit)
     return plural(max(1, round(seconds / 60)), "minute")
-
-
-def _message(reasons: str) -> str:
-    return safe_text(" ".join(line.strip() for line in reasons.split("\n") if line), LONGEST)
