@@ -6,7 +6,8 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -62,13 +63,20 @@ def sentence(clause: str) -> str:
     return f"{clause[:1].upper()}{clause[1:]}."
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader, or an interrupted run, finds the old or the new one whole."""
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Yield where to write a file, so that a reader finds the old or the new one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
-    # A file name that is no text, as Linux allows it, is written as the bytes that it has.
-    new.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
+    yield new
     os.replace(new, path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader, or an interrupted run, finds the old or the new one whole."""
+    # A file name that is no text, as Linux allows it, is written as the bytes that it has.
+    with replaced(path) as new:
+        new.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
 def safe_text(value: object, limit: int = MAX_TEXT) -> str:

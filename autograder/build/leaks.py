@@ -5,6 +5,7 @@ The search goes through the release line by line and does not rely on what built
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -50,8 +51,7 @@ def find_leaks(release: NotebookNode, lesson: Lesson) -> list[str]:
             # A line that the lesson shows elsewhere is no secret.
             if secret in cell.source and secret not in public:
                 leaks.append(f"{where} holds a line of a {kind}: {secret}")
-    leaks.extend(_find_filled_blocks(release, lesson))
-    return leaks
+    return [*leaks, *_filled_blocks(release, lesson)]
 
 
 def check_release(path: Path, lesson: Lesson) -> None:
@@ -81,10 +81,9 @@ def _split_secrets(lesson: Lesson) -> tuple[dict[str, str], str]:
     return secrets, "\n".join(public)
 
 
-def _lines(cell: Cell) -> list[tuple[str, str | None]]:
-    """Return the lines of a lesson's cell, each with the kind of secret it is, or None."""
+def _lines(cell: Cell) -> Iterator[tuple[str, str | None]]:
+    """Yield the lines of a lesson's cell, each with the kind of secret it is, or None."""
     usual = "model answer" if cell.grade == "answer" else None
-    found: list[tuple[str, str | None]] = []
     kind, end = usual, None
     for line in cell.source.split("\n"):
         text = line.strip()
@@ -93,30 +92,25 @@ def _lines(cell: Cell) -> list[tuple[str, str | None]]:
         elif end is None and text in _SECRET_REGIONS and (cell.kind == "code" or usual):
             end, kind = _SECRET_REGIONS[text]
         elif text.startswith(STUB_PREFIX):
-            found.append((text.removeprefix(STUB_PREFIX).strip(), None))
+            yield text.removeprefix(STUB_PREFIX).strip(), None
         elif text:
-            found.append((line, kind))
-    return found
+            yield line, kind
 
 
-def _find_filled_blocks(release: NotebookNode, lesson: Lesson) -> list[str]:
-    """Return the blocks of the release that hold anything but their stub."""
+def _filled_blocks(release: NotebookNode, lesson: Lesson) -> Iterator[str]:
+    """Yield a sentence for each block of the release that holds anything but its stub."""
     released = {cell.get("id"): cell.source for cell in release.cells}
-    leaks = []
-    for cell in lesson.cells:
-        if cell.grade != "solution":
-            continue
+    for cell in lesson.answers:
         try:
             given = blocks(released.get(cell.id, ""))
         except CourseError as error:
-            leaks.append(f"cell {cell.id}: {error}")
+            yield f"cell {cell.id}: {error}"
             continue
         wanted = blocks(cell.source)
         if len(given) != len(wanted):
-            leaks.append(f"cell {cell.id} has {len(given)} blocks instead of {len(wanted)}")
+            yield f"cell {cell.id} has {len(given)} blocks instead of {len(wanted)}"
             continue
-        for number, (one, other) in enumerate(zip(given, wanted, strict=True), start=1):
-            inside = [line.removeprefix(one.indent).rstrip() for line in one.solution]
-            if inside != [line.rstrip() for line in other.stub]:
-                leaks.append(f"cell {cell.id}: block {number} holds more than its stub")
-    return leaks
+        for number, (block, original) in enumerate(zip(given, wanted, strict=True), start=1):
+            inside = [line.removeprefix(block.indent).rstrip() for line in block.solution]
+            if inside != [line.rstrip() for line in original.stub]:
+                yield f"cell {cell.id}: block {number} holds more than its stub"

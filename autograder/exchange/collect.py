@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
@@ -44,7 +43,7 @@ from autograder.exchange.platforms import (
     utc_time,
 )
 from autograder.marks.options import add_assignment
-from autograder.texts import plural, say, shown, write_text
+from autograder.texts import plural, replaced, say, shown, write_text
 
 EARLIER = ".earlier"
 RECORDS = ".collected.json"
@@ -318,16 +317,14 @@ class Shelf:
     def _write(self, path: Path, data: bytes, timestamp: str | None) -> None:
         if self._dry_run:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name}.new")
-        new.write_bytes(data)
-        stamp = path.with_name(TIMESTAMP)
-        if timestamp is None:
-            # An earlier submission's time would be a wrong one for this.
-            stamp.unlink(missing_ok=True)
-        else:
-            write_text(stamp, f"{timestamp.replace('T', ' ')} UTC\n")
-        os.replace(new, path)
+        with replaced(path) as new:
+            new.write_bytes(data)
+            stamp = path.with_name(TIMESTAMP)
+            if timestamp is None:
+                # An earlier submission's time would be a wrong one for this.
+                stamp.unlink(missing_ok=True)
+            else:
+                write_text(stamp, f"{timestamp.replace('T', ' ')} UTC\n")
 
 
 def print_collected(console: Console, collected: Collected) -> None:

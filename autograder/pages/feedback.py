@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import re
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -31,7 +31,7 @@ from autograder.marks.records import read_records
 from autograder.marks.results import read_results
 from autograder.pages.page import graded_page, ungraded_page
 from autograder.submissions.reading import read_bytes, read_notebook
-from autograder.texts import say, write_text
+from autograder.texts import replaced, say, write_text
 
 EXAMPLES = """examples:
   python -m autograder feedback                       write all pages again
@@ -143,10 +143,7 @@ def write_feedback(api: NbGraderAPI, course: Course, lesson: Lesson, student: st
 
 
 def copy_exchange_files(submission: Path, folder: Path) -> None:
-    """Copy what `nbgrader release_feedback` needs beside a page, if nbgrader collected it.
-
-    A submission from elsewhere does not have these files.
-    """
+    """Copy what `nbgrader release_feedback` needs beside a page, if nbgrader collected it."""
     for name in EXCHANGE_FILES:
         path = submission / name
         if path.is_symlink() or not path.is_file():
@@ -163,18 +160,14 @@ def pack_pages(course: Course, pages: Iterable[tuple[str, str]], file: str | Non
     """
     if file is None:
         return []
-    packs: dict[Path, list[tuple[str, str]]] = {}
+    packs: dict[Path, list[tuple[str, str]]] = defaultdict(list)
     for stem, student in pages:
-        path = Path(file) if file else course.feedback / f"{stem}.zip"
-        packs.setdefault(path, []).append((stem, student))
+        packs[Path(file) if file else course.feedback / f"{stem}.zip"].append((stem, student))
     for path, chosen in packs.items():
-        new = path.with_name(f".{path.name}.new")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as pack:
+            with replaced(path) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as pack:
                 for name, (stem, student) in zip(pack_names(chosen), chosen, strict=True):
                     pack.write(feedback_page(course, stem, student), name)
-            os.replace(new, path)
         except OSError as error:
             raise CourseError(
                 f"{path} cannot be written ({error.strerror}): choose another file with --zip"
