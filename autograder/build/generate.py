@@ -60,22 +60,24 @@ def generate(course: Course) -> dict[str, bytes]:
         raise CourseError(f"no lessons in {course.notebooks}: write one, such as 01_title.py")
     files = {}
     with tempfile.TemporaryDirectory() as folder:
-        made = Course(Path(folder).resolve())
+        scratch = Course(Path(folder).resolve())
         for lesson in lessons:
-            write_notebook(source_notebook(lesson), made.source_notebook(lesson.stem))
-            generate_release(course, made, lesson.stem)
-            check_release(made.release_notebook(lesson.stem), lesson)
-            for path in (made.source_notebook(lesson.stem), made.release_notebook(lesson.stem)):
+            source = scratch.source_notebook(lesson.stem)
+            release = scratch.release_notebook(lesson.stem)
+            write_notebook(source_notebook(lesson), source)
+            generate_release(course, scratch, lesson.stem)
+            check_release(release, lesson)
+            for path in (source, release):
                 text = path.read_text(encoding="utf-8")
-                files[path.relative_to(made.root).as_posix()] = text.encode()
+                files[path.relative_to(scratch.root).as_posix()] = text.encode()
     readme = course.root / "README.md"
     if readme.is_file():
         files["README.md"] = update_links(readme, course, lessons).encode()
     return files
 
 
-def generate_release(course: Course, made: Course, stem: str) -> None:
-    """Let nbgrader make `made`'s release of one lesson, with the settings of `course`.
+def generate_release(course: Course, scratch: Course, stem: str) -> None:
+    """Let nbgrader make a lesson's release in the course `scratch`, with the settings of `course`.
 
     Raises CourseError with nbgrader's log if it cannot.
     """
@@ -87,7 +89,7 @@ def generate_release(course: Course, made: Course, stem: str) -> None:
     from traitlets.config import PyFileConfigLoader
 
     config = PyFileConfigLoader(CONFIG_NAME, path=str(course.root)).load_config()
-    config.CourseDirectory.root = str(made.root)
+    config.CourseDirectory.root = str(scratch.root)
     # A release is a function of the lesson; nbgrader takes seconds to make a gradebook for it.
     config.GenerateAssignment.no_database = True
     steps = config.GenerateAssignment.preprocessors

@@ -42,13 +42,13 @@ def source_notebook(lesson: Lesson) -> NotebookNode:
         "version": lesson.version,
         "edition": lesson.edition,
     }
-    for cell, made in zip(lesson.cells, notebook.cells, strict=True):
+    for cell, notebook_cell in zip(lesson.cells, notebook.cells, strict=True):
         if cell.grade:
             marks: dict[str, object] = dict(_GRADES[cell.grade])
             marks |= {"grade_id": cell.id, "schema_version": 3, "task": False}
             if cell.points is not None:
                 marks["points"] = cell.points
-            made.metadata["nbgrader"] = marks
+            notebook_cell.metadata["nbgrader"] = marks
     return notebook
 
 
@@ -57,13 +57,13 @@ def new_notebook(lesson: Lesson, source_of: Callable[[Cell], str]) -> NotebookNo
     cells = []
     for cell, id in zip(lesson.cells, cell_ids(lesson), strict=True):
         make = nbformat.v4.new_code_cell if cell.kind == "code" else nbformat.v4.new_markdown_cell
-        made = make(source_of(cell), id=id)
+        notebook_cell = make(source_of(cell), id=id)
         if cell.tags:
-            made.metadata["tags"] = list(cell.tags)
+            notebook_cell.metadata["tags"] = list(cell.tags)
         if HIDE_TAG in cell.tags:
             # JupyterLab's and Colab's own ways to fold the code away.
-            made.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
-        cells.append(made)
+            notebook_cell.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+        cells.append(notebook_cell)
     metadata = nbformat.from_dict(NOTEBOOK_METADATA)
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)
 
