@@ -97,7 +97,7 @@ def test_what_is_imported_is_declared():
     own = {"autograder", "tasks", "tests", "escnn"}
     distributions = importlib.metadata.packages_distributions()
     undeclared: dict[str, list[str]] = {}
-    files = [*ROOT.glob("autograder/**/*.py"), *ROOT.glob("notebooks/*.py")]
+    files = [*ROOT.glob("autograder/**/*.py"), *ROOT.glob("notebooks/**/*.py")]
     for path in [*files, ROOT / "nbgrader_config.py"]:
         modules = imported_modules(path.read_text(encoding="utf-8"))
         for module in modules - own - set(sys.stdlib_module_names):
