@@ -26,6 +26,7 @@ class Course:
 
     def __post_init__(self) -> None:
         self.notebooks = self.root / "notebooks"  # lesson texts, of which all else is generated
+        self.pictures = self.notebooks / "pictures"  # of the texts: what draws them, and the PNGs
         self.source = self.root / "source"  # instructor notebooks, with solutions and hidden tests
         self.release = self.root / "release"  # student notebooks
         self.solutions = self.root / "solutions"  # executed solutions, the pages of the book

@@ -137,6 +137,8 @@ def copy_course(course: Course, stem: str, folder: Path, *, keep: bool = False) 
             shutil.copyfile(course.lesson_path(other), demo.lesson_path(other))
     for name in (CONFIG_NAME, "pyproject.toml"):
         shutil.copyfile(course.root / name, folder / name)
+    if course.pictures.is_dir():
+        shutil.copytree(course.pictures, demo.pictures, dirs_exist_ok=True)
     for part in ("results", "networks"):  # the lesson's text quotes them
         if (course.data / part).is_dir():
             shutil.copytree(course.data / part, demo.data / part, dirs_exist_ok=True)

@@ -6,15 +6,22 @@ import argparse
 
 from autograder.build.fresh import find_stale
 from autograder.build.generate import build
+from autograder.build.pictures import draw
 from autograder.course import Course
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
         "--check",
         action="store_true",
         help="compare with the files that are there instead of writing; exit 1 if any is stale",
+    )
+    how.add_argument(
+        "--draw",
+        action="store_true",
+        help="first draw the pictures whose code in notebooks/pictures/ has changed",
     )
 
 
@@ -28,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         count = len(course.lessons())
         print(f"{len(stale)} stale" if stale else f"all generated files of {count} lesson(s) fresh")
         return 1 if stale else 0
-    for path in build(course):
+    for path in [*(draw(course) if args.draw else []), *build(course)]:
         print(f"wrote {path.relative_to(course.root).as_posix()}")
     for stem in course.lessons():
         print(f"{stem}: source and release are up to date, and the release gives nothing away")

@@ -8,6 +8,7 @@ import nbformat
 
 from autograder.build.generate import find_extra, generate
 from autograder.build.notebooks import digest, solution_notebook
+from autograder.build.pictures import find_stale_pictures
 from autograder.course import Course
 from autograder.lesson import Lesson
 
@@ -25,7 +26,7 @@ def find_stale(course: Course) -> list[str]:
             stale.append(f"{name} is {state}; run: python -m autograder build")
     extra = find_extra(course, generated)
     stale += [f"{name} is not made by the build; delete it" for name in extra]
-    return stale + find_stale_solutions(course)
+    return stale + find_stale_solutions(course) + find_stale_pictures(course)
 
 
 def find_stale_solutions(course: Course) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.build.pictures import embedded
 from autograder.lesson import Lesson
 from autograder.lesson.cells import HIDE_TAG, Cell
 from autograder.lesson.markers import strip_hidden, strip_scheme, strip_stubs
@@ -55,7 +56,7 @@ def source_notebook(lesson: Lesson) -> NotebookNode:
 def new_notebook(lesson: Lesson, source_of: Callable[[Cell], str]) -> NotebookNode:
     """Return a notebook of the lesson's cells with their tags, for the Python 3 kernel."""
     cells = []
-    for cell, id in zip(lesson.cells, cell_ids(lesson), strict=True):
+    for cell, id in zip(embedded(lesson), cell_ids(lesson), strict=True):
         make = nbformat.v4.new_code_cell if cell.kind == "code" else nbformat.v4.new_markdown_cell
         notebook_cell = make(source_of(cell), id=id)
         if cell.tags:

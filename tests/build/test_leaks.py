@@ -103,3 +103,15 @@ def test_a_line_that_the_lesson_shows_is_no_secret(course, release):
     lesson = Lesson.parse(shown, course.lesson_path(TINY))
     cell(release, "why-2").source = "That was `doubled = 2 * a`."
     assert find_leaks(release, lesson) == []
+
+
+def test_a_picture_s_data_are_no_text(release, lesson):
+    """A short line of a solution may stand in them by chance."""
+    text = lesson.path.read_text(encoding="utf-8")
+    wanted = "        doubled = 2 * a"
+    other = Lesson.parse(text.replace(wanted, f"        pass\n{wanted}"), lesson.path)
+    heading = cell(release, "a-tiny-lesson")
+    heading.source += "\n![a dot](data:image/png;base64,AApassAA)"
+    assert find_leaks(release, other) == []
+    heading.source += " pass"
+    assert len(find_leaks(release, other)) == 1
