@@ -24,7 +24,7 @@ from autograder.submissions.pieces import Piece, defined, parts, pieces, plain_s
 from autograder.submissions.values import as_dict, as_list, clean_text
 
 NOTES = "course_notes"  # where a notebook's metadata keep what a person should know, in sentences
-MAX_SEARCHED = 300_000  # characters of a cell; all of a long lesson merged into one are fewer
+MAX_SEARCHED = 600_000  # of a cell; all of a long lesson, pictures too, merged into one are fewer
 MAX_PICTURE = 5_000_000  # bytes of an attached picture
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _NAME = re.compile(r"[\w.-]{1,80}")
