@@ -40,13 +40,17 @@ class Exercise:
 
     id: str
     number: int
-    label: str
     title: str
     minutes: float
     points: float
     manual: bool
     test_cell_id: str
     answer_cell_id: str
+
+    @property
+    def label(self) -> str:
+        """What it is called in a text, such as "Exercise 3"."""
+        return f"{'Question' if self.manual else 'Exercise'} {self.number}"
 
     @property
     def name(self) -> str:

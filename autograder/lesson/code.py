@@ -94,14 +94,8 @@ def leftovers(lesson: Lesson, cells: Iterable[str]) -> set[str]:
 
     What the student's cells define under such a name is not among them.
     """
-    defined = {
-        name
-        for source in cells
-        for node in statements(source)
-        if is_definition(node)
-        for name in bound_by(node)
-    }
-    return names_known(lesson)[1] - defined
+    nodes = (node for source in cells for node in statements(source))
+    return names_known(lesson)[1] - _defined_by(nodes)
 
 
 def names_of(lesson: Lesson) -> set[str]:
@@ -112,8 +106,10 @@ def names_of(lesson: Lesson) -> set[str]:
 @functools.lru_cache
 def names_known(lesson: Lesson) -> tuple[set[str], set[str]]:
     """Return the names that a lesson defines, and those that its statements leave behind."""
-    nodes = [
-        node for cell in lesson.cells if cell.kind == "code" for node in statements(cell.source)
-    ]
-    defined = {name for node in nodes if is_definition(node) for name in bound_by(node)}
-    return defined, {name for node in nodes for name in bound_by(node)} - defined
+    sources = [cell.source for cell in lesson.cells if cell.kind == "code"]
+    defined = _defined_by(node for source in sources for node in statements(source))
+    return defined, set().union(*map(names_bound, sources)) - defined
+
+
+def _defined_by(nodes: Iterable[ast.stmt]) -> set[str]:
+    return {name for node in nodes if is_definition(node) for name in bound_by(node)}

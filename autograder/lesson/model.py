@@ -90,16 +90,14 @@ class Lesson:
 
     def cell(self, id: str) -> Cell:
         """Return the cell with this id; raise CourseError if there is none."""
-        for cell in self.cells:
-            if cell.id == id:
-                return cell
+        if found := next((cell for cell in self.cells if cell.id == id), None):
+            return found
         raise CourseError(f"{self.path}: no cell has the id {id!r}")
 
     def exercise(self, id: str) -> Exercise:
         """Return the exercise with this id; raise CourseError if there is none."""
-        for exercise in self.exercises:
-            if exercise.id == id:
-                return exercise
+        if found := next((exercise for exercise in self.exercises if exercise.id == id), None):
+            return found
         raise CourseError(f"{self.path}: no exercise is called {id!r}")
 
 

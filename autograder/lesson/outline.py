@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autograder.lesson.cells import Cell, Exercise
 from autograder.texts import plural
@@ -23,7 +23,7 @@ class Chapter:
     cell: int
     line: int
     title: str
-    exercises: tuple[Exercise, ...]
+    exercises: tuple[Exercise, ...] = ()
 
     @property
     def minutes(self) -> float:
@@ -42,13 +42,14 @@ class Chapter:
 def chapters(cells: Sequence[Cell], exercises: Iterable[Exercise]) -> list[Chapter]:
     """Return the chapters of a lesson in order, also those that ask for nothing."""
     by_name = {exercise.id: exercise for exercise in exercises}
-    found: list[tuple[int, int, str, list[Exercise]]] = []
+    found: list[Chapter] = []
     for index, cell in enumerate(cells):
         if cell.kind == "markdown":
-            found += [(index, line, title, []) for line, title in _headings(cell.source)]
+            found += [Chapter(index, line, title) for line, title in _headings(cell.source)]
         if found and cell.exercise in by_name and not cell.grade:
-            found[-1][3].append(by_name[cell.exercise])
-    return [Chapter(cell, line, title, tuple(asked)) for cell, line, title, asked in found]
+            asked = (*found[-1].exercises, by_name[cell.exercise])
+            found[-1] = replace(found[-1], exercises=asked)
+    return found
 
 
 def _headings(source: str) -> list[tuple[int, str]]:
@@ -77,16 +78,13 @@ def minutes_by_chapter(found: Iterable[Chapter]) -> str:
 
 def title_of(cells: Iterable[Cell]) -> str | None:
     """Return the first heading of a lesson, None without one."""
-    for cell in cells:
-        for line in cell.source.split("\n"):
-            if cell.kind == "markdown" and line.startswith("# "):
-                return line.removeprefix("# ").strip()
-    return None
+    texts = (cell.source for cell in cells if cell.kind == "markdown")
+    lines = (line for text in texts for line in text.split("\n"))
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), None)
 
 
 def defined_name(source: str) -> str | None:
     """Return the name of the first function or class that a cell defines, None without one."""
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            return node.name
-    return None
+    nodes = ast.parse(source).body
+    names = (node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef))
+    return next(names, None)

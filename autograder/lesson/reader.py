@@ -23,6 +23,7 @@ from autograder.lesson.markers import (
     BEGIN_HIDDEN,
     BEGIN_SCHEME,
     END_HIDDEN,
+    END_MARKER,
     END_SCHEME,
     START_MARKER,
     STUB_PREFIX,
@@ -37,38 +38,34 @@ from autograder.lesson.outline import title_of
 
 @dataclass(frozen=True)
 class Rule:
-    """What a kind of cell is: its type, and the keys that its header may and must carry.
+    """What a kind of cell is: its type, and the keys that its header must and may carry.
 
-    needed: the keys, each with how an error asks for it.
+    needed: the former, each with how an error asks for it.
     """
 
     type: str
-    keys: frozenset[str]
     needed: dict[str, str]
+    optional: tuple[str, ...] = ("grade", "tags")
+
+    @property
+    def keys(self) -> list[str]:
+        """All keys that the header may carry."""
+        return sorted([*self.needed, *self.optional])
 
 
-def _rule(type: str, keys: str, **needed: str) -> Rule:
-    return Rule(type, frozenset(keys.split()), needed)
-
-
-_ID_NEEDED = 'an id="…"'
-_GRADED = {"id": _ID_NEEDED, "points": "points=", "exercise": "exercise="}
+_ID_NEEDED = {"id": 'an id="…"'}
+_GRADED = {**_ID_NEEDED, "points": "points=", "exercise": "exercise="}
 RULES = {
-    "readonly": _rule("code", "id grade tags", id=_ID_NEEDED),
-    "solution": _rule("code", "id grade tags", id=_ID_NEEDED),
-    "tests": _rule(
-        "code",
-        "id grade tags points exercise answer",
-        **_GRADED,
-        answer='answer="…", the id of the cell it tests',
-    ),
-    "answer": _rule("markdown", "id grade tags points exercise", **_GRADED),
+    "readonly": Rule("code", _ID_NEEDED),
+    "solution": Rule("code", _ID_NEEDED),
+    "tests": Rule("code", {**_GRADED, "answer": 'answer="…", the id of the cell it tests'}),
+    "answer": Rule("markdown", _GRADED),
 }
 PLAIN_RULES = {
-    "code": _rule("code", "id tags"),
-    "markdown": _rule("markdown", "id tags exercise title minutes"),
+    "code": Rule("code", {}, ("id", "tags")),
+    "markdown": Rule("markdown", {}, ("id", "tags", "exercise", "title", "minutes")),
 }
-BORROWED_KEYS = {"id", "from", "cells", "tags"}
+BORROWED_KEYS = ("cells", "from", "id", "tags")
 
 _HEADER = re.compile(r"# %%(?=\s|$)(?P<markdown>\s+\[markdown\])?(?P<keys>.*)$")
 _KEY = re.compile(r'\s+(?P<key>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"\[]+)')
@@ -105,8 +102,8 @@ class Reader:
         # jupytext turns the text into cells; the headers are read here too, since it forgives what
         # should be an error, and knows no line numbers.
         parts = list(self.split(text))
-        for part, made in zip(parts, jupytext.reads(text, fmt="py:percent").cells, strict=True):
-            cell = self.read_cell(part, made.source)
+        for part, parsed in zip(parts, jupytext.reads(text, fmt="py:percent").cells, strict=True):
+            cell = self.read_cell(part, parsed.source)
             self.check_source(cell, part.body_line)
             cells.append(cell)
         self.check_ids(cells)
@@ -152,16 +149,16 @@ class Reader:
         rest = text.rstrip()
         while rest:
             match = _KEY.match(rest)
-            if match is None:
-                raise self.error(line, f'cannot read `{rest.strip()}`; write key="value" or key=1')
+            unreadable = match[0].strip() if match else f"`{rest.strip()}`"
+            try:
+                value = json.loads(match["value"] if match else "")
+            except ValueError:
+                message = f'cannot read {unreadable}; write key="value" or key=1'
+                raise self.error(line, message) from None
+            assert match is not None  # nothing is no JSON
             if match["key"] in keys:
                 raise self.error(line, f"{match['key']}= is given twice")
-            try:
-                keys[match["key"]] = json.loads(match["value"])
-            except ValueError:
-                raise self.error(
-                    line, f'cannot read {match[0].strip()}; write key="value" or key=1'
-                ) from None
+            keys[match["key"]] = value
             rest = rest[match.end() :]
         return keys
 
@@ -175,7 +172,7 @@ class Reader:
             raise self.error(line, f'a cell with grade="{grade}" must be a {rule.type} cell')
         for key in keys:
             if key not in rule.keys:
-                name, may = f"{grade or 'plain'} {kind} cell", ", ".join(sorted(rule.keys))
+                name, may = f"{grade or 'plain'} {kind} cell", ", ".join(rule.keys)
                 raise self.error(line, f"{key}= means nothing in a {name}; it may carry: {may}")
         for key, asked in rule.needed.items():
             if keys.get(key) in (None, ""):
@@ -190,7 +187,7 @@ class Reader:
         """Return a locked and folded cell with code of an earlier lesson's solution."""
         for key in keys:
             if key not in BORROWED_KEYS:
-                may = ", ".join(sorted(BORROWED_KEYS))
+                may = ", ".join(BORROWED_KEYS)
                 raise self.error(line, f"{key}= means nothing beside from=; there may be: {may}")
         if kind != "code" or source.strip():
             raise self.error(line, "a cell with from= is an empty code cell; the build fills it")
@@ -214,7 +211,7 @@ class Reader:
 
     def earlier_cells(self, line: int, stem: str) -> list[Cell]:
         """Return the cells of an earlier lesson as they are written."""
-        earlier = [one for one in self.course.lessons() if one < self.path.stem]
+        earlier = [other for other in self.course.lessons() if other < self.path.stem]
         if stem not in earlier:
             known = ", ".join(earlier) or "none"
             raise self.error(line, f"no earlier lesson is called {stem!r}; there are: {known}")
@@ -231,20 +228,19 @@ class Reader:
             hidden = regions(lines, BEGIN_HIDDEN, END_HIDDEN)
             schemes = regions(lines, BEGIN_SCHEME, END_SCHEME)
             # Text may talk about the markers; only code can hold a block.
-            given = blocks(cell.source) if cell.kind == "code" else []
+            filled = regions(lines, START_MARKER, END_MARKER) if cell.kind == "code" else []
         except RegionError as error:
             raise self.error(body_line + error.offset, str(error)) from None
-        if hidden and cell.grade != "tests":
-            raise self.error(body_line + hidden[0][0], "hidden tests outside a tests cell")
+        for spans, grade, stray in (
+            (hidden, "tests", "hidden tests outside a tests cell"),
+            (schemes, "answer", "a mark scheme outside an answer cell"),
+            (filled, "solution", "a YOUR CODE block outside a solution cell"),
+        ):
+            if spans and cell.grade != grade:
+                raise self.error(body_line + spans[0][0], stray)
         if cell.grade == "tests" and not hidden:
             raise self.error(cell.line, f"a tests cell without hidden tests; add `{BEGIN_HIDDEN}`")
-        if schemes and cell.grade != "answer":
-            raise self.error(body_line + schemes[0][0], "a mark scheme outside an answer cell")
-        if given and cell.grade != "solution":
-            raise self.error(
-                body_line + given[0].start, "a YOUR CODE block outside a solution cell"
-            )
-        if cell.grade == "solution" and not given:
+        if cell.grade == "solution" and not filled:
             raise self.error(cell.line, f"a solution cell without a block; add `{START_MARKER}`")
         if cell.kind == "code":
             self.check_stubs(cell, body_line)
@@ -266,8 +262,8 @@ class Reader:
         """Every block begins with its stub, has a solution, and no stub stands elsewhere."""
         placed: set[int] = set()
         for block in blocks(cell.source):
-            line = body_line + block.start
-            placed.update(range(block.start + 1, block.start + 1 + len(block.stub)))
+            line, first = body_line + block.start, block.start + 1
+            placed.update(range(first, first + len(block.stub)))
             if not block.stub:
                 raise self.error(line, f"a block without a stub; add `{STUB_PREFIX} …` below")
             if not any(text.strip() for text in block.solution):
@@ -280,30 +276,20 @@ class Reader:
 
     def check_python(self, cell: Cell, body_line: int) -> None:
         """The cell, and the cell with its stubs, must be valid Python."""
-        try:
-            _compile(cell.source)
-        except (SyntaxError, ValueError) as error:
+        if error := _python_error(cell.source):
             line = body_line + (getattr(error, "lineno", None) or 1) - 1
-            raise self.error(line, f"not valid Python: {getattr(error, 'msg', error)}") from None
-        if cell.grade == "solution":
-            try:
-                _compile(stub_blocks(cell.source))
-            except (SyntaxError, ValueError) as error:
-                message = f"with its stubs the cell is not valid Python: {error}"
-                raise self.error(cell.line, message) from None
+            raise self.error(line, f"not valid Python: {getattr(error, 'msg', error)}")
+        if cell.grade == "solution" and (error := _python_error(stub_blocks(cell.source))):
+            raise self.error(cell.line, f"with its stubs the cell is not valid Python: {error}")
 
     def check_ids(self, cells: Sequence[Cell]) -> None:
         """Ids are unique; tests name a solution cell."""
-        seen: dict[str, int] = {}
-        for cell in cells:
-            if cell.id in seen:
-                raise self.error(
-                    cell.line, f"the id {cell.id!r} is already used in line {seen[cell.id]}"
-                )
-            if cell.id is not None:
-                seen[cell.id] = cell.line
+        lines: dict[str, int] = {}
         answers = {cell.id for cell in cells if cell.grade == "solution"}
         for cell in cells:
+            if cell.id and lines.setdefault(cell.id, cell.line) != cell.line:
+                text = f"the id {cell.id!r} is already used in line {lines[cell.id]}"
+                raise self.error(cell.line, text)
             if cell.answer is not None and cell.answer not in answers:
                 raise self.error(cell.line, f'answer="{cell.answer}" names no solution cell')
 
@@ -313,18 +299,14 @@ def exercises_of(cells: Sequence[Cell], path: Path) -> list[Exercise]:
 
     Raises CourseError unless each has exactly one text and one graded cell.
     """
-    exercises = []
-    counts = {"Exercise": 0, "Question": 0}
+    exercises: list[Exercise] = []
     for text, graded in _pairs(cells, path):
         manual = graded.grade == "answer"
-        word = "Question" if manual else "Exercise"
-        counts[word] += 1
         assert text.exercise and text.title and text.minutes and graded.points
         exercises.append(
             Exercise(
                 id=text.exercise,
-                number=counts[word],
-                label=f"{word} {counts[word]}",
+                number=1 + sum(other.manual == manual for other in exercises),
                 title=text.title,
                 minutes=text.minutes,
                 points=graded.points,
@@ -353,14 +335,13 @@ def _pairs(cells: Sequence[Cell], path: Path) -> list[tuple[Cell, Cell]]:
         if not cell.grade and (not cell.title or cell.minutes is None):
             raise mistake(path, cell.line, "the text of an exercise needs title= and minutes=")
         group[cell.exercise] = cell
-    for name, cell in graded.items():
+    for name in [*graded, *texts]:
         if name not in texts:
             text = f'exercise {name!r} has no text; add a markdown cell exercise="{name}"'
-            raise mistake(path, cell.line, text)
-    for name, cell in texts.items():
+            raise mistake(path, graded[name].line, text)
         if name not in graded:
             text = f"exercise {name!r} has neither tests nor an answer cell"
-            raise mistake(path, cell.line, text)
+            raise mistake(path, texts[name].line, text)
     return [(texts[name], graded[name]) for name in texts]
 
 
@@ -370,38 +351,31 @@ def _property_points(source: str) -> list[float]:
     Empty if not all of them are numbers in decorators at the top level: a judge adds those up.
     """
     tree = ast.parse(source)
-    calls = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "property"
-    ]
-    decorators = [
-        part
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-        for part in node.decorator_list
-    ]
-    points = [
-        keyword.value.value
-        for call in calls
-        for keyword in call.keywords
-        if call in decorators
-        and keyword.arg == "points"
-        and isinstance(keyword.value, ast.Constant)
-        and isinstance(keyword.value.value, int | float)
-    ]
-    return points if len(points) == len(calls) else []
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    decorators = [part for function in functions for part in function.decorator_list]
+    points: list[float] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="property"), keywords=keywords):
+                given = {keyword.arg: keyword.value for keyword in keywords}
+                value = getattr(given.get("points"), "value", None)
+                if node not in decorators or not isinstance(value, int | float):
+                    return []
+                points.append(value)
+    return points
 
 
 def _is_positive(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
 
 
-def _compile(source: str) -> None:
-    """Raise SyntaxError unless `source` is a valid cell; magics count as statements."""
+def _python_error(source: str) -> Exception | None:
+    """Return why a cell is not valid Python, None if it is; magics count as statements."""
     if source.lstrip().startswith("%%"):
-        return
+        return None
     python = re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.MULTILINE)
-    compile(python, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    try:
+        compile(python, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        return error
+    return None
