@@ -42,9 +42,6 @@ class StartFailed(Exception):
     """A Python could not be started; the message says why."""
 
 
-# Pythons that run
-
-
 class Running(abc.ABC):
     """A student's Python, and everything it has started.
 
@@ -177,9 +174,6 @@ class ForkedPython(Running):
             signal.pidfd_send_signal(self._handle, number)
 
 
-# What starts them
-
-
 @dataclass(eq=False)
 class Starter(abc.ABC):
     """Starts Pythons for submissions to one assignment; a context that stops what is left.
@@ -198,18 +192,12 @@ class Starter(abc.ABC):
 
     sandboxed: ClassVar[bool] = True
     warm: ClassVar[bool] = False  # whether its Pythons have their modules already
+    # Of its channels, a Python and the grader hold an end each.
+    channel: ClassVar[type[SocketPair] | type[Loopback]] = SocketPair
 
     def __post_init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kernels-"))
         self._numbers = itertools.count(1)
-
-    @abc.abstractmethod
-    def channel(self) -> Channel:
-        """Return a channel for a Python to be started."""
-
-    @abc.abstractmethod
-    def inside(self, folder: Path) -> str:
-        """Return where a Python sees its own folder."""
 
     @abc.abstractmethod
     def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
@@ -235,6 +223,10 @@ class Starter(abc.ABC):
         folder.mkdir()
         return folder
 
+    def inside(self, folder: Path) -> str:
+        """Return where a Python sees its own folder."""
+        return warm.OWN if self.sandboxed else str(folder)
+
     def close(self) -> None:
         """Stop what is left, and remove all folders."""
         bubblewrap.remove_folder(self.folder)
@@ -250,14 +242,7 @@ class PlainStarter(Starter):
     """Starts Pythons without a sandbox, on any system."""
 
     sandboxed = False
-
-    def channel(self) -> Channel:
-        """Return a channel for a Python to be started."""
-        return Loopback()
-
-    def inside(self, folder: Path) -> str:
-        """Return the folder itself."""
-        return str(folder)
+    channel = Loopback
 
     def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
         program = [sys.executable, "-P", "-c", code]
@@ -270,14 +255,6 @@ class FreshStarter(Starter):
     def __post_init__(self) -> None:
         self.sandbox = bubblewrap.Sandbox(self.env, self.data)
         super().__post_init__()
-
-    def channel(self) -> Channel:
-        """Return a channel for a Python to be started."""
-        return SocketPair()
-
-    def inside(self, folder: Path) -> str:
-        """Return where the sandbox shows the folder."""
-        return warm.OWN
 
     def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
         assert isinstance(channel, SocketPair)
