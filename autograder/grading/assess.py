@@ -25,7 +25,7 @@ from autograder.errors import LOG, LOG_FILE, CourseError, collected_log, describ
 from autograder.grading.needed import needed_cells
 from autograder.grading.runs import NotebookRuns
 from autograder.grading.schemes import mark_schemes, with_mark_schemes
-from autograder.grading.surviving import ENDED, NOT_RUN, UNSTOPPABLE
+from autograder.grading.surviving import ENDED, ENVIRONMENT, NOT_RUN, UNSTOPPABLE
 from autograder.lesson import Lesson
 from autograder.sandbox import kernels
 from autograder.sandbox.limits import Limits
@@ -37,12 +37,6 @@ from autograder.submissions.restore import restore
 from autograder.submissions.safe import safe_notebook
 
 SYNTAX_ERRORS = {"SyntaxError", "IndentationError", "TabError"}
-ENVIRONMENT = {
-    "COURSE_FAST_RUN": "1",
-    "COURSE_GRADING": "1",
-    # Figures, should there be any, belong into the notebook.
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-}
 
 
 @dataclass(frozen=True)
@@ -148,7 +142,7 @@ class _Grader:
         """Stop what the kept grader has started."""
         if cls._last is not None:
             last, cls._last = cls._last, None
-            last[1].close()
+            last[1].starter.close()
 
     def __init__(self, assignment: Assignment, limits: Limits, how: How) -> None:
         self.assignment, self.lesson, self.limits = assignment, assignment.lesson, limits
@@ -157,7 +151,9 @@ class _Grader:
         # Texts of the course, which may hold what a student's may not.
         texts = [cell.source for cell in self.release.cells if cell.cell_type == "markdown"]
         self.trusted = {*texts, *mark_schemes(self.source).values()}
-        self.private = self._private_tests()
+        self.private: list[PrivateProperty] = []
+        if assignment.private is not None:
+            self.private = parse(assignment.private, Path(f"{assignment.stem}.py"), self.lesson)
         self.modules = sorted(m.__name__ for m in reference.modules(self.lesson).values())
         self.starter = make_starter(
             limits,
@@ -167,15 +163,6 @@ class _Grader:
             sandboxed=how.sandboxed,
             forked=how.forked,
         )
-
-    def _private_tests(self) -> list[PrivateProperty]:
-        if self.assignment.private is None:
-            return []
-        return parse(self.assignment.private, Path(f"{self.assignment.stem}.py"), self.lesson)
-
-    def close(self) -> None:
-        """Stop what was started."""
-        self.starter.close()
 
     def assess(self, submission: Submission, seed: int) -> Assessment:
         """Grade one submission."""
@@ -196,7 +183,7 @@ class _Grader:
         try:
             notebook = self.prepared(submission)
             read = time.monotonic()
-            limits = self.runs(notebook, seed).run()
+            limits = self.run(notebook, seed)
             notes = remarks(notebook, limits)
             notebook = safe_notebook(notebook, self.trusted)
         except StartFailed as error:
@@ -211,16 +198,13 @@ class _Grader:
             problem = f"the grader could not grade it ({described(error)}): see {LOG_FILE}"
             return Assessment(**facts, problem=problem)
         ended = time.monotonic()
+        seconds = {"in all": ended - started, "reading": read - started, "running": ended - read}
         return Assessment(
             **facts,
             notes=tuple(notes),
             notebook=nbformat.writes(notebook),
             limits=tuple(limits),
-            seconds={
-                "in all": round(ended - started, 2),
-                "reading": round(read - started, 2),
-                "running": round(ended - read, 2),
-            },
+            seconds={part: round(value, 2) for part, value in seconds.items()},
         )
 
     def prepared(self, submission: Submission) -> NotebookNode:
@@ -244,18 +228,13 @@ class _Grader:
         others = self.assignment.others
         return {stem: nbformat.reads(text, as_version=4) for stem, text in others.items()}
 
-    def runs(self, notebook: NotebookNode, seed: int) -> NotebookRuns:
-        """Return the runs of a restored submission, still to be begun."""
-        released = {cell.id for cell in self.release.cells}
-        return NotebookRuns(
-            notebook,
-            set(needed_cells(notebook, self.lesson, released)),
-            self.lesson,
-            self.private,
-            seed,
-            self.limits,
-            self.starter,
+    def run(self, notebook: NotebookNode, seed: int) -> list[str]:
+        """Run a restored submission in place; return which limits it hit."""
+        needed = needed_cells(notebook, self.lesson, {cell.id for cell in self.release.cells})
+        runs = NotebookRuns(
+            notebook, needed, self.lesson, self.private, seed, self.limits, self.starter
         )
+        return runs.run()
 
 
 _stopping = threading.Lock()

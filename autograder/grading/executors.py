@@ -74,24 +74,21 @@ class Processes:
 def _quietly() -> None:
     """Prepare a process: it ends, and takes along what it has started, when it is told or alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader itself is interrupted, and says so
-    # Not in the handler itself: what it interrupts may hold a lock that ending needs.
-    signal.signal(signal.SIGTERM, lambda number, frame: threading.Thread(target=_end).start())
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
-
-
-def _outlive_nobody() -> None:
-    """End this process when the grader has ended, however that came."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # this process was started by one
-    parent.join()
-    _end()
-
-
-def _end() -> None:
+    # Not at the end, when nothing can be imported any more, nor at the top: it takes seconds, in
+    # which Ctrl-C would end this process with a traceback.
     from autograder.grading.assess import stop
 
-    stop()
-    os._exit(1)
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this process was started by one
+
+    def end(after: Callable[[], object] = lambda: None) -> None:
+        after()
+        stop()
+        os._exit(1)
+
+    # Not in the handler itself: what it interrupts may hold a lock that ending needs.
+    signal.signal(signal.SIGTERM, lambda number, frame: threading.Thread(target=end).start())
+    threading.Thread(target=end, args=(parent.join,), daemon=True).start()
 
 
 class Cluster:
@@ -102,6 +99,7 @@ class Cluster:
     def __init__(self, address: str) -> None:
         try:
             from distributed import Client
+            from distributed.scheduler import KilledWorker
         except ImportError:
             raise CourseError(
                 "grading on a cluster needs Dask: run `pip install distributed`, on every machine"
@@ -113,8 +111,6 @@ class Cluster:
                 f"there is no Dask scheduler at {address} ({str(error).splitlines()[0]}): start "
                 "one with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`"
             ) from error
-        from distributed.scheduler import KilledWorker
-
         self.lost: tuple[type[BaseException], ...] = (KilledWorker,)
         self.executor: Executor = self.client.get_executor(pure=False, retries=TRIES)
         self.workers = max(1, sum(self.client.nthreads().values()))

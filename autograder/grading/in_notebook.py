@@ -15,7 +15,7 @@ from traitlets.config import Config
 
 from autograder.course import Course
 from autograder.grading.hidden_tests import chosen_seed, private_folder
-from autograder.grading.surviving import SurvivingClient
+from autograder.grading.surviving import ENVIRONMENT, SurvivingClient
 from autograder.lesson import Lesson
 
 
@@ -64,12 +64,9 @@ class GradingExecute(SurvivingClient, Execute):
         """Start the kernel with the environment variables of grading."""
         env = {
             **os.environ,
-            "COURSE_FAST_RUN": "1",
-            "COURSE_GRADING": "1",
+            **ENVIRONMENT,
             "COURSE_GRADING_SEED": str(self._seed),
             "COURSE_PRIVATE_TESTS": str(self._private or ""),
-            # A backend set for this process must not keep figures out of the notebook.
-            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         }
         with super().setup_kernel(env=env, **kwargs):
             yield

@@ -23,9 +23,7 @@ MAGIC = re.compile(r"^\s*[%!?]|\?\s*$|=\s*[%!]", re.MULTILINE)
 MOST_MAGICS = 20
 
 
-def needed_cells(
-    notebook: NotebookNode, lesson: Lesson, released: Collection[str]
-) -> frozenset[int]:
+def needed_cells(notebook: NotebookNode, lesson: Lesson, released: Collection[str]) -> set[int]:
     """Return the indices of the code cells of a restored submission that have to run.
 
     `released` are the ids of the release's cells; all others are the student's own.
@@ -46,7 +44,7 @@ def needed_cells(
         elif bound & wanted:
             chosen.add(index)
             wanted = (wanted - bound) | used
-    return frozenset(chosen)
+    return chosen
 
 
 @functools.lru_cache(maxsize=4096)
