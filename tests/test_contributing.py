@@ -13,7 +13,8 @@ from conftest import ROOT
 from variants import Variant
 from variants.judging import difference, points_inside
 
-from autograder.checks import Judge, private, reference
+from autograder.checks import private, reference
+from autograder.checks.judge import Judge, failure_of
 from autograder.checks.places import here
 from autograder.checks.rehearsal import rehearse
 from autograder.course import Course
@@ -76,4 +77,4 @@ def test_the_private_test_rejects_a_wrong_product(
     judge = Judge(lesson.stem, "product", wrong, seed=3)
     judge.property(item.name, points=2)(item.test)
     place = functools.partial(here, lambda: wrong)
-    assert "expected" in str(judge.run(judge.properties[0], place))
+    assert "expected" in str(failure_of("product", judge.properties[0], place, 3))

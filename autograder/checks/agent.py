@@ -197,12 +197,6 @@ def copies(call: list) -> list[tuple[Tensor, Tensor]]:
     return [(tensor, tensor.detach().clone()) for tensor in tensors]
 
 
-def _differs(tensor: Tensor, copy: Tensor) -> bool:
-    import torch
-
-    return tensor.shape != copy.shape or not torch.equal(tensor.detach(), copy)
-
-
 def assign(tensor: Tensor, values: Tensor) -> None:
     """Give a tensor new values, in place."""
     import torch
@@ -328,9 +322,13 @@ class Agent:
         with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
             result = getattr(self, "do_" + head["op"])(*given)
         answer = {"ok": encoder.value(result)}
-        changed = [(n, tensor) for n, (tensor, copy) in enumerate(before) if _differs(tensor, copy)]
+        changed = [
+            [number, encoder.value(tensor)]
+            for number, (tensor, copy) in enumerate(before)
+            if not tensor.detach().equal(copy)
+        ]
         if changed:
-            answer["changed"] = [[n, encoder.value(tensor)] for n, tensor in changed]
+            answer["changed"] = changed
         return answer, bytes(encoder.body)
 
     # Questions

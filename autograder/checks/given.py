@@ -50,7 +50,7 @@ class Given:
         """
         count = math.prod(shape)
         angles = self.elements(n, count).reshape(shape)
-        flips = torch.randint(2, (count,), generator=self.generator).float().reshape(shape)
+        flips = torch.randint(2, shape, generator=self.generator).float()
         return torch.stack([angles, flips if flip is None else torch.full(shape, flip)], dim=-1)
 
     def all_pairs(self, n: int) -> Tensor:
@@ -60,16 +60,14 @@ class Given:
 
     def rotations(self, angles: Tensor, sense: int = 1) -> Tensor:
         """Return the matrices [..., 2, 2] that turn counter-clockwise by sense · angle [...]."""
-        rows = []
-        for angle in angles.flatten().tolist():
-            c, s = math.cos(sense * angle), math.sin(sense * angle)
-            rows.append([[c, -s], [s, c]])
-        return torch.tensor(rows, dtype=angles.dtype).reshape(*angles.shape, 2, 2)
+        turns = sense * angles.double()
+        c, s = turns.cos(), turns.sin()
+        return torch.stack([c, -s, s, c], dim=-1).reshape(*angles.shape, 2, 2).to(angles.dtype)
 
     def turned_grids(self, order: int, size: int, sense: int) -> Tensor:
         """Return a grid turned by sense · h for all h of C_order: [2, order, size, size]."""
-        axis = [2 * i / (size - 1) - 1 for i in range(size)]
-        points = torch.tensor([[a, b] for a in axis for b in axis], dtype=torch.float64)
+        axis = torch.linspace(-1, 1, size, dtype=torch.float64)
+        points = torch.cartesian_prod(axis, axis)
         angles = torch.arange(order, dtype=torch.float64) * (2 * math.pi / order)
         turned = self.rotations(angles, sense) @ points.T  # [order, 2, size²]
         return turned.movedim(1, 0).reshape(2, order, size, size).float()

@@ -44,8 +44,7 @@ class Judge:
     Args:
         lesson: the lesson's stem.
         exercise: the exercise's id.
-        notebook: the notebook's globals, with IPython's `In`, the list of executed cells.
-        seed: decides all inputs; by default $COURSE_GRADING_SEED, else 0.
+        notebook, seed: see `places.Inside`.
     """
 
     def __init__(self, lesson: str, exercise: str, notebook: dict, seed: int | None = None) -> None:
@@ -118,16 +117,12 @@ class Judge:
         """Return None if the property holds in one of the surroundings, else what went wrong."""
         failures = []
         for place in (self.where.notebook, *self.substitutions):
-            failure = self.run(item, place)
+            failure = failure_of(self.exercise.id, item, place, self.where.seed)
             if failure is None:
                 return None
             failures.append(failure)
         # With the answer alone among the lesson's definitions, the mistake is the answer's own.
         return failures[1] if len(failures) > 1 else failures[0]
-
-    def run(self, item: Property, place: Place) -> PropertyFailed | None:
-        """Run one property with the names of a place; return None if it holds, else why not."""
-        return failure_of(self.exercise.id, item, place, self.where.seed)
 
     @functools.cached_property
     def substitutions(self) -> list[Place]:

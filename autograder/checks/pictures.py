@@ -5,19 +5,11 @@ from __future__ import annotations
 import io
 import math
 
-from IPython.display import Image, display
 from matplotlib.figure import Figure
 from torch import Tensor
 
 SHOWN = 6  # slices side by side
 ALT = "In the upper row what your code gave, in the lower row what was expected."
-
-
-def show(got: Tensor, expected: Tensor) -> None:
-    """Display the picture of `compare` in a notebook, if there is one."""
-    picture = png(got, expected)
-    if picture is not None:
-        display(Image(picture, alt=ALT))
 
 
 def png(got: Tensor, expected: Tensor) -> bytes | None:

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import torch
 from IPython import get_ipython
+from IPython.display import Image, display
 from torch import Tensor
 
 from autograder.checks import pictures, private, reference
@@ -82,8 +83,9 @@ class Inside:
 
     def show(self, got: Tensor, expected: Tensor) -> None:
         """Display a picture of what came and what was expected."""
-        if get_ipython() is not None:
-            pictures.show(got, expected)
+        picture = pictures.png(got, expected) if get_ipython() is not None else None
+        if picture is not None:
+            display(Image(picture, alt=pictures.ALT))
 
 
 @contextlib.contextmanager
@@ -99,7 +101,6 @@ class Outside:
     """Where a judge in the grader's process finds a student's Python; the counterpart of `Inside`.
 
     Args:
-        lesson: the lesson.
         session: the student's notebook; None if its Python is lost.
         cells: the cells that were run in it.
         fresh: starts another Python, in which only definitions are run, for as long as the
@@ -128,10 +129,7 @@ class Outside:
 
     @contextlib.contextmanager
     def without_leftovers(self) -> Iterator[None]:
-        """Hide what the lesson's plotting and checking cells leave behind in the notebook.
-
-        At the end, all other Pythons are stopped.
-        """
+        """Hide the same as `Inside` does; at the end, all other Pythons are stopped."""
         names = code.leftovers(self.lesson, self.cells)
         with self._open:
             if self.session is not None:

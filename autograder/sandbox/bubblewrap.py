@@ -55,13 +55,12 @@ def find_bwrap() -> str:
             )
     trial = [bwrap, *namespaces(bwrap), "--ro-bind", "/", "/", "/bin/true"]
     try:
-        ended = subprocess.run(trial, capture_output=True, text=True, timeout=20, check=False)
+        subprocess.run(trial, capture_output=True, text=True, timeout=20, check=True)
+        return bwrap
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.strip() or f"it ended with {error.returncode}"
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = str(error)
-    else:
-        if ended.returncode == 0:
-            return bwrap
-        reason = ended.stderr.strip() or f"it ended with {ended.returncode}"
     raise CourseError(
         f"bubblewrap may not make a sandbox here ({reason}): allow unprivileged user namespaces "
         "(in a container, grade outside of it), or grade with --no-sandbox if you trust every "

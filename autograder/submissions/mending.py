@@ -74,19 +74,16 @@ def complete(
     for answer in templates:
         main = chosen.get(answer)
         text = answer.text if main is None or answer.is_stub(main.text) else main.text
-        whole, taken = text, []
+        whole = text
         for cell, piece in _elsewhere(answer, text, cells, chosen, templates):
             is_above = main is not None and cells.index(cell) < cells.index(main)
             longer = _with_piece(answer, whole, piece, is_above)
             if longer is not None:
                 whole = longer
-                taken.append((cell, piece))
-        if whole == text:
-            continue
-        chosen.setdefault(answer, StudentCell("code", "", origin=answer)).set_text(whole)
-        notes.append(f"The answer {answer.id}, or a part of it, was taken from another cell.")
-        for cell, piece in taken:
-            used[cell].add(piece.start)
+                used[cell].add(piece.start)
+        if whole != text:
+            chosen.setdefault(answer, StudentCell("code", "", origin=answer)).set_text(whole)
+            notes.append(f"The answer {answer.id}, or a part of it, was taken from another cell.")
     for cell, starts in used.items():
         left = [piece for piece in cell.pieces if piece.start not in starts]
         is_chosen = cell.origin is not None and chosen.get(cell.origin) is cell
@@ -257,12 +254,11 @@ def _helpers_behind(
 ) -> dict[str, tuple[Template, StudentCell]]:
     """Return the functions and imports behind the cells `late`: name → anchor, cell."""
     helpers: dict[str, tuple[Template, StudentCell]] = {}
-    for anchor in late:
-        for cell in followers.get(anchor, []):
-            code = [piece for piece in cell.pieces if code_only(piece.text).strip()]
-            if cell.kind == "code" and all(piece.kind in ("function", "import") for piece in code):
-                for name in _names(cell.pieces) - known:
-                    helpers.setdefault(name, (anchor, cell))
+    behind = [(anchor, cell) for anchor in late for cell in followers.get(anchor, [])]
+    for anchor, cell in reversed(behind):  # the first one of a name counts
+        kinds = {piece.kind for piece in cell.pieces if code_only(piece.text).strip()}
+        if cell.kind == "code" and kinds <= {"function", "import"}:
+            helpers |= dict.fromkeys(_names(cell.pieces) - known, (anchor, cell))
     return helpers
 
 

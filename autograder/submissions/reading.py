@@ -116,7 +116,9 @@ def read_notebook(path: Path) -> NotebookNode:
     """
     if not path.is_file():
         raise CourseError(f"there is no notebook {path}: check the path")
-    return _parse(read_bytes(path.resolve()), shown(path.name))[0]
+    notebook = parse_notebook(read_bytes(path.resolve()), shown(path.name))
+    del notebook.metadata[NOTES]
+    return notebook
 
 
 def parse_notebook(data: bytes, name: str, notes: Iterable[str] = ()) -> NotebookNode:
@@ -127,20 +129,15 @@ def parse_notebook(data: bytes, name: str, notes: Iterable[str] = ()) -> Noteboo
     what the file itself has there. Raises CourseError with one sentence, calling the file `name`,
     if the bytes are no notebook.
     """
-    notebook, unusual = _parse(data, name)
-    notebook.metadata[NOTES] = [*notes, *unusual]
-    return notebook
-
-
-def _parse(data: bytes, name: str) -> tuple[NotebookNode, list[str]]:
-    """Return the notebook in a file's bytes, and a sentence about each thing that was unusual."""
+    said = list(notes)
     try:
         value, note = load_json(data)
-        raw, notes = as_dict(value), [note] if note else []
+        raw = as_dict(value)
+        said += [note] if note else []
         if "cells" not in raw and "worksheets" in raw:
             raw = _from_worksheets(raw)
-            notes.append("The notebook was in an old format (nbformat 3); it was converted.")
-        notebook = _sound_notebook(raw, notes)
+            said.append("The notebook was in an old format (nbformat 3); it was converted.")
+        notebook = _sound_notebook(raw, said)
     except CourseError as error:
         raise CourseError(f"the file {name} {error}") from None
     except Exception:  # whatever a file with the wrong contents makes nbformat raise
@@ -151,7 +148,8 @@ def _parse(data: bytes, name: str) -> tuple[NotebookNode, list[str]]:
             f"the file {name} is not a Jupyter notebook, although its name says so: download "
             "it again (in Colab: File, Download, Download .ipynb)"
         )
-    return notebook, notes
+    notebook.metadata[NOTES] = said
+    return notebook
 
 
 def _refuse_link(path: Path) -> None:
