@@ -97,11 +97,6 @@ class Examiner:
     known: dict[str, Verdict] = field(default_factory=dict)
     lost: bool = field(default=False, init=False)
 
-    def exercise(self, cell_id: str) -> Exercise | None:
-        """Return the exercise that a cell tests, None if it tests none."""
-        exercises = (item for item in self.lesson.tested if item.test_cell_id == cell_id)
-        return next(exercises, None)
-
     def examine(
         self, exercise: Exercise, source: str, cells: Iterable[str], alive: bool
     ) -> Verdict:
@@ -109,11 +104,10 @@ class Examiner:
         session = None
         if alive and not self.lost:
             try:
-                connection, seconds = self.connect(), self.seconds
+                times = (self.seconds, 2 * self.seconds, self.patience)
+                session = Session(self.connect(), self.interrupt, *times)
             except OSError:
                 self.lost = True
-            else:
-                session = Session(connection, self.interrupt, seconds, 2 * seconds, self.patience)
         outside = Outside(
             self.lesson,
             session,

@@ -88,7 +88,8 @@ class SubmissionClient(SurvivingClient):
         self.ran.append(as_executed(cell.source))
         cell.source = whole
         cell.metadata.pop("execution", None)
-        exercise = self.examiner.exercise(cell.id)
+        tested = (item for item in self.examiner.lesson.tested if item.test_cell_id == cell.id)
+        exercise = next(tested, None)
         if exercise is None:
             return
         outputs = [] if lost else [as_text(output) for output in cell.outputs]
@@ -128,9 +129,8 @@ def outputs_of(verdict: Verdict) -> list[NotebookNode]:
 
     The points are its result, which is where nbgrader reads them.
     """
-    outputs = []
-    if verdict.report:
-        outputs.append(nbformat.v4.new_output("stream", name="stdout", text=verdict.report))
+    report = nbformat.v4.new_output("stream", name="stdout", text=verdict.report)
+    outputs = [report] if verdict.report else []
     for picture in verdict.pictures:
         data = {"image/png": base64.b64encode(picture).decode(), "text/plain": "<picture>"}
         metadata = {"image/png": {"alt": ALT}}
@@ -147,8 +147,5 @@ def as_text(output: NotebookNode) -> NotebookNode:
     """Return an output of a tests cell as one that gives no points: text, or an error."""
     if output.output_type == "error":
         return output
-    if output.output_type == "stream":
-        text = output.text
-    else:
-        text = str(output.get("data", {}).get("text/plain", "")) + "\n"
-    return nbformat.v4.new_output("stream", name="stdout", text=text)
+    result = f"{output.get('data', {}).get('text/plain', '')}\n"
+    return nbformat.v4.new_output("stream", name="stdout", text=output.get("text", result))

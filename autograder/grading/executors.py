@@ -131,15 +131,11 @@ class Cluster:
         self.client.close()
 
 
-@contextlib.contextmanager
-def open_executor(where: str, jobs: int) -> Iterator[Here | Processes | Cluster]:
-    """Yield an executor: "local", with so many processes, or at a Dask scheduler's address."""
-    local = Here if jobs == 1 else lambda: Processes(jobs)
-    executor = local() if where == LOCAL else Cluster(where)
-    try:
-        yield executor
-    finally:
-        executor.close()
+def open_executor(where: str, jobs: int) -> contextlib.closing[Here | Processes | Cluster]:
+    """Return an executor: "local", with so many processes, or at a Dask scheduler's address."""
+    if where != LOCAL:
+        return contextlib.closing(Cluster(where))
+    return contextlib.closing(Here() if jobs == 1 else Processes(jobs))
 
 
 def results(

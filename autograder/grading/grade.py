@@ -206,9 +206,5 @@ def grade_lesson(
     finally:
         write_grades(plan.api, course, lesson)
     results = read_results(plan.api, lesson, plan.students, frozenset(skipped))
-    return [
-        replace(result, earlier=earlier[result.student].verdicts)
-        if result.student in earlier
-        else result
-        for result in results
-    ]
+    before = {student: record.verdicts for student, record in earlier.items()}
+    return [replace(result, earlier=before.get(result.student, {})) for result in results]

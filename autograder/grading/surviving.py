@@ -60,7 +60,7 @@ class SurvivingClient(SteadyClient):
         except CellTimeoutError:
             # Raised when the interrupt had no effect; nbclient has then recorded no error.
             cell.outputs.append(error(TOO_LONG, "The cell took too long."))
-        if self._timed_out(cell):
+        if any(output.get("ename") == TOO_LONG for output in cell.get("outputs", [])):
             self.limits_hit.append(f"time of the cell {cell.get('id', '')}")
             if self._stop_if_silent():
                 self._lose(cell, UNSTOPPABLE)
@@ -73,9 +73,6 @@ class SurvivingClient(SteadyClient):
     def _lose(self, cell: NotebookNode, reason: str) -> None:
         cell.outputs.append(error("KernelLost", reason))
         self.lose(cell)
-
-    def _timed_out(self, cell: NotebookNode) -> bool:
-        return any(output.get("ename") == TOO_LONG for output in cell.get("outputs", []))
 
     async def _async_stop_if_silent(self) -> bool:
         """Stop the interrupted kernel unless it answers again; return whether it was stopped."""

@@ -55,11 +55,6 @@ class Lesson:
         return title_of(self.cells) or self.stem
 
     @property
-    def total_points(self) -> float:
-        """Points of all exercises and questions together."""
-        return sum(exercise.points for exercise in self.exercises)
-
-    @property
     def tested(self) -> list[Exercise]:
         """The exercises that tests mark."""
         return [exercise for exercise in self.exercises if not exercise.manual]

@@ -175,7 +175,7 @@ class ForkedPython(Running):
 
 
 @dataclass(eq=False)
-class Starter(abc.ABC):
+class Starter(contextlib.AbstractContextManager["Starter"]):
     """Starts Pythons for submissions to one assignment; a context that stops what is left.
 
     Args:
@@ -230,9 +230,6 @@ class Starter(abc.ABC):
     def close(self) -> None:
         """Stop what is left, and remove all folders."""
         bubblewrap.remove_folder(self.folder)
-
-    def __enter__(self) -> Starter:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self.close()

@@ -25,8 +25,8 @@ from autograder.build.generate import build
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.grading import grade
+from autograder.grading.hidden_tests import course_seed
 from autograder.grading.plan import GradeOptions
-from autograder.grading.seed import course_seed
 from autograder.lesson import Lesson
 from autograder.marks.gradebook import open_api, read_marks
 from autograder.marks.records import Record, read_records, write_record

@@ -3,7 +3,7 @@
 import pytest
 
 from autograder.errors import CourseError
-from autograder.grading.seed import LIMIT, SEED_FILE, course_seed
+from autograder.grading.hidden_tests import LIMIT, SEED_FILE, course_seed
 
 
 def test_a_seed_is_drawn_once_and_kept(tmp_path):

@@ -66,7 +66,6 @@ def test_exercises_and_questions_are_numbered_separately(parse):
     assert (inverse.test_cell_id, inverse.answer_cell_id) == ("inverse-test", "numbers")
     assert (why.test_cell_id, why.answer_cell_id) == ("why-answer", "why-answer")
     assert lesson.title == "A tiny lesson"
-    assert lesson.total_points == 8
 
 
 def test_headings_are_written_from_the_keys(parse):
