@@ -39,14 +39,9 @@ class Verdict:
 
 
 def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
-    """Run the hidden region of a tests cell in this process.
+    """Run the hidden region of a tests cell, which may give so many points, in this process.
 
-    Args:
-        source: the cell's source.
-        points: the most that the cell may give.
-
-    Raises:
-        CourseError: the hidden tests themselves, or the machine, do not allow a judgement.
+    Raises CourseError if the hidden tests themselves, or the machine, do not allow a judgement.
     """
     body, last = hidden_region(source)
     report, earned, failure = io.StringIO(), 0.0, ""

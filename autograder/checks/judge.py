@@ -80,8 +80,7 @@ class Judge:
     def score(self) -> float:
         """Print which property holds and which not, and return the points earned.
 
-        Raises:
-            CourseError: the properties' points do not add up to those of the exercise.
+        Raises CourseError if the properties' points do not add up to those of the exercise.
         """
         total = sum(item.points for item in self.properties)
         if not math.isclose(total, self.exercise.points):

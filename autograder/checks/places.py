@@ -68,13 +68,9 @@ class Inside:
         finally:
             self.names.update(hidden)
 
-    @functools.cached_property
-    def _helpers(self) -> reference.Helpers:
-        return reference.find_helpers(self.lesson, self.cells, self.names)
-
     def substitution(self, answers: Mapping[str, str]) -> Place:
         """Return a place with the lesson's definitions and these answers, made when needed."""
-        build = functools.partial(reference.namespace, self.lesson, answers, self._helpers)
+        build = functools.partial(reference.namespace, self.lesson, answers, self.cells)
         return functools.partial(here, functools.cache(build))
 
     def private_properties(self, exercise: str) -> list[PrivateProperty]:

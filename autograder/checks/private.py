@@ -66,10 +66,7 @@ def for_exercise(lesson: Lesson, exercise: str) -> list[PrivateProperty]:
 
 
 def load(folder: Path, lesson: Lesson) -> list[PrivateProperty]:
-    """Return the private properties of a lesson in their order; [] if it has no file.
-
-    Raises CourseError, naming file, line and exercise, for the first mistake.
-    """
+    """Return the private properties of a lesson (see `parse`); [] if it has no file."""
     path = folder / f"{lesson.stem}.py"
     return parse(path.read_text(encoding="utf-8"), path, lesson) if path.is_file() else []
 

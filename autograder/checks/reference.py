@@ -6,7 +6,6 @@ import ast
 import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import CodeType, ModuleType
 
 from autograder.lesson import Lesson, code
@@ -21,30 +20,14 @@ def find_answer(lesson: Lesson, answer_id: str, cells: Iterable[str]) -> str | N
     )
 
 
-@dataclass(frozen=True)
-class Helpers:
-    """What a student has added to the lesson: definitions, and values the notebook computed."""
-
-    code: tuple[CodeType, ...] = ()
-    values: Mapping[str, object] = field(default_factory=dict)
-
-
-def find_helpers(lesson: Lesson, cells: Iterable[str], notebook: Mapping[str, object]) -> Helpers:
-    """Return what the executed cells define under names that the lesson does not use."""
-    nodes = _additions(lesson, cells)
-    names = {name for node in nodes for name in code.bound_by(node)} - code.names_known(lesson)[1]
-    return Helpers(
-        tuple(code.compile_statements([node]) for node in nodes if code.is_definition(node)),
-        {name: notebook[name] for name in names if name in notebook},
-    )
-
-
 def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str]) -> list[str]:
-    """Return what `find_helpers` finds as statements, for a Python in which they have to be run.
+    """Return the statements of a student's that bind no name of the lesson's or of Python's.
 
-    Statements that compute something are among them only if the answers need their names.
+    Those that compute something are among them only if the answers need their names.
     """
-    nodes, left_behind = _additions(lesson, cells), code.names_known(lesson)[1]
+    taken, left_behind = code.names_of(lesson) | code.BUILTINS, code.names_known(lesson)[1]
+    nodes = [node for source in cells for node in code.statements(source)]
+    nodes = [node for node in nodes if not code.bound_by(node) & taken]
     chosen = {index for index, node in enumerate(nodes) if code.is_definition(node)}
     needed = {name for source in answers for name in code.names_used(code.statements(source))}
     size = -1
@@ -55,13 +38,6 @@ def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str])
             n for n, node in enumerate(nodes) if (code.bound_by(node) - left_behind) & needed
         }
     return [ast.unparse(nodes[index]) for index in sorted(chosen)]
-
-
-def _additions(lesson: Lesson, cells: Iterable[str]) -> list[ast.stmt]:
-    """Return the statements of a student's that bind no name of the lesson's or of Python's."""
-    taken = code.names_of(lesson) | code.BUILTINS
-    nodes = (node for source in cells for node in code.statements(source))
-    return [node for node in nodes if not code.bound_by(node) & taken]
 
 
 @functools.lru_cache
@@ -76,49 +52,33 @@ def sources(
 ) -> list[tuple[str, bool]]:
     """Return what `namespace` runs, as pairs: a text, and whether it matters if that stops.
 
-    `cells` are the student's, for what the answers need besides the lesson. Raises SyntaxError if
-    an answer is not valid Python.
+    Raises SyntaxError if an answer is not valid Python.
     """
 
     def texts(answers: Mapping[str, str]) -> list[tuple[str, bool]]:
         cells = _cells(lesson, answers)
-        return [(ast.unparse(p), matters) for text, matters in cells for p in _parts(text, matters)]
+        return [(part, matters) for text, matters in cells for part in _parts(text, matters)]
 
     helpers = [(text, False) for text in helper_sources(lesson, cells, answers.values())]
     before = texts(_stubs(lesson, answers)) if helpers else []
     return [*before, *helpers, *texts(answers)]
 
 
-def namespace(lesson: Lesson, answers: Mapping[str, str], helpers: Helpers | None = None) -> dict:
+def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] = ()) -> dict:
     """Return the lesson's definitions, with the given answers in place of their cells.
 
     Plots, training and every other statement that does something is left out, so that neither they
-    nor global variables they leave behind can help or hurt.
+    nor global variables they leave behind can help or hurt. Raises what an answer raises.
 
     Args:
         answers: cell id → source.
-        helpers: what the answers may need besides the lesson.
-
-    Raises:
-        Exception: whatever a student's definitions raise.
+        cells: the student's, for what the answers may need besides the lesson.
     """
     names: dict = {"__name__": "lesson"}
-    if helpers is not None:
-        if helpers.code:  # a helper class may need the lesson's to be defined
-            _define(lesson, _stubs(lesson, answers), names)
-        names.update(helpers.values)
-        for definition in helpers.code:
-            with contextlib.suppress(Exception):
-                exec(definition, names)
-    _define(lesson, answers, names)
+    for text, matters in sources(lesson, answers, cells):
+        with contextlib.nullcontext() if matters else contextlib.suppress(Exception):
+            exec(_compiled(text), names)
     return names
-
-
-def _define(lesson: Lesson, answers: Mapping[str, str], names: dict) -> None:
-    for text, matters in _cells(lesson, answers):
-        for definition in _definitions(text, matters):
-            with contextlib.nullcontext() if matters else contextlib.suppress(NameError):
-                exec(definition, names)
 
 
 def _stubs(lesson: Lesson, answers: Iterable[str]) -> dict[str, str]:
@@ -131,14 +91,15 @@ def _stubs(lesson: Lesson, answers: Iterable[str]) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _definitions(text: str, matters: bool) -> tuple[CodeType, ...]:
-    return tuple(code.compile_statements(part.body) for part in _parts(text, matters))
+def _compiled(text: str) -> CodeType:
+    return compile(text, "<definitions>", "exec", dont_inherit=True)
 
 
-def _parts(text: str, matters: bool) -> list[ast.Module]:
+@functools.lru_cache(maxsize=1024)
+def _parts(text: str, matters: bool) -> list[str]:
     """Return a cell's definitions, all in one if they matter, so that it holds as a whole."""
     module = code.definitions_in(text)
-    return [module] if matters else [ast.Module([node], []) for node in module.body]
+    return list(map(ast.unparse, [module] if matters else module.body))
 
 
 def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bool]]:

@@ -12,6 +12,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -39,6 +40,7 @@ class RemoteError(Exception):
         self.kind = kind
 
 
+@dataclass(eq=False)
 class Session:
     """Questions to one agent.
 
@@ -50,21 +52,17 @@ class Session:
         patience: how long an interrupted process may take to answer again.
     """
 
-    def __init__(
-        self,
-        connection: socket.socket,
-        interrupt: Callable[[], object],
-        seconds: float = 30,
-        total: float = 60,
-        patience: float = 5,
-    ) -> None:
-        self.connection, self.interrupt = connection, interrupt
-        self.seconds, self.patience = seconds, patience
-        self.end = time.monotonic() + total
-        self.deadline = self.end
-        self.functions: list[Callable] = []
-        self.received = 0
-        self.lost = False
+    connection: socket.socket
+    interrupt: Callable[[], object]
+    seconds: float = 30
+    total: InitVar[float] = 60
+    patience: float = 5
+    functions: list[Callable] = field(default_factory=list, init=False)
+    received: int = field(default=0, init=False)
+    lost: bool = field(default=False, init=False)
+
+    def __post_init__(self, total: float) -> None:
+        self.end = self.deadline = time.monotonic() + total
 
     def begin(self, seed: int) -> None:
         """Begin a property: its time runs from now, and its random numbers come from the seed."""

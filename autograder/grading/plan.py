@@ -127,15 +127,11 @@ def read_assignment(course: Course, lesson: Lesson, private: str | None = None) 
 
 
 def course_limits(api: NbGraderAPI) -> Limits:
-    """Return what a submission may take, from the course's nbgrader_config.py.
-
-    Raises CourseError for a limit that there is not.
-    """
+    """Return the limits from nbgrader_config.py; raise CourseError for one that there is not."""
     settings = GradingExecute.configured(api.config)
     own: dict[str, Any] = {"cell_seconds": settings.timeout, "patience": settings.patience}
-    own |= {name: value for name, value in api.config.get("Limits", {}).items()}
     try:
-        return Limits(**own)
+        return Limits(**own | api.config.get("Limits", {}))
     except TypeError:
         known = ", ".join(part.name for part in fields(Limits))
         raise CourseError(

@@ -31,10 +31,8 @@ def boot(address: object) -> str:
 def definitions(starter: Starter, limits: Limits, total: float) -> Iterator[Session]:
     """Start a Python that runs nothing but what the grader asks for; stop it at the end.
 
-    Raises CourseError if it does not start: that is no answer's fault.
-
-    Args:
-        total: seconds that all questions together may take.
+    All questions together may take `total` seconds. Raises CourseError if it does not start: that
+    is no answer's fault.
     """
     channel = starter.channel()
     names = [] if starter.warm else list(starter.modules)

@@ -55,7 +55,7 @@ class SurvivingClient(SteadyClient):
         try:
             run()
         except (DeadKernelError, zmq.Again):
-            self._lose(cell, ENDED)
+            self.lose(cell, ENDED)
             return
         except CellTimeoutError:
             # Raised when the interrupt had no effect; nbclient has then recorded no error.
@@ -63,16 +63,14 @@ class SurvivingClient(SteadyClient):
         if any(output.get("ename") == TOO_LONG for output in cell.get("outputs", [])):
             self.limits_hit.append(f"time of the cell {cell.get('id', '')}")
             if self._stop_if_silent():
-                self._lose(cell, UNSTOPPABLE)
+                self.lose(cell, UNSTOPPABLE)
 
-    def lose(self, cell: NotebookNode) -> None:
-        """Say that nothing after a cell is run."""
+    def lose(self, cell: NotebookNode, reason: str = "") -> None:
+        """Say why a cell was left, if that is known, and that nothing after it is run."""
+        if reason:
+            cell.outputs.append(error("KernelLost", reason))
         self.lost_in = cell
         self.lost = f"{NOT_RUN} Python was lost in cell {cell.get('id', 'above')}."
-
-    def _lose(self, cell: NotebookNode, reason: str) -> None:
-        cell.outputs.append(error("KernelLost", reason))
-        self.lose(cell)
 
     async def _async_stop_if_silent(self) -> bool:
         """Stop the interrupted kernel unless it answers again; return whether it was stopped."""

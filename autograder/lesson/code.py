@@ -56,18 +56,11 @@ def statements(source: str) -> list[ast.stmt]:
         return []
 
 
-def compile_statements(nodes: Iterable[ast.stmt]) -> CodeType:
-    """Compile some statements of a cell."""
-    return compile(ast.Module(list(nodes), []), "<definitions>", "exec")
-
-
-@functools.lru_cache(maxsize=1024)
 def definitions(source: str) -> CodeType:
     """Compile only the definitions of a cell; raise SyntaxError if it is not valid Python."""
-    return compile_statements(definitions_in(source).body)
+    return compile(definitions_in(source), "<definitions>", "exec")
 
 
-@functools.lru_cache(maxsize=1024)
 def definitions_in(source: str) -> ast.Module:
     """Return the definitions of a cell; raise SyntaxError if it is not valid Python."""
     return ast.Module([node for node in ast.parse(source).body if is_definition(node)], [])

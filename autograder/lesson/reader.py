@@ -77,7 +77,7 @@ class Part:
     """A cell as it stands in the file: its header and its body, and the lines they begin in."""
 
     line: int
-    header: str
+    header: re.Match[str]
     body_line: int
     body: Sequence[str]
 
@@ -94,10 +94,7 @@ class Reader:
         return mistake(self.path, line, message)
 
     def read(self, text: str) -> list[Cell]:
-        """Return the cells, checked, with their templates as they are written.
-
-        Raises CourseError for the first mistake.
-        """
+        """Return the checked cells, templates as written; raise CourseError for a mistake."""
         cells = []
         # jupytext turns the text into cells; the headers are read here too, since it forgives what
         # should be an error, and knows no line numbers.
@@ -112,7 +109,8 @@ class Reader:
     def split(self, text: str) -> Iterator[Part]:
         """Yield the cells as they stand in the text."""
         lines = text.splitlines()
-        starts = [index for index, line in enumerate(lines) if _HEADER.match(line)]
+        headers = {n: match for n, line in enumerate(lines) if (match := _HEADER.match(line))}
+        starts = list(headers)
         if not starts:
             raise self.error(1, "the lesson has no cells; begin each with a line `# %%`")
         for index, line in enumerate(lines[: starts[0]]):
@@ -124,23 +122,18 @@ class Reader:
                 first += 1
             while last > first and not lines[last - 1].strip():
                 last -= 1
-            yield Part(start + 1, lines[start], first + 1, lines[first:last])
+            yield Part(start + 1, headers[start], first + 1, lines[first:last])
 
     def read_cell(self, part: Part, source: str) -> Cell:
         """Return the cell with its keys checked."""
-        match = _HEADER.match(part.header)
-        assert match is not None  # `split` has found it so
-        kind = "markdown" if match["markdown"] else "code"
-        keys = self.read_keys(part.line, match["keys"])
+        kind = "markdown" if part.header["markdown"] else "code"
+        keys = self.read_keys(part.line, part.header["keys"])
         if "from" in keys:
             return self.borrow(part.line, kind, keys, source)
         self.check_keys(part.line, kind, keys)
-        if kind == "markdown":
-            for offset, text in enumerate(part.body):
-                if not text.startswith("#"):
-                    raise self.error(
-                        part.body_line + offset, "each line of a markdown cell must begin with `# `"
-                    )
+        for line, text in enumerate(part.body, start=part.body_line):
+            if kind == "markdown" and not text.startswith("#"):
+                raise self.error(line, "each line of a markdown cell must begin with `# `")
         return Cell(kind, source, part.line, **{**keys, "tags": tuple(keys.get("tags", ()))})
 
     def read_keys(self, line: int, text: str) -> dict:
@@ -262,17 +255,16 @@ class Reader:
         """Every block begins with its stub, has a solution, and no stub stands elsewhere."""
         placed: set[int] = set()
         for block in blocks(cell.source):
-            line, first = body_line + block.start, block.start + 1
-            placed.update(range(first, first + len(block.stub)))
+            line = body_line + block.start
+            placed.update(range(line + 1, line + 1 + len(block.stub)))
             if not block.stub:
                 raise self.error(line, f"a block without a stub; add `{STUB_PREFIX} …` below")
             if not any(text.strip() for text in block.solution):
                 raise self.error(line, "a block without a solution below its stub")
-        for index, text in enumerate(cell.source.split("\n")):
-            if text.lstrip().startswith(STUB_PREFIX) and index not in placed:
-                raise self.error(
-                    body_line + index, f"`{STUB_PREFIX}` must stand directly below `{START_MARKER}`"
-                )
+        for line, text in enumerate(cell.source.split("\n"), start=body_line):
+            if text.lstrip().startswith(STUB_PREFIX) and line not in placed:
+                message = f"`{STUB_PREFIX}` must stand directly below `{START_MARKER}`"
+                raise self.error(line, message)
 
     def check_python(self, cell: Cell, body_line: int) -> None:
         """The cell, and the cell with its stubs, must be valid Python."""

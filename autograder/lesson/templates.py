@@ -112,10 +112,7 @@ def fill_in_all(context: Context) -> list[Cell]:
 
 
 def number_equations(cells: Sequence[Cell], path: Path) -> dict[str, int]:
-    """Return the numbers of the named equations, counted through the lesson.
-
-    Raises CourseError for a name that stands twice.
-    """
+    """Return the numbers of the named equations; raise CourseError for a name that stands twice."""
     numbers: dict[str, int] = {}
     for cell in cells:
         for match in _EQUATION.finditer(cell.source) if cell.kind == "markdown" else ():

@@ -105,10 +105,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def find_lesson(course: Course, notebook: NotebookNode, name: str) -> tuple[Lesson, NotebookNode]:
-    """Return the lesson whose cells the notebook holds, and its release.
-
-    Raises CourseError if it holds none of this course.
-    """
+    """Return the lesson that a notebook is of, and its release; raise CourseError if it is none."""
     paths = {stem: course.release_notebook(stem) for stem in course.lessons()}
     releases = {stem: read_notebook(path) for stem, path in paths.items() if path.is_file()}
     stem, count = nearest_release(notebook, releases)

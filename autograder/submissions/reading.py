@@ -110,10 +110,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """Return the notebook at `path`, one of the course's own, as nbformat 4.
-
-    Raises CourseError with one sentence if there is no such file or it is not a notebook.
-    """
+    """Return one of the course's own notebooks as nbformat 4; raise CourseError if it is none."""
     if not path.is_file():
         raise CourseError(f"there is no notebook {path}: check the path")
     notebook = parse_notebook(read_bytes(path.resolve()), shown(path.name))
