@@ -82,6 +82,12 @@ def test_helpers_of_the_student_count_and_leftovers_of_the_lesson_do_not() -> No
     assert judge_of(third_power("c4.product(g2, g)"), c4=object()).score() == 0
 
 
+def test_what_a_student_s_cell_computes_is_computed_anew_as_outside_of_the_notebook() -> None:
+    answer = third_power("my_turns * g + g")
+    assert judge_of("my_turns = sum([1, 1])", answer).score() == 1
+    assert judge_of("my_turns = len(c4)", answer, c4=[0, 0]).score() == 0
+
+
 def test_names_that_a_student_shadows_do_not_disturb_the_test() -> None:
     notebook = {"In": [""], "sum": 3, "torch": 5, "math": None}
     judge = Judge(STEM, "third-power", notebook)
