@@ -137,8 +137,11 @@ def copy_course(course: Course, stem: str, folder: Path, *, keep: bool = False) 
             shutil.copyfile(course.lesson_path(other), demo.lesson_path(other))
     for name in (CONFIG_NAME, "pyproject.toml"):
         shutil.copyfile(course.root / name, folder / name)
-    if course.pictures.is_dir():
-        shutil.copytree(course.pictures, demo.pictures, dirs_exist_ok=True)
+    texts = "".join(demo.lesson_path(one).read_text(encoding="utf-8") for one in demo.lessons())
+    for path in course.pictures.glob("*.png"):
+        if f"(picture:{path.stem})" in texts:  # others would be of later lessons
+            demo.pictures.mkdir(exist_ok=True)
+            shutil.copyfile(path, demo.pictures / path.name)
     for part in ("results", "networks"):  # the lesson's text quotes them
         if (course.data / part).is_dir():
             shutil.copytree(course.data / part, demo.data / part, dirs_exist_ok=True)

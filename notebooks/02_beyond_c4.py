@@ -50,11 +50,324 @@
 # As in lesson 1: what is missing gets installed, versions of torch and numpy are never changed, the seed
 # comes first. Run the cells of this section one after the other.
 
-# %% id="given-setup" from="01_regular_group_convolutions" cells="install imports libraries seed folders"
+# %% id="given-setup" grade="readonly" tags=["hide-input"]
+# Given, from Lesson 1 · Regular group convolutions. There is nothing to fill in: run the cell.
 
-# %% id="given-helpers" from="01_regular_group_convolutions" cells="palette show check-errors filled-in planned checking progress noise"
 
-# %% id="given-drawing" from="01_regular_group_convolutions" cells="drawing tiles motif show-table"
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PACKAGES = {"torchvision": "torchvision", "pytorch_lightning": "pytorch-lightning>=2.2,<3"}
+PACKAGES |= {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}
+missing = [name for module, name in PACKAGES.items() if not importlib.util.find_spec(module)]
+if not importlib.util.find_spec("torch"):
+    raise SystemExit(
+        f"PyTorch is missing in {sys.executable}, the Python that runs this notebook. On your own\n"
+        "machine, start it with `python tasks.py learn` in the course's folder, which sets up all\n"
+        "that is needed; `python tasks.py env` there says what is missing: {{repository}}"
+    )
+if missing:
+    kept = [f"{name}=={importlib.metadata.version(name)}" for name in ("torch", "numpy")]
+    constraints = Path(tempfile.mkdtemp()) / "constraints.txt"
+    constraints.write_text("\n".join(kept), encoding="utf-8")
+    print("Installing", ", ".join(missing), "…")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "-c", str(constraints), *missing]
+    if subprocess.run(command).returncode:
+        raise SystemExit(
+            f"Could not install {', '.join(missing)}. Is there a connection to the internet? On your\n"
+            "own machine, `python tasks.py env` in the course's folder says what is missing."
+        )
+    importlib.invalidate_caches()
+
+
+import contextlib
+import copy
+import hashlib
+import itertools
+import json
+import logging
+import math
+import os
+import re
+import time
+import warnings
+from io import BytesIO
+
+os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # 3-D grid_sample on Apple GPUs
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+import torchvision
+from IPython.display import HTML, Image, display
+from matplotlib.colors import to_rgba
+from matplotlib.patches import FancyArrowPatch, Rectangle
+from torch import Tensor, nn
+
+SEED = 12
+FAST_RUN = os.environ.get("COURSE_FAST_RUN") == "1"  # a few images only: for tests and grading
+
+pl.seed_everything(SEED, verbose=False)
+torch.backends.cudnn.deterministic = True
+torch.backends.cudnn.benchmark = False
+# Notices about our hardware and about other products are nothing to act on here.
+warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+print(
+    f"Python {sys.version.split()[0]} · torch {torch.__version__} · torchvision "
+    f"{torchvision.__version__} · Lightning {pl.__version__} · device: {device}"
+)
+
+
+def find_data_folder() -> Path:
+    """Return $COURSE_DATA, else an existing course data folder above us, else ./data."""
+    if "COURSE_DATA" in os.environ:
+        return Path(os.environ["COURSE_DATA"])
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "data" / "MNIST").is_dir() or (folder / "nbgrader_config.py").is_file():
+            return folder / "data"
+    return Path.cwd() / "data"
+
+
+DATA_FOLDER = find_data_folder()
+RUNS_FOLDER = Path("runs")
+
+# %% id="given-helpers" grade="readonly" tags=["hide-input"]
+# Given, from Lesson 1 · Regular group convolutions. There is nothing to fill in: run the cell.
+
+
+# The four colours of the group differ in hue and in lightness, so that they stay distinct with any
+# common colour blindness; a label always says the same as a colour.
+PALETTE = {
+    "ink": "#1b1f24",
+    "muted": "#6b7280",
+    "line": "#b9c0ca",
+    "blue": "#0040b3",
+    "orange": "#cc5f00",
+    "green": "#00936a",
+    "plum": "#8a1f78",
+    "slate": "#3f4a5a",
+    "gold": "#9c7600",
+}
+TURNS = ["0°", "90°", "180°", "270°"]
+GROUP_COLOURS = ["blue", "orange", "green", "plum"]  # one for each element of C4
+CHANNEL_COLOURS = ["slate", "gold"]
+
+STYLE = {
+    "figure.facecolor": "white",
+    "font.size": 10.5,
+    "text.color": PALETTE["ink"],
+    "mathtext.fontset": "dejavusans",
+}
+plt.rcParams.update(STYLE)
+
+
+def show(fig, alt, scale=2):
+    """Display a figure, sharp on high-density screens, with an alternative text."""
+    buffer = BytesIO()
+    fig.savefig(buffer, format="png", dpi=100 * scale, bbox_inches="tight", facecolor="white")
+    plt.close(fig)
+    png = buffer.getvalue()
+    pixels = int.from_bytes(png[16:20], "big")  # the width as the PNG header states it
+    display(Image(png, alt=alt, width=pixels // scale))
+
+
+class CheckFailed(Exception):
+    """A visible check found a mistake. It is shown as plain text, without a stack trace."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+class ExerciseToDo(CheckFailed):
+    """A YOUR CODE block still holds its `...`."""
+
+
+def filled_in(exercise: str, **results):
+    """Return the result of a YOUR CODE block, or say which block is still empty."""
+    for name, result in results.items():
+        if result is ...:
+            raise ExerciseToDo(
+                f"✎ {exercise} is waiting for you: `{name}` is still `...`.\n"
+                "  Write your code between the two marker lines of that exercise, run its cell,\n"
+                "  then run this cell again."
+            )
+    return result
+
+
+# What there is to do, counted when this notebook was made: the exercises, and the blocks of each
+# cell with answers, by the name that the cell defines.
+EXERCISES = json.loads(r"""{{exercise_names}}""")
+BLOCKS = json.loads(r"""{{blocks_of_cells}}""")
+
+
+class checking:
+    """Run the visible checks of one exercise: `with checking("Exercise 1") as check: …`."""
+
+    passed: set[str] = set()  # the exercises whose checks all held when last run, for `progress`
+
+    def __init__(self, exercise: str):
+        self.exercise = exercise
+
+    def __enter__(self):
+        self.passed.discard(self.exercise)
+        return self
+
+    def true(self, what: str, condition: bool, because: str = "", detail: str = "") -> None:
+        """Check a condition; `because` names the likely cause if it does not hold."""
+        if not bool(condition):
+            lines = [f"✗ {self.exercise}: {what}: this does not hold yet.", detail]
+            lines += [f"Likely cause: {because}"] if because else []
+            raise CheckFailed("\n  ".join(line for line in lines if line))
+        print("✓", what)
+
+    def shape(self, what: str, got, expected: tuple, because: str = "") -> None:
+        """Check that `got` is a tensor of the expected shape."""
+        if got is ...:
+            filled_in(self.exercise, result=got)
+        shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+        detail = f"Expected the shape {tuple(expected)}, got {shape}."
+        self.true(what, shape == tuple(expected), because, detail)
+
+    def close(self, what: str, got, expected, because: str = "", tolerance: float = 1e-5) -> None:
+        """Check that two tensors agree in shape and, within the tolerance, in their values."""
+        if got is ...:
+            filled_in(self.exercise, result=got)
+        got, expected = torch.as_tensor(got), torch.as_tensor(expected)
+        if got.shape != expected.shape:
+            self.shape(what, got, expected.shape, because)
+        difference = (got.detach() - expected.detach()).abs().max().item()
+        if got.numel() <= 16:
+            texts = [np.array2string(x.detach().numpy(), precision=4) for x in (expected, got)]
+            detail = f"Expected {texts[0]}, got {texts[1]}."
+        else:
+            detail = f"Two tensors of shape {tuple(got.shape)} differ by up to {difference:.2g}."
+        self.true(what, difference <= tolerance, because, detail)
+
+    def __exit__(self, kind, error, trace) -> bool:
+        if error is None:
+            self.passed.add(self.exercise)
+            graded = any(name.startswith(f"{self.exercise} · ") for name in EXERCISES)
+            hidden = " The grader also runs hidden ones." if graded else ""
+            print(f"All visible checks of {self.exercise} passed.{hidden}")
+            return False
+        if not isinstance(error, CheckFailed):
+            message = f"✗ {self.exercise}: your code stopped with {kind.__name__}: {error}"
+            error = CheckFailed(message + "\n  The hints below the exercise may help.")
+        if os.environ.get("COURSE_GRADING") == "1":  # hidden tests decide, below in this cell
+            print(error)
+            return True
+        raise error from None
+
+
+def progress() -> None:
+    """Print how many blocks are done, how many exercises pass their checks, and what is next."""
+    waiting = dict(BLOCKS)
+    for cell in globals().get("In", []):  # Jupyter's list of the cells that were run, oldest first
+        for part in re.split(r"^(?=class |def )", cell, flags=re.MULTILINE):
+            head = re.match(r"(?:class|def) (\w+)", part)
+            if head and head[1] in BLOCKS:
+                left = len(re.findall(r"^[^#\n]*= *\.\.\. *(?:#.*)?$", part, flags=re.MULTILINE))
+                waiting[head[1]] = min(left, BLOCKS[head[1]])
+    done = sum(BLOCKS.values()) - sum(waiting.values())
+    open_ones = [name for name in EXERCISES if name.partition(" · ")[0] not in checking.passed]
+    print(
+        f"{done} of {sum(BLOCKS.values())} blocks done, {len(EXERCISES) - len(open_ones)} of "
+        f"{len(EXERCISES)} exercises pass their visible checks, "
+        f"next: {[*open_ones, 'the written questions'][0]}"
+    )
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    """Return reproducible random numbers [*shape]; PyTorch's global seed stays as it is."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+# %% id="given-drawing" grade="readonly" tags=["hide-input"]
+# Given, from Lesson 1 · Regular group convolutions. There is nothing to fill in: run the cell.
+
+
+def canvas(width, top, title, bottom=0.0):
+    """Return a figure and one invisible pair of axes whose unit is the inch."""
+    fig = plt.figure(figsize=(width, top - bottom))
+    ax = fig.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(bottom, top))
+    ax.set_axis_off()
+    ax.text(width / 2, top - 0.08, title, ha="center", va="top", size=14, weight="bold")
+    return fig, ax
+
+
+def label(ax, x, y, text, colour="ink", size=10.5, ha="center", **style):
+    """Write text, vertically centred on (x, y)."""
+    ax.text(x, y, text, color=PALETTE[colour], size=size, ha=ha, va="center", zorder=6, **style)
+
+
+def arrow(ax, start, end, colour="ink", bend=0.0, **style):
+    """Draw an arrow from start to end; a positive bend curves it to its right."""
+    curve = f"arc3,rad={bend}"
+    style = {"lw": 1.8, "mutation_scale": 15, "shrinkA": 0, "shrinkB": 0, "zorder": 5} | style
+    colour = PALETTE[colour]
+    ax.add_patch(
+        FancyArrowPatch(start, end, arrowstyle="-|>", color=colour, connectionstyle=curve, **style)
+    )
+
+
+def tiles(ax, images, x, y, size, frame="muted", line=1.8, cmap="magma", low=0.0, high=1.0):
+    """Draw images [rows, columns, h, w] as touching squares in one frame with top left (x, y)."""
+    rows, columns = images.shape[:2]
+    for row in range(rows):
+        for column in range(columns):
+            left, top = x + column * size, y - row * size
+            extent = (left, left + size, top - size, top)
+            ax.imshow(images[row, column], extent=extent, cmap=cmap, vmin=low, vmax=high)
+            edge = {"fill": False, "ec": PALETTE["line"], "lw": 0.6}
+            ax.add_patch(Rectangle((left, top - size), size, size, **edge))
+    width, height = columns * size, rows * size
+    edge = {"fill": False, "ec": PALETTE[frame], "lw": line, "zorder": 3}
+    ax.add_patch(Rectangle((x, y - height), width, height, **edge))
+
+
+# The feature in the pictures: a letter F, which no rotation and no reflection maps to itself.
+MOTIF = torch.tensor(
+    [
+        [0, 1, 1, 1, 1],
+        [0, 1, 0, 0, 0],
+        [0, 1, 1, 1, 0],
+        [0, 1, 0, 0, 0],
+        [0, 1, 0, 0, 0],
+    ]
+).float()
+
+
+def number_table(ax, values, x, y, cell):
+    """Draw a matrix as a table of tinted numbers with upper left corner (x, y)."""
+    for (row, column), value in np.ndenumerate(values.numpy().astype(int)):
+        tint = to_rgba(PALETTE["green" if value > 0 else "plum"], min(0.12 * abs(value), 0.6))
+        corner = x + cell * column, y - cell * (row + 1)
+        style = {"fc": tint, "ec": PALETTE["line"], "lw": 0.8}
+        ax.add_patch(Rectangle(corner, cell, cell, **style))
+        text, colour = f"{value}".replace("-", "−"), "ink" if value else "muted"
+        label(ax, corner[0] + cell / 2, corner[1] + cell / 2, text, colour)
+
+
+def show_table(heads: list[str], rows: list[list[str]]) -> None:
+    """Display a table."""
+    cells = ["".join(f"<td>{entry}</td>" for entry in row) for row in rows]
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    header = "".join(f"<th>{head}</th>" for head in heads)
+    display(HTML(f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"))
+
 
 # %%
 progress()
@@ -77,11 +390,355 @@ progress()
 #
 # and a lifting kernel is the same without $\tilde h$.
 
-# %% id="given-groups" from="01_regular_group_convolutions" cells="group-base cyclic-group interpolate bilinear trilinear grid act-on-image"
+# %% id="given-groups" grade="readonly" tags=["hide-input"]
+# Given, from Lesson 1 · Regular group convolutions. There is nothing to fill in: run the cell.
 
-# %% id="given-lifting" from="01_regular_group_convolutions" cells="lifting-kernel-base lifting-kernel lifting-convolution"
 
-# %% id="given-group-layers" from="01_regular_group_convolutions" cells="group-kernel-base group-kernel group-convolution"
+class GroupBase(nn.Module):
+    """A finite group H that acts on the plane.
+
+    Elements are tensors of shape [...]; all methods work on many elements at once.
+
+    Every group also has an attribute `order`, the number of its elements.
+
+    Args:
+        dimension: number of parameters that describe an element (1 for rotations).
+        identity: the identity element, a list of `dimension` numbers.
+    """
+
+    def __init__(self, dimension: int, identity: list[float]):
+        super().__init__()
+        self.dimension = dimension
+        self.register_buffer("identity", torch.tensor(identity))
+
+    def elements(self) -> Tensor:
+        """Return all elements of the group, shape [|H|]."""
+        raise NotImplementedError
+
+    def product(self, h: Tensor, h_prime: Tensor) -> Tensor:
+        """Return h · h', elementwise; the shapes are broadcast."""
+        raise NotImplementedError
+
+    def inverse(self, h: Tensor) -> Tensor:
+        """Return h⁻¹, same shape as h."""
+        raise NotImplementedError
+
+    def left_action_on_R2(self, h: Tensor, x: Tensor) -> Tensor:
+        """Return h · x for points x of shape [2, ...]: [2, ...] for one h, [2, N, ...] for N."""
+        raise NotImplementedError
+
+    def matrix_representation(self, h: Tensor) -> Tensor:
+        """Return the matrices that act on the plane, shape [..., 2, 2]."""
+        raise NotImplementedError
+
+    def determinant(self, h: Tensor) -> Tensor:
+        """Return |h|, the factor by which h changes areas, same shape as h."""
+        raise NotImplementedError
+
+    def normalize_group_elements(self, h: Tensor) -> Tensor:
+        """Return coordinates from -1 (first element) to 1 (last element), same shape as h."""
+        raise NotImplementedError
+
+
+class CyclicGroup(GroupBase):
+    """The group C_n of rotations by multiples of 2π/n; elements are angles in radians.
+
+    Args:
+        order: the number of elements n, at least 1.
+    """
+
+    def __init__(self, order: int):
+        super().__init__(dimension=1, identity=[0.0])
+        if order < 1:
+            raise ValueError(f"the order of a group is at least 1, got {order}")
+        self.order = order
+
+    def elements(self) -> Tensor:
+        index = torch.arange(self.order, dtype=self.identity.dtype, device=self.identity.device)
+        return index * (2 * math.pi / self.order)
+
+    def product(self, h: Tensor, h_prime: Tensor) -> Tensor:
+        product = torch.remainder(h + h_prime, 2 * math.pi)
+        return product
+
+    def inverse(self, h: Tensor) -> Tensor:
+        inverse = torch.remainder(-h, 2 * math.pi)
+        return inverse
+
+    def matrix_representation(self, h: Tensor) -> Tensor:
+        cos, sin = torch.cos(h), torch.sin(h)
+        first_row = torch.stack([cos, -sin], dim=-1)
+        second_row = torch.stack([sin, cos], dim=-1)
+        representation = torch.stack([first_row, second_row], dim=-2)
+        return representation
+
+    def left_action_on_R2(self, h: Tensor, x: Tensor) -> Tensor:
+        matrix = self.matrix_representation(h).to(x)
+        return torch.einsum("...ij,jp->i...p", matrix, x.flatten(1)).reshape(
+            2, *h.shape, *x.shape[1:]
+        )
+
+    def determinant(self, h: Tensor) -> Tensor:
+        return torch.ones_like(h)  # a rotation keeps areas as they are
+
+    def normalize_group_elements(self, h: Tensor) -> Tensor:
+        index = torch.remainder(torch.round(h * self.order / (2 * math.pi)), self.order)
+        return 2 * index / max(self.order - 1, 1) - 1
+
+
+def interpolate(signal: Tensor, grid: Tensor) -> Tensor:
+    """Sample signals at the points of a grid, linearly, with zeros outside.
+
+    Args:
+        signal: [N, C, *sizes], with 2 or 3 axes to sample.
+        grid: [d, N, *out], coordinates in [-1, 1] in the order of the signal's axes.
+
+    Returns:
+        [N, C, *out]; exactly the signal's own value wherever a point lies on a pixel.
+    """
+    sizes = signal.shape[2:]
+    last = torch.tensor([size - 1 for size in sizes], dtype=grid.dtype, device=grid.device)
+    pixels = (grid + 1) / 2 * last.view(-1, *[1] * (grid.dim() - 1))
+    nearest = pixels.round()
+    pixels = torch.where((pixels - nearest).abs() < 1e-4, nearest, pixels)
+    full = 2 ** math.ceil(math.log2(max(2, *sizes)))  # size - 1 <= full, a power of two
+    room = [side for size in reversed(sizes) for side in (0, full + 1 - size)]
+    points = (2 * pixels / full - 1).flip(0).movedim(0, -1)
+    return F.grid_sample(F.pad(signal, room), points, align_corners=True)
+
+
+def bilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
+    """Sample a signal [C, H, W] or [N, C, H, W] at a grid [2, H, W] or [2, N, H, W]."""
+    if signal.dim() == 3:
+        return interpolate(signal[None], grid[:, None])[0]
+    return interpolate(signal, grid)
+
+
+def trilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
+    """Sample a signal [C, D, H, W] or [N, C, D, H, W] at a grid [3, D, H, W] or [3, N, D, H, W].
+
+    The grid's coordinates come in the order (r0, r1, h): position first, then group element.
+    """
+    grid = grid[[2, 0, 1]]  # the signal's axes are (h, r0, r1)
+    if signal.dim() == 4:
+        return interpolate(signal[None], grid[:, None])[0]
+    return interpolate(signal, grid)
+
+
+def create_grid_R2(size: int, like: Tensor | None = None) -> Tensor:
+    """Return the positions (r0, r1) of a size × size image, between -1 and 1: [2, size, size].
+
+    The grid has the precision and the device of the tensor `like`, if there is one.
+    """
+    kind = {} if like is None else {"dtype": like.dtype, "device": like.device}
+    axis = torch.linspace(-1, 1, size, **kind) if size > 1 else torch.zeros(1, **kind)
+    return torch.stack(torch.meshgrid(axis, axis, indexing="ij"))
+
+
+def act_on_image(group: GroupBase, h: Tensor, image: Tensor) -> Tensor:
+    """Return L_h[image] for a square image [C, S, S]."""
+    grid = create_grid_R2(image.shape[-1]).to(image)
+    return bilinear_interpolation(image, group.left_action_on_R2(group.inverse(h), grid))
+
+
+# %% id="given-lifting" grade="readonly" tags=["hide-input"]
+# Given, from Lesson 1 · Regular group convolutions. There is nothing to fill in: run the cell.
+
+
+class LiftingKernelBase(nn.Module):
+    """Grids for a kernel that lifts from R² to the group R² ⋊ H.
+
+    Buffers: grid_R2 [2, k, k], transformed_grid_R2 [2, |H|, k, k].
+    """
+
+    def __init__(self, group: GroupBase, kernel_size: int, in_channels: int, out_channels: int):
+        super().__init__()
+        self.group = group
+        self.kernel_size = kernel_size
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.register_buffer("grid_R2", create_grid_R2(kernel_size))
+        self.register_buffer("transformed_grid_R2", self.create_transformed_grid_R2())
+
+    def create_transformed_grid_R2(self) -> Tensor:
+        """Return the positions h⁻¹ · x for every group element h, shape [2, |H|, k, k]."""
+        group_elements = self.group.elements()
+        transformed_grid_R2 = self.group.left_action_on_R2(
+            self.group.inverse(group_elements), self.grid_R2
+        )
+        return transformed_grid_R2
+
+    def sample(self) -> Tensor:
+        """Return the kernels k_h for all h, shape [C_out, |H|, C_in, k, k]."""
+        raise NotImplementedError
+
+    def _apply(self, fn, recurse=True):
+        # .to(device) and .double() pass here. After a change of precision the grid is computed
+        # anew: a float32 grid turned into float64 would keep its rounding errors.
+        before = self.grid_R2.dtype
+        super()._apply(fn, recurse)
+        if self.grid_R2.dtype != before:
+            self.grid_R2 = create_grid_R2(self.kernel_size, self.grid_R2)
+            self.transformed_grid_R2 = self.create_transformed_grid_R2()
+        return self
+
+
+class InterpolativeLiftingKernel(LiftingKernelBase):
+    """A lifting kernel whose weights live on the grid and are interpolated when it turns."""
+
+    def __init__(self, group: GroupBase, kernel_size: int, in_channels: int, out_channels: int):
+        super().__init__(group, kernel_size, in_channels, out_channels)
+        self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, kernel_size, kernel_size))
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Conv2d does
+
+    def sample(self) -> Tensor:
+        """Return the kernels k_h(x) = 1/|h| k(h⁻¹x), shape [C_out, |H|, C_in, k, k]."""
+        weight = self.weight.reshape(
+            self.out_channels * self.in_channels, self.kernel_size, self.kernel_size
+        )
+        signal = weight.expand(self.group.order, *weight.shape)  # the same weights for every h
+        kernels = bilinear_interpolation(signal, self.transformed_grid_R2)
+        size = (self.kernel_size, self.kernel_size)
+        kernels = kernels.reshape(-1, self.out_channels, self.in_channels, *size).transpose(0, 1)
+        determinant = self.group.determinant(self.group.elements())
+        return kernels / determinant.view(1, -1, 1, 1, 1)
+
+
+class LiftingConvolution(nn.Module):
+    """Convolution from R² to the group: [B, C_in, X, Y] → [B, C_out, |H|, X', Y']."""
+
+    def __init__(
+        self,
+        group: GroupBase,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        padding: int = 0,
+    ):
+        super().__init__()
+        self.kernel = InterpolativeLiftingKernel(group, kernel_size, in_channels, out_channels)
+        self.padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        conv_kernels = self.kernel.sample().reshape(
+            self.kernel.out_channels * self.kernel.group.order,
+            self.kernel.in_channels,
+            self.kernel.kernel_size,
+            self.kernel.kernel_size,
+        )
+        x = F.conv2d(input=x, weight=conv_kernels, padding=self.padding)
+        return x.reshape(
+            x.shape[0],
+            self.kernel.out_channels,
+            self.kernel.group.order,
+            *x.shape[-2:],  # height and width, in this order: images need not be square
+        )
+
+
+# %% id="given-group-layers" grade="readonly" tags=["hide-input"]
+# Given, from Lesson 1 · Regular group convolutions. There is nothing to fill in: run the cell.
+
+
+class GroupKernelBase(nn.Module):
+    """Grids for a kernel on the group R² ⋊ H.
+
+    Buffers: grid_R2 [2, k, k], grid_H [|H|], transformed_grid_R2xH [3, |H|, |H|, k, k].
+    """
+
+    def __init__(self, group: GroupBase, kernel_size: int, in_channels: int, out_channels: int):
+        super().__init__()
+        self.group = group
+        self.kernel_size = kernel_size
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.register_buffer("grid_R2", create_grid_R2(kernel_size))
+        self.register_buffer("grid_H", group.elements())
+        self.register_buffer("transformed_grid_R2xH", self.create_transformed_grid_R2xH())
+
+    def create_transformed_grid_R2xH(self) -> Tensor:
+        """Return (h⁻¹x, h⁻¹h̃) for all h and h̃, shape [3, |H|, |H|, k, k]."""
+        group_elements = self.group.elements()
+        transformed_grid_R2 = self.group.left_action_on_R2(
+            self.group.inverse(group_elements), self.grid_R2
+        )
+        transformed_grid_H = self.group.product(
+            self.group.inverse(group_elements)[:, None], self.grid_H[None, :]
+        )
+        n, k = self.group.order, self.kernel_size
+        positions = transformed_grid_R2[:, :, None].expand(2, n, n, k, k)
+        poses = self.group.normalize_group_elements(transformed_grid_H)[None, :, :, None, None]
+        return torch.cat([positions, poses.to(positions).expand(1, n, n, k, k)])
+
+    def sample(self) -> Tensor:
+        """Return the kernels k_h for all h, shape [C_out, |H|, C_in, |H|, k, k]."""
+        raise NotImplementedError
+
+    def _apply(self, fn, recurse=True):
+        # As in LiftingKernelBase: compute the grids anew after a change of precision.
+        before = self.grid_R2.dtype
+        super()._apply(fn, recurse)
+        if self.grid_R2.dtype != before:
+            self.grid_R2 = create_grid_R2(self.kernel_size, self.grid_R2)
+            self.grid_H = self.group.elements()
+            self.transformed_grid_R2xH = self.create_transformed_grid_R2xH()
+        return self
+
+
+class InterpolativeGroupKernel(GroupKernelBase):
+    """A kernel on the group whose weights are interpolated when it twists and shifts."""
+
+    def __init__(self, group: GroupBase, kernel_size: int, in_channels: int, out_channels: int):
+        super().__init__(group, kernel_size, in_channels, out_channels)
+        self.weight = nn.Parameter(
+            torch.zeros(out_channels, in_channels, group.order, kernel_size, kernel_size)
+        )
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def sample(self) -> Tensor:
+        """Return k_h(x, h̃) = 1/|h| k(h⁻¹x, h⁻¹h̃), shape [C_out, |H|, C_in, |H|, k, k]."""
+        weight = self.weight.reshape(
+            self.out_channels * self.in_channels,
+            self.group.order,
+            self.kernel_size,
+            self.kernel_size,
+        )
+        n = self.group.order
+        signal = weight.expand(n, *weight.shape)  # the same weights for every h
+        kernels = trilinear_interpolation(signal, self.transformed_grid_R2xH)
+        size = (n, self.kernel_size, self.kernel_size)
+        kernels = kernels.reshape(n, self.out_channels, self.in_channels, *size).transpose(0, 1)
+        determinant = self.group.determinant(self.group.elements())
+        return kernels / determinant.view(1, -1, 1, 1, 1, 1)
+
+
+class GroupConvolution(nn.Module):
+    """Convolution on the group: [B, C_in, |H|, X, Y] → [B, C_out, |H|, X', Y']."""
+
+    def __init__(
+        self,
+        group: GroupBase,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        padding: int = 0,
+    ):
+        super().__init__()
+        self.kernel = InterpolativeGroupKernel(group, kernel_size, in_channels, out_channels)
+        self.padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.reshape(x.shape[0], -1, *x.shape[-2:])
+        conv_kernels = self.kernel.sample().reshape(
+            self.kernel.out_channels * self.kernel.group.order,
+            self.kernel.in_channels * self.kernel.group.order,
+            self.kernel.kernel_size,
+            self.kernel.kernel_size,
+        )
+        x = F.conv2d(input=x, weight=conv_kernels, padding=self.padding)
+        return x.reshape(
+            x.shape[0], self.kernel.out_channels, self.kernel.group.order, *x.shape[-2:]
+        )
+
 
 # %% [markdown]
 # ## 1 Rotations of any order
@@ -1605,9 +2262,421 @@ judge.score()
 # recipe: pooling, batch norm over the group, and a learning rate that rises and falls. The later steps, which make up for what turning
 # costs, are left out, so that the group makes the difference.
 
-# %% id="given-data" from="01_regular_group_convolutions" cells="how-much-training load-digits load-small-digits rotate-each normalize digits rotated-mnist"
+# %% id="given-data" grade="readonly" tags=["hide-input"]
+# Given, from Lesson 1 · Regular group convolutions. There is nothing to fill in: run the cell.
 
-# %% id="given-networks" from="01_regular_group_convolutions" cells="fast-sampling fast-kernels seconds-per-step network cnn better smooth-kernels better-gcnn"
+
+FULL, SHORT = (54_000, 10), (12_000, 3)  # training images, epochs
+TRAINING = os.environ.get("COURSE_TRAINING", "full" if torch.cuda.is_available() else "short")
+
+if TRAINING not in ("full", "short", "none"):
+    raise ValueError(f'TRAINING is "full", "short" or "none", not "{TRAINING}"')
+TRAIN_IMAGES, EPOCHS = SHORT if TRAINING == "short" else FULL
+PRECISION = os.environ.get("COURSE_PRECISION", "32-true")
+print(f'TRAINING = "{TRAINING}": {EPOCHS} epochs on {TRAIN_IMAGES:,} images, {PRECISION}')
+
+
+def load_digits(train: bool) -> tuple[Tensor, Tensor]:
+    """Return MNIST's digits, uint8 [N, 28, 28], and their labels [N]; offline, smaller ones."""
+    try:
+        digits = torchvision.datasets.MNIST(DATA_FOLDER, train=train, download=not FAST_RUN)
+        return digits.data, digits.targets
+    except (RuntimeError, OSError) as error:
+        if train:
+            reason = str(error).splitlines()[-1]
+            print(f"NOTICE: MNIST is not in {DATA_FOLDER} and cannot be fetched ({reason}).")
+            print("Going on with 1,797 small digits: the results will differ from the text.")
+        return load_small_digits(train)
+
+
+def load_small_digits(train: bool) -> tuple[Tensor, Tensor]:
+    """Return scikit-learn's digits, enlarged to uint8 [N, 28, 28], and their labels [N]."""
+    from sklearn.datasets import load_digits as load_sklearn_digits
+
+    small = load_sklearn_digits()
+    images = torch.from_numpy(small.images).float()[:, None] * (255 / 16)
+    images = F.interpolate(images, size=(28, 28), mode="bilinear")[:, 0].clamp(0, 255)
+    part = slice(None, 1400) if train else slice(1400, None)
+    return images.round().to(torch.uint8)[part], torch.from_numpy(small.target).long()[part]
+
+
+def rotate(
+    x: Tensor, angles: Tensor, moves: Tensor | None = None, outside: str = "zeros"
+) -> Tensor:
+    """Turn every image [N, C, X, X] counter-clockwise by its angle [N] in degrees.
+
+    `moves`, [2, N], moves the images as well, by fractions of a pixel if need be. `outside` says what
+    lies beyond the border: "zeros", or "border" to let its values go on.
+    """
+    angles = torch.deg2rad(angles)
+    cos, sin = angles.cos(), angles.sin()
+    across, down = torch.zeros_like(cos).expand(2, -1) if moves is None else moves * 2 / x.shape[-1]
+    matrices = torch.stack([cos, -sin, across, sin, cos, down], dim=1).view(-1, 2, 3)
+    grid = F.affine_grid(matrices, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode=outside, align_corners=False)
+
+
+def rotate_each(images: Tensor, angles: Tensor, moves: Tensor | None = None) -> Tensor:
+    """Turn, and move, uint8 images [N, X, X] as `rotate` does, and keep them uint8."""
+    return rotate(images[:, None].float(), angles, moves)[:, 0].round().to(torch.uint8)
+
+
+def normalize(images: Tensor) -> Tensor:
+    """Turn uint8 images [N, X, Y] into floats [N, 1, X, Y] with MNIST's mean and deviation."""
+    return (images[:, None] / 255 - 0.1307) / 0.3081
+
+
+class Digits(torch.utils.data.TensorDataset):
+    """Images and their labels, handed out a batch at a time."""
+
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, ...]:
+        return self[indices]
+
+
+class RotatedMNIST(pl.LightningDataModule):
+    """Upright digits for training and validation, digits turned by fixed random angles for the test.
+
+    Args:
+        train_images: how many images to train on, at most 54,000.
+        batch_size: images in a batch, on all devices together.
+        seed: decides the split, the order of the batches, and the angles.
+        turn_training: turn the training images as well, by new random angles in every step.
+        move_training: move them, by at most so many pixels down and across, anew in every step.
+    """
+
+    def __init__(
+        self,
+        train_images: int = TRAIN_IMAGES,
+        batch_size: int = 64,
+        seed: int = SEED,
+        turn_training: bool = False,
+        move_training: float = 0.0,
+    ):
+        super().__init__()
+        self.train_images, self.batch_size, self.seed = train_images, batch_size, seed
+        self.turn_training, self.move_training = turn_training, move_training
+
+    def setup(self, stage: str | None = None) -> None:
+        if hasattr(self, "test"):
+            return
+        images, labels = load_digits(train=True)
+        generator = torch.Generator().manual_seed(self.seed)
+        order = torch.randperm(len(images), generator=generator)
+        validation, training = order.split([len(images) // 10, len(images) - len(images) // 10])
+        training = training[: 256 if FAST_RUN else self.train_images]
+        self.train = Digits(images[training], labels[training])
+        self.validation = Digits(images[validation], labels[validation])
+        images, labels = load_digits(train=False)
+        angles = 360 * torch.rand(len(images), generator=generator)
+        few = slice(256 if FAST_RUN else None)
+        self.upright = Digits(images[few], labels[few])
+        self.test = Digits(rotate_each(images[few], angles[few]), labels[few])
+
+    def loader(self, digits: Digits, sampler=None):
+        # Several devices share a batch. `Digits` makes it whole, so nothing is left to collate.
+        size = self.batch_size // (self.trainer.world_size if self.trainer else 1)
+        return torch.utils.data.DataLoader(digits, size, sampler=sampler, collate_fn=tuple)
+
+    def train_dataloader(self):
+        # Each epoch has an order of its own, whether training was interrupted or not.
+        trainer = self.trainer
+        devices, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        shuffled = torch.utils.data.DistributedSampler(self.train, devices, rank, seed=self.seed)
+        return self.loader(self.train, shuffled)
+
+    def val_dataloader(self):
+        return self.loader(self.validation)
+
+    def test_dataloader(self):
+        return [self.loader(self.test), self.loader(self.upright)]
+
+    def on_after_batch_transfer(self, batch, dataloader_idx: int):
+        images, labels = batch  # on the device by now
+        if self.trainer.training and (self.turn_training or self.move_training):
+            turns, *moves = torch.rand(3, len(images), device=images.device)
+            moves = self.move_training * (2 * torch.stack(moves) - 1)
+            images = rotate_each(images, 360 * self.turn_training * turns, moves)
+        return normalize(images), labels
+
+
+# %% id="given-networks" grade="readonly" tags=["hide-input"]
+# Given, from Lesson 1 · Regular group convolutions. There is nothing to fill in: run the cell.
+
+
+class FastSampling:
+    """For kernel classes: `sample` as one product with a matrix that is computed once.
+
+    While no gradients are wanted, the sampled kernels are kept until the weights change.
+    """
+
+    plain: type  # the kernel class whose `sample` the matrix stands for
+    matrix: Tensor | None = None
+    kept: tuple | None = None
+
+    def sample(self) -> Tensor:
+        """Return the kernels k_h for all h, values and shape as in the plain class."""
+        state = (self.weight.data_ptr(), self.weight._version, self.weight.dtype)
+        if not torch.is_grad_enabled() and self.kept and self.kept[0] == state:
+            return self.kept[1]
+        if self.matrix is None or self.matrix.dtype != self.weight.dtype:
+            self.matrix = self.sampling_matrix()
+        with torch.autocast(self.weight.device.type, enabled=False):
+            kernels = self.weight.flatten(2) @ self.matrix
+        kernels = kernels.unflatten(2, (self.group.order, *self.weight.shape[2:]))
+        kernels = kernels.movedim(2, 1).contiguous()  # in order, so that folding costs nothing
+        self.kept = None if torch.is_grad_enabled() else (state, kernels)
+        return kernels
+
+    @torch.inference_mode(False)  # training will need the matrix, whoever asks for it first
+    @torch.no_grad()
+    def sampling_matrix(self) -> Tensor:
+        """Return the matrix S, [K, |H|·K]: the kernels that belong to unit weights."""
+        size = self.weight[0, 0].numel()
+        unit = self.plain(self.group, self.kernel_size, in_channels=size, out_channels=1)
+        unit.to(self.weight).weight.copy_(torch.eye(size).view_as(unit.weight))
+        return unit.sample()[0].movedim(1, 0).flatten(1)
+
+    def _apply(self, fn, recurse=True):
+        self.matrix = self.kept = None  # another device or precision: compute them anew
+        return super()._apply(fn, recurse)
+
+
+class FastLiftingKernel(FastSampling, InterpolativeLiftingKernel):
+    """An `InterpolativeLiftingKernel`, sampled by a matrix."""
+
+    plain = InterpolativeLiftingKernel
+
+
+class FastGroupKernel(FastSampling, InterpolativeGroupKernel):
+    """An `InterpolativeGroupKernel`, sampled by a matrix."""
+
+    plain = InterpolativeGroupKernel
+
+
+def speed_up(network: nn.Module, kernels=(FastLiftingKernel, FastGroupKernel)) -> nn.Module:
+    """Give every layer of a network a fast kernel with the same weights; return the network."""
+    fast = {kernel.plain: kernel for kernel in kernels}
+    for layer in network.modules():
+        old = getattr(layer, "kernel", None)
+        if type(old) in fast:
+            sizes = (old.kernel_size, old.in_channels, old.out_channels)
+            layer.kernel = fast[type(old)](old.group, *sizes)
+            layer.kernel.weight = old.weight
+    return network
+
+
+def seconds_per_step(network: nn.Module, images: Tensor, repeats: int = 5) -> float:
+    """Return the median time (s) of a forward and a backward pass for images [B, C, X, Y]."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        network(images).sum().backward()
+        times.append(time.perf_counter() - started)
+    return sorted(times)[repeats // 2]
+
+
+class GroupEquivariantCNN(nn.Module):
+    """Lifting, group convolutions, projection, one linear layer: [B, C_in, X, Y] → [B, out]."""
+
+    def __init__(
+        self,
+        group: GroupBase,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        num_hidden: int,
+        hidden_channels: int,
+    ):
+        super().__init__()
+        self.lifting_conv = LiftingConvolution(
+            group, in_channels, hidden_channels, kernel_size, padding=0
+        )
+        self.gconvs = nn.ModuleList(
+            GroupConvolution(group, hidden_channels, hidden_channels, kernel_size, padding=0)
+            for _ in range(num_hidden)
+        )
+        self.projection_layer = nn.AdaptiveAvgPool3d(1)
+        self.final_linear = nn.Linear(hidden_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.lifting_conv(x)
+        x = F.relu(F.layer_norm(x, x.shape[1:]))
+        for gconv in self.gconvs:
+            x = gconv(x)
+            x = F.relu(F.layer_norm(x, x.shape[1:]))
+        x = self.projection_layer(x).flatten(1)  # keeps the batch axis, also for one image
+        return self.final_linear(x)
+
+
+class CNN(nn.Module):
+    """An ordinary CNN: convolutions, mean over space, one linear layer: [B, C_in, X, Y] → [B, out]."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        num_hidden: int,
+        hidden_channels: int,
+    ):
+        super().__init__()
+        self.first_conv = nn.Conv2d(in_channels, hidden_channels, kernel_size)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(hidden_channels, hidden_channels, kernel_size) for _ in range(num_hidden)
+        )
+        self.final_linear = nn.Linear(hidden_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first_conv(x)
+        x = F.relu(F.layer_norm(x, x.shape[1:]))
+        for conv in self.convs:
+            x = conv(x)
+            x = F.relu(F.layer_norm(x, x.shape[1:]))
+        return self.final_linear(x.mean(dim=(-2, -1)))
+
+
+def disk_window(x: Tensor) -> Tensor:
+    """Return 1 inside the largest circle that fits into maps [..., X, Y], 0 outside: [X, Y]."""
+    rows, columns = (torch.arange(n, device=x.device) - (n - 1) / 2 for n in x.shape[-2:])
+    radius = (rows[:, None] ** 2 + columns**2).sqrt()  # in pixels
+    return (min(x.shape[-2:]) / 2 + 0.5 - radius).clamp(0, 1).to(x.dtype)  # a soft edge
+
+
+class Better(nn.Module):
+    """Convolutions with normalisation, ReLU and pooling, then projection and one linear layer.
+
+    Args:
+        layers: convolutions on space, [B, C, X, Y], or on a group, [B, C, |H|, X, Y].
+        channels: of each layer.
+        out_channels: how many scores to return for an image.
+        batch_norm: normalise each channel over images, group and space; otherwise each image.
+        pooled: the layers after which means over 2 × 2 positions are taken.
+        strongest: project to the strongest pose of each channel instead of the mean over the poses.
+        round_window: after each layer, set to zero what lies outside a circle.
+    """
+
+    def __init__(
+        self,
+        layers,
+        channels,
+        out_channels,
+        batch_norm=True,
+        pooled=(0, 1),
+        strongest=False,
+        round_window=False,
+    ):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in layers if batch_norm)
+        self.pooled, self.strongest, self.round_window = pooled, strongest, round_window
+        self.final_linear = nn.Linear(channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, (2, 2, 2, 2), mode="replicate")  # a margin of background
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if self.norms:
+                x = self.norms[index](x.flatten(2)).view_as(x)  # group and space in one axis
+            else:
+                x = F.layer_norm(x, x.shape[1:])
+            x = F.relu(x)
+            if index in self.pooled:
+                x = F.avg_pool3d(x, (1, 2, 2))  # the axis before X and Y, group or channels, stays
+            if self.round_window:
+                x = x * disk_window(x)
+        x = x.mean(dim=(-2, -1)).amax(dim=2) if self.strongest else x.flatten(2).mean(dim=2)
+        return self.final_linear(x)
+
+
+class SmoothSampling(FastSampling):
+    """For kernel classes: kernels that are sums of Gaussian bumps on a disk."""
+
+    width = 0.7  # σ, in pixels
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.part, self.known = 0.0, {}
+
+    def turn(self, part: float) -> None:
+        """Turn all poses by this part of the angle between two elements; keep the matrix so far."""
+        if part != self.part:
+            self.known[self.part] = self.matrix
+            self.part, self.matrix, self.kept = part, self.known.get(part), None
+
+    def _apply(self, fn, recurse=True):
+        self.known = {}
+        return super()._apply(fn, recurse)
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def sampling_matrix(self) -> Tensor:
+        """Return the matrix of the formula above, [K, |H|·K]."""
+        pixel = 2 / (self.kernel_size - 1)
+        elements = self.group.elements().to(self.grid_R2)
+        poses = elements + self.part * 2 * math.pi / len(elements)
+        turned = self.group.left_action_on_R2(self.group.inverse(poses), self.grid_R2)
+        centres, turned = self.grid_R2.flatten(1) / pixel, turned.flatten(2) / pixel
+        squared = (centres[:, :, None, None] - turned[:, None]).square().sum(dim=0)
+        disk = (self.kernel_size / 2 - centres.norm(dim=0)).clamp(0, 1)
+        bumps = torch.exp(-squared / (2 * self.width**2)) * disk  # [k², |H|, k²]
+        if self.weight.dim() == 4:  # a lifting kernel has no group axis
+            return bumps.flatten(1)
+        products = self.group.product(self.group.inverse(elements)[:, None], elements)
+        place = (self.group.normalize_group_elements(products) + 1) / 2 * (len(elements) - 1)
+        permuted = F.one_hot(place.round().long() % len(elements)).to(bumps)  # [|H|, |H|, |H|]
+        return torch.einsum("hab,jhx->bjhax", permuted, bumps).flatten(2).flatten(0, 1)
+
+
+class SmoothLiftingKernel(SmoothSampling, InterpolativeLiftingKernel):
+    """A lifting kernel made of Gaussian bumps."""
+
+    plain = InterpolativeLiftingKernel
+
+
+class SmoothGroupKernel(SmoothSampling, InterpolativeGroupKernel):
+    """A group kernel made of Gaussian bumps."""
+
+    plain = InterpolativeGroupKernel
+
+
+class BetterGCNN(Better):
+    """The better recipe's group-equivariant network: [B, C_in, X, Y] → [B, out].
+
+    Args:
+        group, in_channels, out_channels, kernel_size, num_hidden, hidden_channels: as before.
+        smooth: use the smooth kernels.
+        parts: in training, let all kernels stand at one of so many angles between two elements, drawn
+            anew in every step; in evaluation they stand at the group's own.
+        settings: batch_norm, pooled, strongest and round_window, of `Better`.
+    """
+
+    def __init__(
+        self,
+        group: GroupBase,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        num_hidden: int,
+        hidden_channels: int,
+        smooth: bool = True,
+        parts: int = 1,
+        **settings,
+    ):
+        sizes = (hidden_channels, hidden_channels, kernel_size, kernel_size // 2)
+        layers = [LiftingConvolution(group, in_channels, hidden_channels, kernel_size, padding=0)]
+        layers += [GroupConvolution(group, *sizes) for _ in range(num_hidden)]
+        super().__init__(layers, hidden_channels, out_channels, **settings)
+        self.parts = parts
+        if smooth:
+            speed_up(self, (SmoothLiftingKernel, SmoothGroupKernel))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.parts > 1:
+            part = torch.randint(self.parts, ()).item() / self.parts if self.training else 0.0
+            for layer in self.layers:  # the same angle for all: the network turns as a whole
+                layer.kernel.turn(part)
+        return super().forward(x)
+
 
 # %% [markdown]
 # The network: a lifting convolution, then convolutions with your kernel. As in lesson 1 the kernels are sampled by a matrix that is computed
@@ -1676,7 +2745,280 @@ with checking("The network") as check:
 # **Data, training, recipes.** The data module, the classifier and `train_model` are lesson 1's. `test_model` is new, because it tests on a third kind of digits: those of
 # the turned test set, mirrored.
 
-# %% id="given-training" from="01_regular_group_convolutions" cells="image-classifier models better-cnn curves make-trainer train-model trained load-trained load-model"
+# %% id="given-training" grade="readonly" tags=["hide-input"]
+# Given, from Lesson 1 · Regular group convolutions. There is nothing to fill in: run the cell.
+
+
+class ImageClassifier(pl.LightningModule):
+    """A network trained with cross-entropy and AdamW; logs loss and accuracy.
+
+    Args:
+        model: the network, [B, 1, X, Y] → [B, classes].
+        learning_rate: the rate, or the highest rate of a schedule.
+        weight_decay: of AdamW.
+        schedule: let the learning rate rise and fall once ("one-cycle") instead of keeping it.
+        looks: how often an image is looked at in a test (section 3.3), not in training.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        learning_rate: float = 1e-2,
+        weight_decay: float = 1e-4,
+        schedule: bool = False,
+        looks: int = 1,
+    ):
+        super().__init__()
+        self.save_hyperparameters(ignore=["model"])
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scores [B, classes], means over looks that are turned evenly within 90°."""
+        looks, scores = self.hparams.looks, self.model(x)
+        for look in range(1, looks):
+            angles = x.new_full((len(x),), 90 * look / looks)
+            scores = scores + self.model(rotate(x, angles, outside="border"))
+        return scores / looks
+
+    def configure_optimizers(self):
+        rate, decay = self.hparams.learning_rate, self.hparams.weight_decay
+        optimizer = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=decay)
+        if not self.hparams.schedule:
+            return optimizer
+        steps = self.trainer.estimated_stepping_batches
+        one_cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.2)
+        return [optimizer], [{"scheduler": one_cycle, "interval": "step"}]
+
+    def step(self, batch, name: str, network) -> Tensor:
+        images, labels = batch
+        scores = network(images)
+        loss = F.cross_entropy(scores, labels)
+        accuracy = (scores.argmax(dim=-1) == labels).float().mean()
+        self.log_dict(
+            {f"{name}_loss": loss, f"{name}_accuracy": accuracy},
+            on_step=False,
+            on_epoch=True,
+            prog_bar=True,
+            batch_size=len(labels),
+            sync_dist=True,  # the mean over all devices, if there are several
+            add_dataloader_idx=False,
+        )
+        return loss
+
+    def training_step(self, batch, batch_index):
+        return self.step(batch, "train", self.model)
+
+    def validation_step(self, batch, batch_index):
+        self.step(batch, "validation", self.model)
+
+    def test_step(self, batch, batch_index, dataloader_idx=0):
+        self.step(batch, ("turned", "upright")[dataloader_idx], self)
+
+
+MODELS = {"CNN": CNN, "GCNN": GroupEquivariantCNN}
+
+
+def create_model(model_name: str, model_hparams: dict) -> nn.Module:
+    """Make the network of this name, with fast kernels.
+
+    Raises:
+        ValueError: the name is unknown; the message lists the known ones.
+    """
+    if model_name not in MODELS:
+        raise ValueError(f"unknown model {model_name!r}; the known ones are {', '.join(MODELS)}")
+    return speed_up(MODELS[model_name](**model_hparams))
+
+
+class BetterCNN(Better):
+    """The same with ordinary convolutions."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        num_hidden: int,
+        hidden_channels: int,
+        **settings,
+    ):
+        layers = [nn.Conv2d(in_channels, hidden_channels, kernel_size)]
+        for _ in range(num_hidden):
+            padding = kernel_size // 2
+            layers.append(nn.Conv2d(hidden_channels, hidden_channels, kernel_size, padding=padding))
+        super().__init__(layers, hidden_channels, out_channels, **settings)
+
+
+MODELS |= {"BetterCNN": BetterCNN, "BetterGCNN": BetterGCNN}
+
+
+class Curves(pl.Callback):
+    """Keeps what was logged in each epoch: {quantity: [one number per epoch]}."""
+
+    state_key = "curves"  # where a checkpoint keeps them
+
+    def __init__(self):
+        self.values: dict[str, list[float]] = {}
+
+    def on_train_epoch_end(self, trainer, classifier):
+        for name, value in trainer.callback_metrics.items():
+            self.values.setdefault(name, []).append(value.item())
+
+    def state_dict(self) -> dict:
+        return self.values
+
+    def load_state_dict(self, state: dict) -> None:
+        self.values = dict(state)
+
+
+def make_trainer(name: str, epochs: int, devices: int) -> pl.Trainer:
+    """Return Lightning's trainer; logs and checkpoints of the run go to runs/<name>."""
+    keep = pl.callbacks.ModelCheckpoint(
+        RUNS_FOLDER / name,
+        filename="best",
+        monitor="validation_accuracy",
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+    )
+    return pl.Trainer(
+        accelerator="auto",
+        devices=devices,
+        max_epochs=epochs,
+        precision=PRECISION,
+        deterministic="warn",
+        logger=pl.loggers.CSVLogger(RUNS_FOLDER, name=name),
+        callbacks=[Curves(), keep, pl.callbacks.TQDMProgressBar(refresh_rate=20)],
+        enable_model_summary=False,
+        fast_dev_run=2 if FAST_RUN else False,
+    )
+
+
+def train_model(
+    model_name: str,
+    data: RotatedMNIST,
+    *,
+    name: str | None = None,
+    epochs: int = EPOCHS,
+    seed: int = SEED,
+    devices: int = 1,
+    ckpt_path: str | None = None,
+    schedule: bool = False,
+    looks: int = 1,
+    **model_hparams,
+) -> tuple[ImageClassifier, dict]:
+    """Train a network and test the best of its epochs once.
+
+    Args:
+        model_name: a key of MODELS.
+        data: the data module.
+        name: the folder in runs/ for logs and checkpoints; the model's name if not given.
+        epochs: how often all training images are seen.
+        seed: decides the first weights.
+        devices: how many GPUs (or processes on the CPU) share each batch.
+        ckpt_path: "last" to go on where an earlier training of this name was interrupted.
+        schedule: whether the learning rate rises and falls.
+        looks: how often each image is looked at in the test.
+        model_hparams: for the network.
+
+    Returns:
+        The trained module, and a dictionary with the accuracies on turned and on upright test
+        digits, the number of parameters, the learning curves, and in words how it was trained.
+    """
+    pl.seed_everything(seed, verbose=False)
+    classifier = ImageClassifier(
+        create_model(model_name, model_hparams), schedule=schedule, looks=looks
+    )
+    trainer = make_trainer(name or model_name, epochs, devices)
+    last = RUNS_FOLDER / (name or model_name) / "last.ckpt"
+    trainer.fit(
+        classifier, datamodule=data, ckpt_path=last if ckpt_path and last.exists() else None
+    )
+    if trainer.checkpoint_callback and trainer.checkpoint_callback.best_model_path:
+        path = trainer.checkpoint_callback.best_model_path
+        best = torch.load(path, map_location="cpu", weights_only=True)
+        classifier.load_state_dict(best["state_dict"])
+    result = test_model(classifier, data, trainer)
+    (curves,) = (callback for callback in trainer.callbacks if isinstance(callback, Curves))
+    result["curves"] = {} if FAST_RUN else curves.values
+    result["how"] = f"{epochs} epochs on {len(data.train):,} images, {PRECISION}, seed {seed}"
+    return classifier.eval().cpu(), result
+
+
+TRAINED = {
+    "CNN": "{{sha256 cnn}}",
+    "GCNN": "{{sha256 gcnn}}",
+    "Better CNN": "{{sha256 better-cnn}}",
+    "Better GCNN, C8": "{{sha256 better-gcnn-c8}}",
+    "all steps, CNN": "{{sha256 all-steps-cnn}}",
+    "all steps, C4": "{{sha256 all-steps-c4}}",
+    "all steps, C8": "{{sha256 all-steps-c8}}",
+    "all steps, C16": "{{sha256 all-steps-c16}}",
+}
+
+
+def file_name(name: str) -> str:
+    """Return the name of a recipe's file: "Better GCNN, C8" is kept in better-gcnn-c8.pt."""
+    return "-".join(re.findall("[a-z0-9]+", name.lower()))
+
+
+def find_trained(name: str) -> Path | None:
+    """Return the file of a trained network, fetched if need be; None if there is none."""
+    path = DATA_FOLDER / "networks" / f"{file_name(name)}.pt"
+    url = f"{{edition_files}}/data/networks/{path.name}"
+    if not path.is_file() and not FAST_RUN:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, path, hash_prefix=TRAINED[name], progress=False)
+        except (OSError, RuntimeError) as error:
+            print(f"NOTICE: {url} cannot be fetched ({error}).")
+    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != TRAINED[name]:
+        print(f"NOTICE: {path} is not the file that this lesson was made with; it is not used.")
+        return None
+    return path if path.is_file() else None
+
+
+def load_trained(name: str, model: nn.Module) -> dict | None:
+    """Load the course's weights into a network, if that is possible, and say so.
+
+    Returns:
+        The learning curves of its training and how it was trained, or None if nothing was loaded.
+    """
+    path = find_trained(name)
+    if path is None:
+        return None
+    trained = torch.load(path, map_location="cpu", weights_only=True)
+    copied = copy.deepcopy(model).eval()
+    with torch.no_grad(), contextlib.suppress(RuntimeError):  # weights of other shapes
+        copied.load_state_dict(trained["weights"])
+        if torch.allclose(copied(noise(2, 1, 28, 28)), trained["outputs"], rtol=1e-3, atol=1e-3):
+            model.load_state_dict(trained["weights"])
+            print(f"Loaded {path.name}: {name} as the course has trained it, {trained['how']}.")
+            return {key: trained[key] for key in ("curves", "how")}
+    print(f"NOTICE: your {name} arranges its weights in another way than those in {path.name}.")
+    return None
+
+
+def load_model(name: str) -> tuple[ImageClassifier, dict] | None:
+    """Load the network of a recipe and what is known of it; None if that cannot be done."""
+    recipe = {key: RECIPES[name][key] for key in RECIPES[name] if key not in ("data", "epochs")}
+    model_name, settings = recipe.pop("model_name"), ("schedule", "looks")
+    settings = {key: recipe.pop(key) for key in settings if key in recipe}
+    classifier = ImageClassifier(create_model(model_name, recipe), **settings).eval()
+    trained = load_trained(name, classifier.model)
+    return None if trained is None else (classifier, trained)
+
+
+def get_model(name: str, data: RotatedMNIST) -> tuple[ImageClassifier, dict]:
+    """Train the network of a recipe, or with TRAINING = "none" load it; test it once."""
+    recipe = dict(RECIPES[name])
+    settings = recipe.pop("data", {})
+    if TRAINING == "none":
+        if loaded := load_model(name):
+            classifier, trained = loaded
+            return classifier, test_model(classifier, data, make_trainer(name, 1, 1)) | trained
+        print(f"So {name} is trained here, but shortly.")
+        settings, recipe["epochs"] = settings | {"train_images": SHORT[0]}, SHORT[1]
+    return train_model(data=RotatedMNIST(**settings) if settings else data, name=name, **recipe)
 
 
 # %% id="test-mirrored" grade="readonly"
@@ -1789,7 +3131,7 @@ show(fig, f"Accuracy of three networks over the angle, mirrored and not: {'; '.j
 
 # %% [markdown]
 # **Which digits get mixed up?** The most frequent confusions of each network, on turned digits as they are. And how long a training step takes, a single measurement
-# for a batch of 64 (lesson 1, section 2.4, says how far to trust it).
+# for a batch of 64 (section 6.1 says how far to trust it).
 
 
 # %%
@@ -3664,8 +5006,321 @@ show_table(
 #   channels, and takes twice as long.
 # - **Lines.** The library's layer is a few lines, in which nothing can be got wrong but the types. What you wrote is
 #   longer, and you know what happens in it.
+
+# %% [markdown]
+# ## 6 From 90 to 98 per cent
 #
-# ### 5.3 Where to go next
+# ### 6.1 Making the kernels once
+#
+# In every training step each layer of lesson 1 interpolates its kernels anew, although its grid never changes. That is
+# more work than needed. Interpolation is **linear in the weights**: every sampled value is a weighted sum of
+# a few of them, and which ones depends on the grid alone. So there is a matrix $S$ with
+#
+# $$\text{sampled kernels} = \text{weights} \cdot S, {{equation sampling}} $$
+#
+# and it need be computed only once. How do we find it? As with any linear map: feed it unit vectors. We sample
+# kernels in which one weight is 1 and all others are 0, with the very `sample` of the layer. `FastSampling`, among the given code above, does it. What comes
+# out are the rows of $S$ in {{eq sampling}}.
+#
+# | symbol | name | shape |
+# |---|---|---|
+# | weights | `weight`, flattened | $[C_\text{out}, C_\text{in}, K]$ with $K = k^2$ or $\lvert H\rvert k^2$ |
+# | $S$ | `matrix` | $[K, \lvert H\rvert K]$ |
+
+
+# %% [markdown]
+# Do both give the same? And how long does either take?
+
+# %%
+plain = GroupEquivariantCNN(CyclicGroup(4), 1, 10, 5, num_hidden=4, hidden_channels=16)
+fast = speed_up(copy.deepcopy(plain))
+with checking("The fast kernels") as check:
+    for number, (slow, quick) in enumerate(zip(plain.gconvs, fast.gconvs, strict=True), start=1):
+        check.close(
+            f"group layer {number}: the matrix gives what `sample` gives",
+            quick.kernel.sample(),
+            slow.kernel.sample(),
+        )
+    images = noise(2, 1, 28, 28)
+    check.close("the network's output is the same", fast(images), plain(images))
+
+
+# %%
+images = noise(8 if FAST_RUN else 64, 1, 28, 28)
+for name, network in (("interpolated in every step", plain), ("by matrix", fast)):
+    print(f"{name:>27}: {1000 * seconds_per_step(network, images):.0f} ms a step")
+
+# %% [markdown]
+# Single measurements on a busy machine say little. The course's repository measures it carefully, in turn
+# with the floor, that is the same network with ordinary convolutions of as many channels, for which nothing
+# has to be sampled:
+#
+# {{measured layers}}
+#
+# (Two processor cores, batches of 64. *Exact permutation* puts the weights in another order, which is possible
+# for $C_4$ only; [escnn](https://github.com/QUVA-Lab/escnn) and [e2cnn](https://github.com/QUVA-Lab/e2cnn) are
+# libraries of equivariant layers.) In training, interpolating costs 4 to 11 % more than the floor, the matrix at
+# most 4 %. A ratio below 1 shows how large the noise is: one or two percent.
+#
+# The networks of this lesson use the fast kernels. They hold the same weights as the others.
+
+# %% [markdown]
+# ### 6.2 A better recipe
+#
+# Lesson 1's GCNN reads nine of ten turned digits, and more than that of upright ones. So two things can be improved: how
+# well it reads, and how little is lost by turning. We keep what made the comparison fair, which is the number of
+# parameters, ten epochs and upright digits only, and take one step at a time:
+#
+# 1. **Pooling.** After the first two layers, 2 × 2 neighbours are replaced by their mean: the layers after them see more
+#    of the digit, and cost less. The digit gets a margin, so that its strokes are not cut off at the border.
+# 2. **Normalisation over the group.** Batch norm takes one mean and one variance per channel, over all images, over
+#    space *and over the group*. Turning an image permutes these numbers, and the mean does not notice.
+# 3. **A learning rate that rises and falls.** It rises during the first fifth and falls after it: large steps find the
+#    way, small ones at the end settle.
+# 4. **A higher order.** $C_8$ has the poses in between. With 11 channels instead of 16 there are about as many weights.
+# 5. **Smooth kernels on a disk.** At 45° a square kernel loses its corners, and what is interpolated between pixels
+#    is blurred, which it is not at 0°. A kernel that is smooth and round from the start looks alike in all poses.
+# 6. **Digits that move a little.** Turning blurs a digit, and the network has seen sharp ones only. Moved by a
+#    fraction of a pixel, upright digits get just as blurred.
+
+# %% [markdown]
+# The other four are about what turning still costs:
+#
+# 7. **The strongest pose.** The projection takes the mean over space as before, but then the *maximum* over the
+#    group: the pose that fits best counts, not a mixture with those that do not fit.
+# 8. **Kernels at every angle.** In training the eight poses do not always begin at 0°, but at an angle that is drawn
+#    anew in every step. So the weights have to serve all angles, not eight of them.
+# 9. **A round window.** A map's square border looks the same after a quarter turn, but not after 45°, and zero padding
+#    carries its shape inwards, layer by layer. So after every layer everything outside a circle is set to zero.
+# 10. **Two looks.** Inside the circle the maps are still square grids, on which 45° is as far from 0° as can be. So in a
+#    test, not in training, every digit is looked at twice, as it is and turned by 45°, and the two scores are averaged.
+#
+# Pooling, batch norm, projection and window are in the class `Better`, given above, for all networks, the ordinary CNN included.
+
+
+# %% [markdown]
+# The smooth kernels. So far a weight was a pixel. Now it is the height of a **Gaussian bump** with the
+# pixel's centre $x_j$, and the kernel is their sum, on a disk with a soft edge $d$:
+#
+# $$k_h(x, \tilde h) = d(\lvert x\rvert) \sum_j w_j(h^{-1}\tilde h)\,
+# \exp\left(-\frac{\lvert h^{-1}x - x_j\rvert^2}{2\sigma^2}\right).$$
+#
+# This is a formula for every $x$, not for grid points only: nothing is interpolated in space. And nothing has to be
+# interpolated in the group, since $h^{-1}\tilde h$ is an element again: the group axis is only permuted. As in
+# section 6.1 the formula is linear in the weights, so a matrix does it.
+
+
+# %% [markdown]
+# The angle at which the kernels stand. Since the kernels are given by a formula, `turn` can let the poses begin
+# anywhere between two elements. If all kernels of a network are turned by the same $\theta$, then, on the plane,
+#
+# $$(L_\theta k) \star f = L_\theta\left(k \star L_\theta^{-1} f\right),$$
+#
+# so the network sees an upright digit as it would see one that is turned by $-\theta$. The mean over random angles is a
+# Monte-Carlo estimate of an integral over all rotations. It costs nothing but a few more matrices, since there are nine
+# angles to choose from. No digit is turned for it, but be clear about what it is: another road to what training on
+# turned digits would teach. That is why the table below has a row without it.
+
+
+# %% [markdown]
+# **Still equivariant?** Smooth kernels, batch norm and pooling must leave the exact symmetry alone. Quarter
+# turns should change nothing, up to rounding, also when batch norm has gathered statistics.
+
+# %%
+errors = {}
+for order in (4, 8, 16):
+    pl.seed_everything(SEED, verbose=False)
+    network = BetterGCNN(CyclicGroup(order), 1, 10, 5, num_hidden=2, hidden_channels=4)
+    images = noise(4, 1, 28, 28)
+    network(images)  # in training mode: batch norm now has statistics
+    network.eval()
+    with torch.no_grad():
+        output, turned = network(images), network(images.rot90(1, (-2, -1)))
+    errors[order] = ((turned - output).norm() / output.norm()).item()
+
+with checking("The better network") as check:
+    for order, error in errors.items():
+        check.true(
+            f"C_{order}: quarter turns change nothing, relative error {error:.0e}", error < 1e-5
+        )
+
+# %% [markdown]
+# The kernels of the next picture belong to a single weight, one step down and across from the corner. The upper row
+# shows the interpolated ones of lesson 1, the lower row the smooth ones, which look nearly alike in all eight poses.
+
+# %% tags=["hide-input"]
+fig, axes = plt.subplots(2, 8, figsize=(10, 3.2), layout="constrained")
+for row, kind in zip(axes, (InterpolativeLiftingKernel, SmoothLiftingKernel), strict=True):
+    kernel = kind(CyclicGroup(8), 5, 1, 1)
+    with torch.no_grad():
+        kernel.weight.copy_(torch.eye(25)[6].view(1, 1, 5, 5))
+        sampled = kernel.sample()[0, :, 0]
+    for index, axis in enumerate(row):
+        axis.imshow(sampled[index], cmap="viridis", vmin=0, vmax=sampled.max())
+        axis.set(xticks=[], yticks=[], title=f"{45 * index}°")
+axes[0, 0].set_ylabel("interpolated")
+axes[1, 0].set_ylabel("smooth")
+fig.suptitle("One weight, sampled for the eight elements of $C_8$")
+show(
+    fig,
+    "Two rows of eight small kernels. Interpolated, the weight is one bright pixel at multiples of "
+    "90° and two dim ones between; smooth, it is a round spot of nearly the same strength in all eight.",
+)
+
+# %% [markdown]
+# **One step at a time.** Each row of the table below adds one step to the row before. To see where the steps lead, three
+# epochs on 20,000 images are enough. After the last step we put other groups in the place of $C_8$, or none at all;
+# the channels are chosen so that all networks have about as many weights.
+
+# %% id="steps" grade="readonly"
+STEPS = {}
+PLAIN = dict(model_name="GCNN", group=CyclicGroup(order=4), hidden_channels=16, **SIZES)
+step = PLAIN | dict(epochs=3, data=dict(train_images=20_000))
+for name, change in {
+    "plain GCNN": {},
+    "1. pooling": dict(model_name="BetterGCNN", batch_norm=False, smooth=False),
+    "2. normalisation over the group": dict(batch_norm=True),
+    "3. learning rate": dict(schedule=True),
+    "4. order 8": dict(group=CyclicGroup(order=8), hidden_channels=11),
+    "5. smooth kernels": dict(smooth=True),
+    "6. digits that move": dict(data=dict(train_images=20_000, move_training=1.0)),
+    "7. the strongest pose": dict(strongest=True),
+    "8. kernels at every angle": dict(parts=9),
+    "9. a round window": dict(round_window=True),
+    "10. two looks": dict(looks=2),
+}.items():
+    STEPS[name] = step = step | change
+
+# %% id="better-recipes" grade="readonly"
+step = STEPS.pop("10. two looks")
+STEPS["all steps, C8"] = step
+STEPS["all steps, C4"] = step | dict(group=CyclicGroup(order=4), hidden_channels=16)
+STEPS["all steps, C16"] = step | dict(group=CyclicGroup(order=16), hidden_channels=8)
+STEPS["all steps but the 8th, C8"] = step | dict(parts=1)
+STEPS["all steps, oracle C8"] = step | dict(data=dict(train_images=20_000, turn_training=True))
+STEPS["all steps, CNN"] = dict(
+    model_name="BetterCNN",
+    hidden_channels=32,
+    **{key: step[key] for key in ("schedule", "epochs", "data", "looks", "round_window", *SIZES)},
+)
+FULL_DATA = dict(epochs=10, data=dict(move_training=1.0))
+BETTER = {"Better CNN, one look": STEPS["all steps, CNN"] | FULL_DATA | dict(looks=1)}
+BETTER["Better CNN"] = STEPS["all steps, CNN"] | FULL_DATA
+BETTER["Better GCNN, C8, steps 1 to 6"] = STEPS["6. digits that move"] | FULL_DATA
+BETTER["Better GCNN, C8, steps 1 to 8"] = STEPS["8. kernels at every angle"] | FULL_DATA
+BETTER["Better GCNN, C8, steps 1 to 9"] = STEPS["9. a round window"] | FULL_DATA
+BETTER["Better GCNN, C8"] = STEPS["all steps, C8"] | FULL_DATA
+RECIPES |= BETTER | STEPS
+TABLES |= {"training": BETTER, "steps": STEPS}
+TRAINED |= {
+    "Better CNN": "{{sha256 better-cnn}}",
+    "Better GCNN, C8": "{{sha256 better-gcnn-c8}}",
+    "all steps, CNN": "{{sha256 all-steps-cnn}}",
+    "all steps, C4": "{{sha256 all-steps-c4}}",
+    "all steps, C8": "{{sha256 all-steps-c8}}",
+    "all steps, C16": "{{sha256 all-steps-c16}}",
+}
+
+# %% [markdown]
+# {{measured steps}}
+#
+# Every row is one training, so a difference of one percent may be chance; look at the large steps, and at the gap between
+# the two columns, which closes. Pooling by itself reads both kinds of digits worse, in half the time; normalisation and
+# the learning rate then more than make up for it. Order 8 and smooth kernels help turned digits most, and the last
+# steps take away the rest of the gap. A second look adds nothing here; it will after a longer training, in which a network gets used
+# to how upright digits lie on the grid.
+#
+# The **oracle** is the same network, but trained on *turned* digits. It shows what a network that does not know which
+# way is up (a turned 6 may be a 9) reaches in the same short training. The row *but the 8th* leaves out the kernels at
+# every angle.
+
+# %% [markdown]
+# **In full.** Now ten epochs on all 54,000 training images. The ordinary CNN gets the same recipe, for fairness, as far
+# as a step does not speak of the group. (These numbers were measured in the 16-bit precision of the training.)
+#
+# {{measured training}}
+#
+# The window and the second look bring turned digits up to upright ones, of which they cost some: after that there is
+# no gap left that we could measure. The second look helps the CNN with turned digits too, and costs it upright ones,
+# since it now sees each of them askew as well.
+#
+# Each training was tested once; what to do in each step was decided with validation digits. The next cell loads the networks with
+# all steps and the short training.
+
+# %%
+steps = {}
+for name in ("all steps, CNN", "all steps, C4", "all steps, C8", "all steps, C16"):
+    if loaded := load_model(name):
+        steps[name] = loaded[0]
+
+# %% [markdown]
+# **Over the angles.** How much does a network's output change when the digit turns, relative to its size? That is the
+# **invariance error**. And what does it do to the accuracy? We look at the networks with all steps and the short training,
+# with one look each, and at $C_8$ with two looks as well.
+
+
+# %%
+def error_and_accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """Return the invariance error and the accuracy at every angle of MANY, [2, angles]."""
+    upright, rows = None, []
+    for angle in MANY:
+        x = normalize(rotate_each(images, angle.expand(len(images))))
+        with torch.no_grad():
+            output = network(x)
+        upright = output if upright is None else upright  # the first angle is 0°
+        error = (output - upright).norm() / upright.norm()
+        rows.append(torch.stack([error, (output.argmax(dim=1) == labels).float().mean()]))
+    return torch.stack(rows, dim=1)
+
+
+MANY = torch.arange(0.0, 360.0, 15.0)
+some = data.upright[: 16 if FAST_RUN else 500]
+curves = {
+    f"{name}, one look": error_and_accuracy(network.model, *some) for name, network in steps.items()
+}
+if "all steps, C8" in steps:
+    curves["all steps, C8, two looks"] = error_and_accuracy(steps["all steps, C8"], *some)
+
+# %% tags=["hide-input"]
+fig, axes = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
+colors = ("slate", "blue", "orange", "green", "plum")
+for (name, (error, accuracy)), color in zip(curves.items(), colors, strict=False):
+    line = {"marker": "o", "markersize": 3, "label": name, "color": PALETTE[color]}
+    line["ls"] = "--" if "two" in name else "-"
+    axes[0].plot(MANY, error, **line)
+    axes[1].plot(MANY, 100 * accuracy, **line)
+    if "CNN" not in name:
+        axes[2].plot(MANY, 100 * accuracy, **line)
+axes[0].set(title="Invariance error", ylabel="change of the output, relative to its size")
+axes[1].set(title="Accuracy", ylabel="read correctly, in %")
+axes[2].set(title="Accuracy, enlarged", ylabel="read correctly, in %")
+for axis in axes:
+    axis.set(xlabel="angle of the digit")
+    axis.set_xticks(range(0, 360, 90), [f"{angle}°" for angle in range(0, 360, 90)])
+    axis.set_xticks(range(45, 360, 90), minor=True)
+    axis.grid(color=PALETTE["line"], linewidth=0.5, which="both")
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+summary = "; ".join(
+    f"{name}: error up to {error.max():.2f}, accuracy {100 * accuracy.min():.0f} to "
+    f"{100 * accuracy.max():.0f} %"
+    for name, (error, accuracy) in curves.items()
+)
+show(fig, f"Invariance error and accuracy of the networks over the angle of the digit. {summary}.")
+
+# %% [markdown]
+# Quarter turns cost the group networks nothing at all. Between them the output changes by up to a fifth of its size, whatever
+# the order: trained at every angle, the kernels of $C_4$ serve the angles between its poses too. For $C_8$ the error is smaller
+# at 45°, one of its elements. With two looks it is smaller still, for then a digit at 0° and one at 45° show
+# the same two pictures, but for a quarter turn. The accuracy moves by about a percent, a handful of these 500 digits. What is
+# left is likely to come from the square grid, of the digits and of the maps: its pixels look the same after 90°, but
+# not after 45°, and no group of rotations changes that.
+#
+# The ordinary CNN, with all that it can take of the recipe, still reads digits near the upright only. The fair comparison is
+# with the row *but the 8th*, for kernels at every angle are a help that the CNN does not get: the group still makes nearly all of
+# the difference.
+
+# %% [markdown]
+# ## 7 Where to go next
 #
 # **References.**
 #

@@ -39,7 +39,8 @@ def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
     path = tmp_path / "notebooks" / "example_lesson.py"
     path.parent.mkdir()
     path.write_text("\n\n".join([chapter, *examples("Add an exercise")[:3]]), encoding="utf-8")
-    for name in ("nbgrader_config.py", "pyproject.toml"):
+    (tmp_path / "data" / "results").mkdir(parents=True)
+    for name in ("nbgrader_config.py", "pyproject.toml", "data/results/rotated.md"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COURSE_FAST_RUN", "1")

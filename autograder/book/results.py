@@ -41,6 +41,6 @@ def networks_table(rows: list[dict[str, str]]) -> str:
 
 def _shown(name: str, value: str) -> str:
     """Return an entry of the table as it is read."""
-    if name == "seconds":
+    if name == "seconds" and value:
         return f"{float(value) / 60:.0f}"
     return f"{int(value):,}" if value.isdecimal() and name != "seed" else value

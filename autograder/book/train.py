@@ -107,7 +107,7 @@ def train_one(
     names.train_model.__globals__["RUNS_FOLDER"] = folder
     started = time.perf_counter()
     classifier, result = names.train_model(
-        data=data, name=f"{names.file_name(name)}-{seed}", seed=seed, resume=True, **recipe
+        data=data, name=f"{names.file_name(name)}-{seed}", seed=seed, ckpt_path="last", **recipe
     )
     row = {
         "network": name,
@@ -127,7 +127,7 @@ def train_one(
     with names.torch.no_grad():
         outputs = classifier.model(names.noise(2, 1, 28, 28))
     weights = {key: value.float() for key, value in classifier.model.state_dict().items()}
-    told = {"curves": result["curves"], "how": result["how"]}
+    told = {key: result[key] for key in ("curves", "how") if key in result}
     return row, {"weights": weights, "outputs": outputs, **told}
 
 

@@ -52,8 +52,8 @@ def find_extra(course: Course, generated: Iterable[str]) -> list[str]:
 def generate(course: Course) -> dict[str, bytes]:
     """Return all generated files, by their name relative to the course's folder.
 
-    Raises CourseError if there is no lesson, a lesson has a mistake, or its release gives something
-    away.
+    Raises CourseError if there is no lesson, a lesson has a mistake, its release gives something
+    away, or no lesson shows one of the pictures.
     """
     lessons = [Lesson.load(course.lesson_path(stem)) for stem in course.lessons()]
     if not lessons:
@@ -70,10 +70,22 @@ def generate(course: Course) -> dict[str, bytes]:
             for path in (source, release):
                 text = path.read_text(encoding="utf-8")
                 files[path.relative_to(scratch.root).as_posix()] = text.encode()
+    check_pictures_used(course, lessons)
     readme = course.root / "README.md"
     if readme.is_file():
         files["README.md"] = update_links(readme, course, lessons).encode()
     return files
+
+
+def check_pictures_used(course: Course, lessons: Iterable[Lesson]) -> None:
+    """Raise CourseError for a picture that no lesson's text names."""
+    texts = "".join(cell.source for lesson in lessons for cell in lesson.cells)
+    for path in sorted(course.pictures.glob("*.png")):
+        if f"(picture:{path.stem})" not in texts:
+            raise CourseError(
+                f"{path.relative_to(course.root).as_posix()}: no lesson shows this picture; write "
+                f"![…](picture:{path.stem}) in a text, or delete its function and the file"
+            )
 
 
 def generate_release(course: Course, scratch: Course, stem: str) -> None:

@@ -110,6 +110,17 @@ def test_a_mistake_is_named_with_its_line(drawn: Course, text: str, error: str) 
     assert not drawn.source.exists()
 
 
+def test_a_picture_that_no_lesson_shows_is_an_error(drawn: Course) -> None:
+    path = drawn.lesson_path(TINY)
+    path.write_text(
+        path.read_text(encoding="utf-8").replace(":other-dot", ":dot"), encoding="utf-8"
+    )
+    message = "notebooks/pictures/other-dot.png: no lesson shows this picture; write "
+    for what in (build, find_stale):
+        with pytest.raises(CourseError, match=message):
+            what(drawn)
+
+
 def test_a_course_without_pictures_has_nothing_to_draw(course: Course) -> None:
     assert draw(course) == [] == find_stale_pictures(course)
     with pytest.raises(CourseError, match="no picture 'dot'"):
@@ -156,6 +167,7 @@ def test_a_file_that_nothing_draws_is_refused(drawn: Course) -> None:
 
 
 def test_the_demonstration_gets_the_pictures(drawn: Course, tmp_path: Path) -> None:
+    (drawn.pictures / "later.png").touch()  # that of a later lesson
     demo = copy_course(drawn, TINY, tmp_path / "demo")
     build(demo)
     assert find_stale_pictures(demo) == []

@@ -63,7 +63,7 @@ def test_lesson_1_runs_neither_plots_nor_training(lesson: Lesson) -> None:
     marked = [cell.id for cell in lesson.cells if cell.grade in ("solution", "tests")]
     assert set(marked) <= set(ran)
     for id in ran:
-        assert "plt.subplots" not in sources[id] or id == "show"
+        assert "plt.subplots" not in sources[id] or id == "setup"
         assert "train_model(" not in sources[id] and "load_digits" not in sources[id]
 
 
@@ -72,10 +72,10 @@ def test_what_a_student_s_own_cell_needs_runs_too(lesson: Lesson) -> None:
     released = {cell.id for cell in release.cells}
     notebook = fill_in(release, lesson)
     before = chosen(notebook, lesson, released)
-    assert "act-on-image" not in before
-    notebook.cells.append(new_code_cell("act_on_image", id="own-1"))
+    assert "cnn" not in before
+    notebook.cells.append(new_code_cell("CNN", id="own-1"))
     after = chosen(notebook, lesson, released)
-    assert set(after) - set(before) == {"own-1", "act-on-image"}
+    assert set(after) - set(before) == {"own-1", "cnn"}
 
 
 def test_a_cell_with_the_tag_runs(course: Course) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from contextlib import redirect_stdout
 
@@ -37,7 +36,7 @@ def test_the_summary_stands_below_the_heading_only(tiny: Lesson) -> None:
 
 def test_markers_in_a_text_are_no_chapters() -> None:
     titles = [chapter.title for chapter in LESSON.chapters]
-    assert titles[0] == "0 Introduction"
+    assert titles[0] == "0 The idea"
     assert [title.split()[0] for title in titles] == [str(n) for n in range(len(titles))]
     assert not LESSON.chapters[0].exercises
 
@@ -45,8 +44,8 @@ def test_markers_in_a_text_are_no_chapters() -> None:
 def test_minutes_of_the_chapters_add_up() -> None:
     total = sum(exercise.minutes for exercise in LESSON.exercises)
     assert sum(chapter.minutes for chapter in LESSON.chapters) == total
-    start = "\n".join(cell.source for cell in LESSON.cells[:3])
-    assert f"About {total:g} minutes for the exercises and questions" in start
+    start = "\n".join(cell.source for cell in LESSON.cells[:9])
+    assert f"About {total:g} minutes for exercises and questions" in start
     numbers = re.search(r"questions \((.*?)\)", start)[1]
     assert sum(int(number) for number in re.findall(r"(\d+) in section", numbers)) == total
 
@@ -60,13 +59,11 @@ def test_names_of_cells() -> None:
 
 
 class Notebook:
-    """Lesson 1's helpers in a namespace of their own; cells are run as Jupyter does it."""
+    """Lesson 1's setup in a namespace of its own; cells are run as Jupyter does it."""
 
     def __init__(self) -> None:
-        self.names: dict = {"__name__": "__main__", "json": json, "re": re, "os": __import__("os")}
-        self.names["In"] = [""]
-        for id in ("check-errors", "filled-in", "planned", "checking", "progress"):
-            self.run(LESSON.cell(id).source)
+        self.names: dict = {"__name__": "__main__", "In": [""]}
+        self.run(LESSON.cell("setup").source)
 
     def run(self, source: str) -> str:
         """Run a cell, which may fail, and return what it prints."""
@@ -89,7 +86,7 @@ def test_progress_counts_what_was_run() -> None:
     notebook = Notebook()
     at_first = notebook.progress()
     assert at_first == (
-        "0 of 20 blocks done, 0 of 11 exercises pass their visible checks, "
+        "0 of 17 blocks done, 0 of 12 exercises pass their visible checks, "
         "next: Exercise 1 · The product"
     )
     # Answers need not run to count as written, and the latest run of a cell counts.
@@ -99,35 +96,35 @@ def test_progress_counts_what_was_run() -> None:
     notebook.run("CyclicGroup(4).product(1, 2)")  # uses it, does not write it
     assert notebook.progress() == at_first
     notebook.run(stub.replace("product = ...", "product = h + h_prime"))
-    assert notebook.progress().startswith("1 of 20 blocks done")
+    assert notebook.progress().startswith("1 of 17 blocks done")
     notebook.run(LESSON.cell("cyclic-group").source + "\n\n" + LESSON.cell("third-power").source)
-    assert notebook.progress().startswith("4 of 20 blocks done, 0 of 11 exercises")
+    assert notebook.progress().startswith("4 of 17 blocks done, 0 of 12 exercises")
     # A stub may stay behind as a comment.
     notebook.run(stub.replace("product = ...", "# product = ...\nproduct = h + h_prime"))
-    assert notebook.progress().startswith("2 of 20 blocks done")
+    assert notebook.progress().startswith("2 of 17 blocks done")
     # Also without the marker lines.
     lines = stub.replace("product = ...", "product = h").splitlines()
     notebook.run("\n".join(line for line in lines if "##" not in line))
-    assert notebook.progress().startswith("2 of 20 blocks done")
+    assert notebook.progress().startswith("2 of 17 blocks done")
 
 
 def test_progress_counts_the_exercises_whose_checks_hold() -> None:
     notebook = Notebook()
     two = CHECKS + "    check.true('a', 1)\n    check.true('b', {})"
     assert "✗ Exercise 1: b" in notebook.run(two.format(1, 0))
-    assert ", 0 of 11 exercises pass their visible checks, next: Exercise 1 " in notebook.progress()
+    assert ", 0 of 12 exercises pass their visible checks, next: Exercise 1 " in notebook.progress()
     assert "All visible checks of Exercise 1 passed. The grader" in notebook.run(two.format(1, 1))
-    assert ", 1 of 11 exercises pass their visible checks, next: Exercise 2 " in notebook.progress()
+    assert ", 1 of 12 exercises pass their visible checks, next: Exercise 2 " in notebook.progress()
     # Run twice, it is not counted twice; what belongs to no exercise is not counted.
     notebook.run(two.format(1, 1))
     axioms = two.format(1, 1).replace("Exercise 1", "The axioms")
     assert notebook.run(axioms).endswith("All visible checks of The axioms passed.\n")
-    assert ", 1 of 11 exercises" in notebook.progress()
+    assert ", 1 of 12 exercises" in notebook.progress()
     # A later exercise does not stand in for an earlier one, and a broken answer is taken back.
     notebook.run(two.format(3, 1))
-    assert ", 2 of 11 exercises pass their visible checks, next: Exercise 2 " in notebook.progress()
+    assert ", 2 of 12 exercises pass their visible checks, next: Exercise 2 " in notebook.progress()
     notebook.run(CHECKS.format(1) + "    check.true('a', 1)\n    1 / 0")
-    assert ", 1 of 11 exercises pass their visible checks, next: Exercise 1 " in notebook.progress()
+    assert ", 1 of 12 exercises pass their visible checks, next: Exercise 1 " in notebook.progress()
 
 
 def test_progress_at_the_end() -> None:
@@ -137,6 +134,6 @@ def test_progress_at_the_end() -> None:
     for exercise in LESSON.tested:
         notebook.run(f"with checking({exercise.label!r}) as check:\n    check.true('a', 1)")
     assert notebook.progress() == (
-        "20 of 20 blocks done, 11 of 11 exercises pass their visible checks, "
+        "17 of 17 blocks done, 12 of 12 exercises pass their visible checks, "
         "next: the written questions"
     )

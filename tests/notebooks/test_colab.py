@@ -29,11 +29,11 @@ from autograder.submissions.restore import restore
 COURSE = Course(ROOT)
 # For each lesson the cells that set up, and checks that are no exercise.
 LESSONS = {
-    "01_regular_group_convolutions": (
-        ("install", "imports", "libraries", "seed"),
-        ("The group axioms", "The fast kernels", "The better network"),
+    "01_regular_group_convolutions": (("setup",), ("The group axioms",)),
+    "02_beyond_c4": (
+        ("given-setup",),
+        ("The network", "Steerable kernels", "The fast kernels", "The better network"),
     ),
-    "02_beyond_c4": (("given-setup",), ("The network", "Steerable kernels")),
 }
 
 SITECUSTOMIZE = """

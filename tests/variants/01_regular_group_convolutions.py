@@ -1,7 +1,7 @@
 """Right and wrong solutions of lesson 1, as students write them.
 
 Points: product 2, inverse 2, matrix 2, third-power 1, lifting-grid 3, lifting-fold 2,
-lifting-layer 3, group-grid 4, group-kernel 3, group-layer 4, network 4.
+lifting-layer 3, act-on-lifted 3, group-grid 2, group-kernel 2, group-layer 4, network 4.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ THIRD_POWER = ("third-power", 0)
 LIFT_ELEMENTS, LIFT_GRID = (("lifting-kernel-base", number) for number in range(2))
 LIFT_FOLD = ("lifting-kernel", 0)
 LIFT_KERNELS, LIFT_CONV = (("lifting-convolution", number) for number in range(2))
-ELEMENTS, POSITIONS, SLICES = (("group-kernel-base", number) for number in range(3))
-WEIGHT, FOLD = (("group-kernel", number) for number in range(2))
-INPUT, KERNELS, CONV = (("group-convolution", number) for number in range(3))
+ACTED = ("act-on-lifted", 0)
+SLICES = ("group-kernel-base", 0)
+WEIGHT = ("group-kernel", 0)
+INPUT, KERNELS = (("group-convolution", number) for number in range(2))
 LIFTING, HIDDEN, PROJECTION = (("network", number) for number in range(3))
 
 PRODUCTS = [
@@ -850,8 +851,8 @@ return torch.stack(bank)
         edits={
             "lifting-kernel": [
                 (
-                    "return kernels / determinant.view(1, -1, 1, 1, 1)",
-                    "return (kernels / determinant.view(1, -1, 1, 1, 1)).flatten(0, 1)",
+                    "return kernels / determinant.view(-1, 1, 1, 1)",
+                    "return (kernels / determinant.view(-1, 1, 1, 1)).flatten(0, 1)",
                 )
             ]
         },
@@ -1216,8 +1217,13 @@ conv_kernels = k.sample().reshape(k.out_channels * 4, k.in_channels, k.kernel_si
     Variant(
         "lifting layer: height and width exchanged",
         "images that are not square are scrambled",
-        points={"lifting-layer": 1.5},
-        edits={"lifting-convolution": [("*x.shape[-2:],", "x.shape[-1], x.shape[-2],")]},
+        {
+            LIFT_CONV: """
+x = F.conv2d(x, conv_kernels, padding=self.padding)
+x = x.reshape(*x.shape[:2], x.shape[-1], x.shape[-2])
+"""
+        },
+        {"lifting-layer": 1.5},
     ),
     Variant(
         "lifting layer: kernels of another cell",
@@ -1239,6 +1245,502 @@ conv_kernels = k.sample().reshape(k.out_channels * 4, k.in_channels, k.kernel_si
     ),
 ]
 
+ACTIONS = [
+    Variant(
+        "act on lifted: rolled first",
+        "twist and shift commute",
+        {
+            ACTED: """
+acted = x.roll(quarter_turns * (x.shape[2] // 4), dims=2)
+acted = torch.rot90(acted, quarter_turns, dims=[3, 4])
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: one turn after the other",
+        "a transposition and a flip make a quarter turn",
+        {
+            ACTED: """
+acted = x
+for _ in range(quarter_turns % 4):
+    acted = acted.transpose(-2, -1).flip(-2).roll(x.shape[2] // 4, 2)
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: indices modulo the order",
+        "slice h comes from slice h - steps",
+        {
+            ACTED: """
+n = x.shape[2]
+index = (torch.arange(n) - quarter_turns * n // 4) % n
+acted = torch.rot90(x, quarter_turns, (-2, -1))[:, :, index]
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: cat of two parts",
+        "the last slices come first",
+        {
+            ACTED: """
+twisted = torch.rot90(x, quarter_turns, (-2, -1))
+cut = x.shape[2] - quarter_turns % 4 * x.shape[2] // 4
+acted = torch.cat([twisted[:, :, cut:], twisted[:, :, :cut]], dim=2)
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: a loop and a stack",
+        "slice by slice",
+        {
+            ACTED: """
+n = x.size(2)
+slices = []
+for h in range(n):
+    old = x[:, :, (h - quarter_turns * n // 4) % n]
+    slices.append(torch.rot90(old, quarter_turns, (-2, -1)))
+acted = torch.stack(slices, dim=2)
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: index_select",
+        "the same indices",
+        {
+            ACTED: """
+order = x.shape[2]
+steps = quarter_turns * order // 4
+where = torch.tensor([(h - steps) % order for h in range(order)])
+acted = torch.index_select(torch.rot90(x, quarter_turns, (3, 4)), 2, where)
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: permuted",
+        "the group axis in front, negative indices wrap around",
+        {
+            ACTED: """
+slices = list(x.permute(2, 0, 1, 3, 4))
+steps = quarter_turns * len(slices) // 4 % len(slices)
+slices = [torch.rot90(slices[h - steps], quarter_turns, (-2, -1)) for h in range(len(slices))]
+acted = torch.stack(slices).permute(1, 2, 0, 3, 4)
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: gather",
+        "an index for every number",
+        {
+            ACTED: """
+twisted = torch.rot90(x, quarter_turns, (-2, -1))
+n = x.shape[2]
+index = torch.remainder(torch.arange(n) - quarter_turns * n // 4, n)
+acted = twisted.gather(2, index.view(1, 1, n, 1, 1).expand_as(twisted))
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: recursion",
+        "one turn, and the rest",
+        {
+            ACTED: """
+if quarter_turns % 4 == 0:
+    return x
+once = torch.rot90(x, 1, (-2, -1)).roll(x.shape[2] // 4, dims=2)
+acted = act_on_lifted(once, quarter_turns % 4 - 1)
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: negative turns apart",
+        "three turns forth for one back",
+        {
+            ACTED: """
+while quarter_turns < 0:
+    quarter_turns += 4
+quarter_turns %= 4
+acted = [x, x.mT.flip(-2), x.flip(-2, -1), x.mT.flip(-1)][quarter_turns]
+acted = acted.roll(x.shape[2] * quarter_turns // 4, dims=2)
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: numpy",
+        "rot90 and roll of NumPy",
+        {
+            ACTED: """
+turned = np.rot90(x.detach().numpy(), quarter_turns, axes=(3, 4))
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.from_numpy(np.roll(turned, steps, axis=2).copy())
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: permutation matrix",
+        "a product with zeros and ones moves the slices",
+        {
+            ACTED: """
+n = x.shape[2]
+moved = torch.eye(n).to(x).roll(quarter_turns * n // 4, 0)
+acted = torch.einsum("gh,bchxy->bcgxy", moved, torch.rot90(x, quarter_turns, (-2, -1)))
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: quarters of the group axis",
+        "four parts move on as slices of C₄ do",
+        {
+            ACTED: """
+parts = x.unflatten(2, (4, -1)).roll(quarter_turns, dims=2).flatten(2, 3)
+return torch.rot90(parts, quarter_turns, (-2, -1))
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: chunks",
+        "four parts, dealt anew",
+        {
+            ACTED: """
+parts = torch.rot90(x, quarter_turns, (-2, -1)).chunk(4, dim=2)
+acted = torch.cat([parts[(part - quarter_turns) % 4] for part in range(4)], dim=2)
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: filled in slice by slice",
+        "an empty tensor of the turned shape",
+        {
+            ACTED: """
+twisted = torch.rot90(x, quarter_turns, (-2, -1))
+acted, n = torch.empty_like(twisted), x.shape[2]
+for h in range(n):
+    acted[:, :, (h + quarter_turns * n // 4) % n] = twisted[:, :, h]
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: no shift",
+        "the slices turn where they are",
+        {ACTED: "acted = torch.rot90(x, quarter_turns, (-2, -1))"},
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: no twist",
+        "the slices move on upright",
+        {ACTED: "acted = x.roll(quarter_turns * x.shape[2] // 4, dims=2)"},
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: twist clockwise",
+        "rot90 backwards",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, -quarter_turns, (-2, -1)).roll(steps, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: shift the wrong way",
+        "roll backwards",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(-steps, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: both the wrong way",
+        "this is the action of the inverse",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, -quarter_turns, (-2, -1)).roll(-steps, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: one step in every group",
+        "a quarter turn of C₈ is two steps",
+        {ACTED: "acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(quarter_turns, dims=2)"},
+        {"act-on-lifted": 1},
+    ),
+    Variant(
+        "act on lifted: two steps in every group",
+        "right for C₈ only",
+        {ACTED: "acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(2 * quarter_turns, dims=2)"},
+        {"act-on-lifted": 1},
+    ),
+    Variant(
+        "act on lifted: order 4 hard-coded",
+        "four slices, whatever the group",
+        {
+            ACTED: """
+index = (torch.arange(4) - quarter_turns) % 4
+acted = torch.rot90(x, quarter_turns, (-2, -1))[:, :, index]
+"""
+        },
+        {"act-on-lifted": 1},
+    ),
+    Variant(
+        "act on lifted: shift along the channels",
+        "the axis before",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps, dims=1)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: shift along the rows",
+        "the axis after",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps, dims=3)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: shift without an axis",
+        "roll flattens first",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: turned in the first two axes",
+        "the default of rot90 is batch and channels",
+        {
+            ACTED: """
+acted = torch.rot90(x, quarter_turns).roll(quarter_turns * x.shape[2] // 4, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: group axis and rows turned",
+        "the wrong two axes",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, quarter_turns, (2, 3)).roll(steps, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: axes of rot90 exchanged",
+        "turns clockwise",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, quarter_turns, (-1, -2)).roll(steps, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: one turn, whatever is asked",
+        "quarter_turns is not used",
+        {ACTED: "acted = torch.rot90(x, 1, (-2, -1)).roll(x.shape[2] // 4, dims=2)"},
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: one turn's twist",
+        "the slices always turn by 90°",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, 1, (-2, -1)).roll(steps, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: one turn's shift",
+        "the slices always move by 90°",
+        {ACTED: "acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(x.shape[2] // 4, dims=2)"},
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: turns back not handled",
+        "a loop over a negative number does nothing",
+        {
+            ACTED: """
+acted = x
+for _ in range(quarter_turns):
+    acted = torch.rot90(acted, 1, (-2, -1)).roll(x.shape[2] // 4, dims=2)
+"""
+        },
+        {"act-on-lifted": 2},
+    ),
+    Variant(
+        "act on lifted: cut from the end",
+        "negative places count from the end",
+        {
+            ACTED: """
+twisted = torch.rot90(x, quarter_turns, (-2, -1))
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.cat([twisted[:, :, -steps:], twisted[:, :, :-steps]], dim=2)
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: kept in the shape of x",
+        "images that are not square do not fit",
+        {
+            ACTED: """
+acted, n = torch.empty_like(x), x.shape[2]
+for h in range(n):
+    turned = torch.rot90(x[:, :, h], quarter_turns, (-2, -1))
+    acted[:, :, (h + quarter_turns * n // 4) % n] = turned
+"""
+        },
+        {"act-on-lifted": 2},
+    ),
+    Variant(
+        "act on lifted: reshaped to the shape of x",
+        "images that are not square are scrambled",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps, dims=2).reshape(x.shape)
+"""
+        },
+        {"act-on-lifted": 2},
+    ),
+    Variant(
+        "act on lifted: in place",
+        "x is moved too",
+        {
+            ACTED: """
+x[:] = x.roll(quarter_turns * x.shape[2] // 4, dims=2)
+acted = torch.rot90(x, quarter_turns, (-2, -1))
+"""
+        },
+        {"act-on-lifted": 2},
+    ),
+    Variant(
+        "act on lifted: x itself",
+        "nothing is done",
+        {ACTED: "acted = x"},
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: channels folded",
+        "the shape is lost",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps, dims=2).flatten(1, 2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: batch of one squeezed",
+        "the shape of a single image is lost",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps, dims=2).squeeze(0)
+"""
+        },
+        {"act-on-lifted": 2},
+    ),
+    Variant(
+        "act on lifted: transposed",
+        "a reflection in place of a turn",
+        {
+            ACTED: """
+acted = x.transpose(-2, -1).roll(quarter_turns * x.shape[2] // 4, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: flipped",
+        "a reflection in place of a turn",
+        {
+            ACTED: """
+acted = x.flip(-1).roll(quarter_turns * x.shape[2] // 4, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: steps from the width",
+        "the last axis is not the group",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[-1] // 4
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: steps are a fraction",
+        "roll takes whole numbers",
+        {
+            ACTED: """
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(quarter_turns * x.shape[2] / 4, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: divided too early",
+        "quarter_turns // 4 is 0",
+        {
+            ACTED: """
+steps = quarter_turns // 4 * x.shape[2]
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: divided by the turns",
+        "two turns would move less than one",
+        {
+            ACTED: """
+steps = x.shape[2] // (4 * quarter_turns)
+acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps, dims=2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: slices in the opposite order",
+        "flipped in place of moved",
+        {
+            ACTED: """
+acted = torch.rot90(x, quarter_turns, (-2, -1)).flip(2)
+"""
+        },
+        {"act-on-lifted": 0},
+    ),
+    Variant(
+        "act on lifted: left open",
+        "nothing done",
+        {ACTED: "acted = ..."},
+        {"act-on-lifted": 0},
+    ),
+]
+
 GROUP_GRIDS = [
     Variant(
         "group grid: h̃⁻¹h",
@@ -1255,11 +1757,6 @@ transformed_grid_H = self.group.product(
         "group grid: element by element",
         "loops and stacks",
         {
-            ELEMENTS: "group_elements = self.grid_H",
-            POSITIONS: """
-act, inverse = self.group.left_action_on_R2, self.group.inverse
-transformed_grid_R2 = torch.stack([act(inverse(h), self.grid_R2) for h in group_elements], dim=1)
-""",
             SLICES: """
 rows = []
 for h in group_elements:
@@ -1291,20 +1788,6 @@ transformed_grid_H = torch.stack([
         },
     ),
     Variant(
-        "group grid: inverse in the first block",
-        "work moved to the neighbouring block",
-        {
-            ELEMENTS: "group_elements = self.group.inverse(self.group.elements())",
-            POSITIONS: (
-                "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)"
-            ),
-            SLICES: (
-                "transformed_grid_H = self.group.product("
-                "group_elements[:, None], self.grid_H[None, :])"
-            ),
-        },
-    ),
-    Variant(
         "group grid: angles subtracted",
         "normalising takes the remainder",
         {SLICES: "transformed_grid_H = self.grid_H[None, :] - group_elements[:, None]"},
@@ -1320,27 +1803,7 @@ transformed_grid_H = self.group.product(self.group.inverse(h), other)
         },
     ),
     Variant(
-        "group grid: transposed matrices",
-        "the transpose of a rotation is its inverse",
-        {
-            POSITIONS: (
-                'transformed_grid_R2 = torch.einsum("nji,jxy->inxy",'
-                " self.group.matrix_representation(group_elements), self.grid_R2)"
-            )
-        },
-    ),
-    Variant(
-        "group grid: no inverse for the positions",
-        "twist and shift go in opposite senses",
-        {
-            POSITIONS: (
-                "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)"
-            )
-        },
-        {"group-grid": 3.5},
-    ),
-    Variant(
-        "group grid: no inverse for the elements",
+        "group grid: no inverse",
         "h · h̃",
         {
             SLICES: (
@@ -1348,21 +1811,7 @@ transformed_grid_H = self.group.product(self.group.inverse(h), other)
                 "group_elements[:, None], self.grid_H[None, :])"
             )
         },
-        {"group-grid": 3},
-    ),
-    Variant(
-        "group grid: no inverse at all",
-        "both parts lose their sense",
-        {
-            POSITIONS: (
-                "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)"
-            ),
-            SLICES: (
-                "transformed_grid_H = self.group.product("
-                "group_elements[:, None], self.grid_H[None, :])"
-            ),
-        },
-        {"group-grid": 2.5},
+        {"group-grid": 1},
     ),
     Variant(
         "group grid: rolled the wrong way",
@@ -1373,13 +1822,13 @@ transformed_grid_H = self.group.product(self.group.inverse(h), other)
                 "[self.grid_H.roll(-i) for i in range(self.group.order)])"
             )
         },
-        {"group-grid": 3},
+        {"group-grid": 1},
     ),
     Variant(
         "group grid: no shift",
         "the slices stay where they are",
         {SLICES: "n = self.group.order\ntransformed_grid_H = self.grid_H[None, :].expand(n, n)"},
-        {"group-grid": 2},
+        {"group-grid": 0},
     ),
     Variant(
         "group grid: one slice for all",
@@ -1390,7 +1839,7 @@ transformed_grid_H = self.group.product(self.group.inverse(h), other)
                 ".repeat(1, self.group.order)"
             )
         },
-        {"group-grid": 2},
+        {"group-grid": 0},
     ),
     Variant(
         "group grid: shifted twice",
@@ -1402,7 +1851,7 @@ once = self.group.product(inverses, self.grid_H[None, :])
 transformed_grid_H = self.group.product(inverses, once)
 """
         },
-        {"group-grid": 2},
+        {"group-grid": 0},
     ),
     Variant(
         "group grid: angles multiplied",
@@ -1413,7 +1862,7 @@ transformed_grid_H = self.group.product(inverses, once)
                 " * self.grid_H[None, :]"
             )
         },
-        {"group-grid": 2},
+        {"group-grid": 0},
     ),
     Variant(
         "group grid: no pairs",
@@ -1427,99 +1876,120 @@ transformed_grid_H = self.group.product(inverses, once)
         {"group-grid": 0},
     ),
     Variant(
-        "group grid: positions stacked in front",
-        "[|H|, 2, k, k]",
+        "group grid: the inverses that are given",
+        "inverses were computed two lines above",
         {
-            POSITIONS: """
-act, inverse = self.group.left_action_on_R2, self.group.inverse
-transformed_grid_R2 = torch.stack([act(inverse(h), self.grid_R2) for h in group_elements])
-"""
+            SLICES: (
+                "transformed_grid_H = self.group.product(inverses[:, None], self.grid_H[None, :])"
+            )
         },
-        {"group-grid": 0},
     ),
     Variant(
-        "group grid: positions stacked in front and viewed",
-        "scrambled, without an error",
+        "group grid: by index",
+        "the elements are multiples of one angle",
         {
-            POSITIONS: """
-act, inverse, k = self.group.left_action_on_R2, self.group.inverse, self.kernel_size
-grids = torch.stack([act(inverse(h), self.grid_R2) for h in group_elements])
-transformed_grid_R2 = grids.reshape(2, self.group.order, k, k)
+            SLICES: """
+n = self.group.order
+index = (torch.arange(n)[None, :] - torch.arange(n)[:, None]) % n
+transformed_grid_H = self.grid_H[index]
 """
         },
-        {"group-grid": 2},
     ),
     Variant(
-        "group grid: order 4 hard-coded",
-        "quarter turns, whatever the group",
-        {ELEMENTS: "group_elements = torch.tensor([0, 0.5, 1, 1.5]) * math.pi"},
-        {"group-grid": 1.5},
-    ),
-    Variant(
-        "group grid: quarter turns with rot90",
-        "right for C₄, not for every group element",
+        "group grid: transposed",
+        "h along the second axis and h̃ along the first",
         {
-            POSITIONS: """
-turned = [torch.rot90(self.grid_R2, i, (-2, -1)) for i in range(self.group.order)]
-transformed_grid_R2 = torch.stack(turned, dim=1)
-"""
+            SLICES: (
+                "transformed_grid_H = self.group.product(inverses[None, :], self.grid_H[:, None])"
+            )
         },
-        {"group-grid": 3.5},
     ),
     Variant(
         "group grid: a variable of another cell",
         "group, not self.group",
-        {ELEMENTS: "group_elements = group.elements()"},
+        {
+            SLICES: (
+                "transformed_grid_H = group.product("
+                "group.inverse(group.elements())[:, None], self.grid_H[None, :])"
+            )
+        },
         {"group-grid": 0},
     ),
     Variant(
-        "group grid: the grid of another kernel",
-        "what the plotting cell of the lifting kernel leaves behind",
-        {POSITIONS: "transformed_grid_R2 = kernel.transformed_grid_R2"},
+        "group grid: order 4 hard-coded",
+        "quarter turns, whatever the group",
+        {
+            SLICES: """
+quarters = torch.arange(4, dtype=torch.float64) * (math.pi / 2)
+transformed_grid_H = self.group.product(self.group.inverse(quarters)[:, None], self.grid_H)
+"""
+        },
         {"group-grid": 0},
     ),
     Variant(
-        "group grid: first block open",
-        "no elements",
-        {ELEMENTS: "group_elements = ..."},
+        "group grid: inverse of the product",
+        "(h · h̃)⁻¹ in place of h⁻¹ · h̃",
+        {
+            SLICES: (
+                "transformed_grid_H = self.group.inverse("
+                "self.group.product(group_elements[:, None], self.grid_H[None, :]))"
+            )
+        },
+        {"group-grid": 1},
+    ),
+    Variant(
+        "group grid: inverse of both",
+        "h⁻¹ · h̃⁻¹",
+        {
+            SLICES: """
+inverse = self.group.inverse
+transformed_grid_H = self.group.product(inverse(group_elements)[:, None], inverse(self.grid_H))
+"""
+        },
+        {"group-grid": 1},
+    ),
+    Variant(
+        "group grid: flattened",
+        "one axis of all pairs",
+        {
+            SLICES: (
+                "transformed_grid_H = self.group.product("
+                "inverses[:, None], self.grid_H[None, :]).flatten()"
+            )
+        },
         {"group-grid": 0},
     ),
     Variant(
-        "group grid: second block open",
-        "no positions",
-        {POSITIONS: "transformed_grid_R2 = ..."},
-        {"group-grid": 0},
-    ),
-    Variant(
-        "group grid: third block open",
-        "no slices",
+        "group grid: left open",
+        "nothing done",
         {SLICES: "transformed_grid_H = ..."},
         {"group-grid": 0},
     ),
 ]
 
-ROT90_AND_ROLL = """
-turned = [
-    torch.rot90(self.weight, h, (-2, -1)).roll(h, dims=2) for h in range(self.group.order)
-]
-return torch.stack(turned, dim=1)
+# The given line of the group kernel, and what a student may put in its place.
+GIVEN_FOLD = "weight = self.weight.flatten(0, 1)\n"
+ROT90_AND_ROLL = """turned = [
+            torch.rot90(self.weight, h, (-2, -1)).roll(h, dims=2) for h in range(self.group.order)
+        ]
+        return torch.stack(turned, dim=1)
 """
+FOLDED_ALREADY = ROT90_AND_ROLL.rstrip() + ".flatten(0, 1).flatten(1, 2)\n"
 
 
 def weight_of(*sizes: str) -> str:
-    """Return a first block of the group kernel whose weight has these sizes."""
+    """Return the block of the group kernel whose weight has these sizes."""
     return f"self.weight = nn.Parameter(torch.zeros({', '.join(sizes)}))"
 
 
 GROUP_KERNELS = [
     Variant(
-        "group kernel: empty, and flatten",
+        "group kernel: empty",
         "the initialisation fills it",
         {
             WEIGHT: weight_of(
                 "out_channels", "in_channels", "group.order", "kernel_size", "kernel_size"
             ).replace("zeros", "empty"),
-            FOLD: "weight = self.weight.flatten(0, 1)",
         },
     ),
     Variant(
@@ -1529,11 +1999,7 @@ GROUP_KERNELS = [
             WEIGHT: """
 n, k = self.grid_H.numel(), self.kernel_size
 self.weight = torch.nn.Parameter(torch.randn(self.out_channels, self.in_channels, n, k, k))
-""",
-            FOLD: """
-n, k = len(self.group.elements()), self.kernel_size
-weight = self.weight.view(-1, n, k, k)
-""",
+"""
         },
     ),
     Variant(
@@ -1547,63 +2013,37 @@ self.register_parameter("weight", nn.Parameter(torch.ones(sizes), requires_grad=
         },
     ),
     Variant(
+        "group kernel: sizes from the elements",
+        "as many as there are elements",
+        {
+            WEIGHT: """
+shape = [out_channels, in_channels, len(group.elements()), *[kernel_size] * 2]
+weight = torch.zeros(shape)
+self.weight = nn.Parameter(weight)
+"""
+        },
+    ),
+    Variant(
         "group kernel: rot90 and roll",
         "exact twist and shift in place of interpolation",
-        {FOLD: ROT90_AND_ROLL},
-    ),
-    Variant(
-        "group kernel: rot90 and roll, filled in pose by pose",
-        "a loop over the elements",
-        {
-            FOLD: """
-o, i, n, k, _ = self.weight.shape
-bank = self.weight.new_empty(o, n, i, n, k, k)
-for h in range(n):
-    for other in range(n):
-        bank[:, h, :, other] = torch.rot90(self.weight[:, :, (other - h) % n], h, (-2, -1))
-return bank
-"""
-        },
-    ),
-    Variant(
-        "group kernel: one pose after the other",
-        "a loop over the grids",
-        {
-            FOLD: """
-weight = self.weight.flatten(0, 1)
-poses = [
-    trilinear_interpolation(weight, self.transformed_grid_R2xH[:, h]).unflatten(
-        0, (self.out_channels, self.in_channels)
-    )
-    for h in range(self.group.order)
-]
-return torch.stack(poses, dim=1)
-"""
-        },
-    ),
-    Variant(
-        "group kernel: cat",
-        "output channels one after the other",
-        {FOLD: "weight = torch.cat(tuple(self.weight), dim=0)"},
+        edits={"group-kernel": [(GIVEN_FOLD, ROT90_AND_ROLL)]},
     ),
     Variant(
         "group kernel: folded for the layer already",
         "sample folds both group axes, so forward need not",
-        {
-            FOLD: ROT90_AND_ROLL.rstrip() + ".flatten(0, 1).flatten(1, 2)",
-            KERNELS: "conv_kernels = self.kernel.sample()",
-        },
+        {KERNELS: "conv_kernels = self.kernel.sample()"},
+        edits={"group-kernel": [(GIVEN_FOLD, FOLDED_ALREADY)]},
     ),
     Variant(
         "group kernel: folded for the layer already, wrong inverse and grid",
         "work moved to a neighbour is right though what comes before is not",
         {
-            FOLD: ROT90_AND_ROLL.rstrip() + ".flatten(0, 1).flatten(1, 2)",
             KERNELS: "conv_kernels = self.kernel.sample()",
             INVERSE: "inverse = torch.ones_like(h)",
             SLICES: "transformed_grid_H = ...",
         },
         {"inverse": 0, "group-grid": 0},
+        edits={"group-kernel": [(GIVEN_FOLD, FOLDED_ALREADY)]},
     ),
     Variant(
         "group kernel: inputs before outputs",
@@ -1613,7 +2053,7 @@ return torch.stack(poses, dim=1)
                 "in_channels", "out_channels", "group.order", "kernel_size", "kernel_size"
             )
         },
-        {"group-kernel": 2},
+        {"group-kernel": 1},
     ),
     Variant(
         "group kernel: group axis last",
@@ -1623,7 +2063,7 @@ return torch.stack(poses, dim=1)
                 "out_channels", "in_channels", "kernel_size", "kernel_size", "group.order"
             )
         },
-        {"group-kernel": 2},
+        {"group-kernel": 0.5},
     ),
     Variant(
         "group kernel: group axis first",
@@ -1633,7 +2073,7 @@ return torch.stack(poses, dim=1)
                 "group.order", "out_channels", "in_channels", "kernel_size", "kernel_size"
             )
         },
-        {"group-kernel": 2},
+        {"group-kernel": 0},
     ),
     Variant(
         "group kernel: no group axis",
@@ -1642,19 +2082,26 @@ return torch.stack(poses, dim=1)
         {"group-kernel": 0},
     ),
     Variant(
+        "group kernel: folded in the weight",
+        "[C_out · C_in, |H|, k, k]",
+        {
+            WEIGHT: weight_of(
+                "out_channels * in_channels", "group.order", "kernel_size", "kernel_size"
+            )
+        },
+        {"group-kernel": 0},
+    ),
+    Variant(
         "group kernel: kernel size 5 hard-coded",
         "wrong for every other size",
         {WEIGHT: weight_of("out_channels", "in_channels", "group.order", "5", "5")},
-        {"group-kernel": 0},
+        {"group-kernel": 0.5},
     ),
     Variant(
         "group kernel: order 4 hard-coded",
         "wrong for every other group",
-        {
-            WEIGHT: weight_of("out_channels", "in_channels", "4", "kernel_size", "kernel_size"),
-            FOLD: "weight = self.weight.flatten(0, 1)",
-        },
-        {"group-kernel": 2},
+        {WEIGHT: weight_of("out_channels", "in_channels", "4", "kernel_size", "kernel_size")},
+        {"group-kernel": 1},
     ),
     Variant(
         "group kernel: not a parameter",
@@ -1664,7 +2111,7 @@ return torch.stack(poses, dim=1)
 self.weight = torch.zeros(out_channels, in_channels, group.order, kernel_size, kernel_size)
 """
         },
-        {"group-kernel": 2.5},
+        {"group-kernel": 1.5},
     ),
     Variant(
         "group kernel: frozen",
@@ -1675,74 +2122,42 @@ sizes = (out_channels, in_channels, group.order, kernel_size, kernel_size)
 self.weight = nn.Parameter(torch.zeros(sizes), requires_grad=False)
 """
         },
-        {"group-kernel": 2.5},
+        {"group-kernel": 1.5},
     ),
     Variant(
-        "group kernel: detached",
-        "right numbers, but the weight never learns",
-        {FOLD: "weight = self.weight.detach().flatten(0, 1)"},
-        {"group-kernel": 2.5},
-    ),
-    Variant(
-        "group kernel: input channels outermost",
-        "channels are mixed up by the unfolding",
-        {FOLD: "weight = self.weight.transpose(0, 1).flatten(0, 1)"},
-        {"group-kernel": 2},
-    ),
-    Variant(
-        "group kernel: not folded",
-        "a signal with two channel axes",
-        {FOLD: "weight = self.weight"},
+        "group kernel: a local variable",
+        "self.weight does not exist",
+        {
+            WEIGHT: """
+weight = nn.Parameter(
+    torch.zeros(out_channels, in_channels, group.order, kernel_size, kernel_size)
+)
+"""
+        },
         {"group-kernel": 0},
     ),
     Variant(
-        "group kernel: first output channel",
-        "looks right with one output channel",
-        {FOLD: "weight = self.weight[0]"},
-        {"group-kernel": 0.5},
-    ),
-    Variant(
-        "group kernel: mean over the slices",
-        "the group axis of the weight is lost",
-        {FOLD: "weight = self.weight.mean(2, keepdim=True).expand_as(self.weight).flatten(0, 1)"},
-        {"group-kernel": 1.5},
-    ),
-    Variant(
-        "group kernel: rot90 without roll",
-        "twist without shift",
-        {FOLD: ROT90_AND_ROLL.replace(".roll(h, dims=2)", "")},
-        {"group-kernel": 1.5},
-    ),
-    Variant(
-        "group kernel: roll without rot90",
-        "shift without twist",
-        {
-            FOLD: ROT90_AND_ROLL.replace("torch.rot90(self.weight, h, (-2, -1))", "self.weight"),
-        },
-        {"group-kernel": 1.5},
+        "group kernel: twist without shift",
+        "rot90 alone in place of the interpolation",
+        points={"group-kernel": 1.5},
+        edits={"group-kernel": [(GIVEN_FOLD, ROT90_AND_ROLL.replace(".roll(h, dims=2)", ""))]},
     ),
     Variant(
         "group kernel: rolled against the turn",
         "twist and shift go in opposite senses",
-        {FOLD: ROT90_AND_ROLL.replace("roll(h", "roll(-h")},
-        {"group-kernel": 1.5},
+        points={"group-kernel": 1.5},
+        edits={"group-kernel": [(GIVEN_FOLD, ROT90_AND_ROLL.replace("roll(h", "roll(-h"))]},
     ),
     Variant(
         "group kernel: the two group axes exchanged",
         "k_h̃(x, h) in place of k_h(x, h̃): equivariant, but not the formula",
-        {FOLD: ROT90_AND_ROLL.rstrip() + ".transpose(1, 3)"},
-        {"group-kernel": 2},
+        points={"group-kernel": 1},
+        edits={"group-kernel": [(GIVEN_FOLD, ROT90_AND_ROLL.rstrip() + ".transpose(1, 3)\n")]},
     ),
     Variant(
-        "group kernel: first block open",
+        "group kernel: left open",
         "no weight",
         {WEIGHT: "self.weight = ..."},
-        {"group-kernel": 0},
-    ),
-    Variant(
-        "group kernel: second block open",
-        "not folded",
-        {FOLD: "weight = ..."},
         {"group-kernel": 0},
     ),
 ]
@@ -1754,7 +2169,6 @@ GROUP_LAYERS = [
         {
             INPUT: "x = x.flatten(1, 2)",
             KERNELS: "conv_kernels = self.kernel.sample().flatten(0, 1).flatten(1, 2)",
-            CONV: "x = nn.functional.conv2d(x, conv_kernels, None, 1, self.padding)",
         },
     ),
     Variant(
@@ -1782,12 +2196,13 @@ x = x.contiguous().view(b, c * h, height, width)
         "the sum over h̃ written as a sum",
         {
             INPUT: "x = x",
-            KERNELS: "conv_kernels = self.kernel.sample().flatten(0, 1)",
-            CONV: """
+            KERNELS: """
+conv_kernels = self.kernel.sample().flatten(0, 1)
 x = sum(
     F.conv2d(x[:, :, pose], conv_kernels[:, :, pose], padding=self.padding)
     for pose in range(self.kernel.group.order)
 )
+return x.unflatten(1, (self.kernel.out_channels, self.kernel.group.order))
 """,
         },
     ),
@@ -1795,8 +2210,8 @@ x = sum(
         "group layer: one convolution per element",
         "a loop and a stack in place of one fold",
         {
-            KERNELS: "conv_kernels = self.kernel.sample()",
-            CONV: """
+            KERNELS: """
+conv_kernels = self.kernel.sample()
 slices = [
     F.conv2d(x, conv_kernels[:, h].flatten(1, 2), padding=self.padding)
     for h in range(conv_kernels.shape[1])
@@ -1810,26 +2225,23 @@ return torch.stack(slices, dim=2)
         "a kernel as deep as the group",
         {
             INPUT: "x = x",
-            KERNELS: "conv_kernels = self.kernel.sample().flatten(0, 1)",
-            CONV: """
+            KERNELS: """
+conv_kernels = self.kernel.sample().flatten(0, 1)
 x = F.conv3d(x, conv_kernels, padding=(0, self.padding, self.padding))
-x = x.squeeze(2)
+return x.squeeze(2).unflatten(1, (-1, self.kernel.group.order))
 """,
         },
     ),
     Variant(
-        "group layer: all in the last block",
+        "group layer: all in the second block",
         "work moved to the neighbouring block",
         {
             INPUT: "x = x",
-            KERNELS: "conv_kernels = self.kernel.sample()",
-            CONV: """
+            KERNELS: """
+conv_kernels = self.kernel.sample()
 o, h, i, n, k, k = conv_kernels.shape
-x = F.conv2d(
-    x.reshape(x.shape[0], i * n, *x.shape[3:]),
-    conv_kernels.reshape(o * h, i * n, k, k),
-    padding=(self.padding, self.padding),
-)
+x = x.reshape(x.shape[0], i * n, *x.shape[3:])
+conv_kernels = conv_kernels.reshape(o * h, i * n, k, k)
 """,
         },
     ),
@@ -1859,22 +2271,10 @@ conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
         },
     ),
     Variant(
-        "group layer: padding forgotten",
-        "always 0",
-        {CONV: "x = F.conv2d(x, conv_kernels)"},
-        {"group-layer": 3.5},
-    ),
-    Variant(
-        "group layer: padding 1 hard-coded",
-        "always 1",
-        {CONV: "x = F.conv2d(x, conv_kernels, padding=1)"},
-        {"group-layer": 3.5},
-    ),
-    Variant(
         "group layer: input folded group axis first",
         "the features of one pose meet the weights of another",
         {INPUT: "x = x.transpose(1, 2).flatten(1, 2)"},
-        {"group-layer": 1},
+        {"group-layer": 0.5},
     ),
     Variant(
         "group layer: kernels folded group axis first",
@@ -1884,7 +2284,7 @@ conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
                 "conv_kernels = self.kernel.sample().transpose(2, 3).flatten(0, 1).flatten(1, 2)"
             )
         },
-        {"group-layer": 1},
+        {"group-layer": 0.5},
     ),
     Variant(
         "group layer: output group axis outermost",
@@ -1894,7 +2294,7 @@ conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
                 "conv_kernels = self.kernel.sample().transpose(0, 1).flatten(0, 1).flatten(1, 2)"
             )
         },
-        {"group-layer": 1},
+        {"group-layer": 0.5},
     ),
     Variant(
         "group layer: input and output element exchanged",
@@ -1904,7 +2304,7 @@ conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
                 "conv_kernels = self.kernel.sample().transpose(1, 3).flatten(0, 1).flatten(1, 2)"
             )
         },
-        {"group-layer": 3},
+        {"group-layer": 2.5},
     ),
     Variant(
         "group layer: poses summed first",
@@ -1913,7 +2313,7 @@ conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
             INPUT: "x = x.sum(dim=2)",
             KERNELS: "conv_kernels = self.kernel.sample().mean(dim=3).flatten(0, 1)",
         },
-        {"group-layer": 3},
+        {"group-layer": 2.5},
     ),
     Variant(
         "group layer: first pose only",
@@ -1922,13 +2322,7 @@ conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
             INPUT: "x = x[:, :, 0]",
             KERNELS: "conv_kernels = self.kernel.sample()[:, :, :, 0].flatten(0, 1)",
         },
-        {"group-layer": 1},
-    ),
-    Variant(
-        "group layer: result discarded",
-        "x is still the folded input",
-        {CONV: "F.conv2d(x, conv_kernels, padding=self.padding)"},
-        {"group-layer": 0},
+        {"group-layer": 0.5},
     ),
     Variant(
         "group layer: input not folded",
@@ -1958,13 +2352,7 @@ conv_kernels = k.sample().reshape(sizes)
         "group layer: detached",
         "right numbers, but the weight never learns",
         {KERNELS: "conv_kernels = self.kernel.sample().data.flatten(0, 1).flatten(1, 2)"},
-        {"group-layer": 3},
-    ),
-    Variant(
-        "group layer: a ReLU too many",
-        "equivariant, but not the convolution",
-        {CONV: "x = torch.relu(F.conv2d(x, conv_kernels, padding=self.padding))"},
-        {"group-layer": 3},
+        {"group-layer": 2.5},
     ),
     Variant(
         "group layer: order 4 hard-coded",
@@ -1981,16 +2369,10 @@ conv_kernels = k.sample().reshape(sizes)
         {"group-layer": 3.5},
     ),
     Variant(
-        "group layer: batch axis squeezed",
-        "one image has no batch axis any more",
-        {CONV: "x = F.conv2d(x, conv_kernels, padding=self.padding).squeeze()"},
-        {"group-layer": 3.5},
-    ),
-    Variant(
         "group layer: height and width exchanged",
         "maps that are not square are scrambled",
         {INPUT: "x = x.reshape(x.shape[0], -1, x.shape[4], x.shape[3])"},
-        {"group-layer": 1},
+        {"group-layer": 1.5},
     ),
     Variant(
         "group layer: no shift in the layer",
@@ -2002,7 +2384,7 @@ turned = [torch.rot90(weight, h, (-2, -1)) for h in range(self.kernel.group.orde
 conv_kernels = torch.stack(turned, dim=1).flatten(0, 1)
 """
         },
-        {"group-layer": 1},
+        {"group-layer": 0.5},
     ),
     Variant("group layer: first block open", "no input", {INPUT: "x = ..."}, {"group-layer": 0}),
     Variant(
@@ -2011,7 +2393,6 @@ conv_kernels = torch.stack(turned, dim=1).flatten(0, 1)
         {KERNELS: "conv_kernels = ..."},
         {"group-layer": 0},
     ),
-    Variant("group layer: third block open", "no result", {CONV: "x = ..."}, {"group-layer": 0}),
 ]
 
 
@@ -2320,9 +2701,9 @@ self.gconvs = nn.ModuleList([layer] * num_hidden)
     ),
     Variant(
         "network: third block open",
-        "no projection",
+        "no projection, but the layers are right",
         {PROJECTION: "self.projection_layer = ..."},
-        {"network": 0},
+        {"network": 1},
     ),
 ]
 
@@ -2388,18 +2769,22 @@ WHOLE_NOTEBOOKS = [
     Variant(
         "rot90 and roll everywhere",
         "no interpolation at all",
-        {LIFT_FOLD: ROT90_LIFT, FOLD: ROT90_AND_ROLL},
+        {LIFT_FOLD: ROT90_LIFT},
+        edits={"group-kernel": [(GIVEN_FOLD, ROT90_AND_ROLL)]},
     ),
     Variant(
         "inverse forgotten in all grids",
-        "every layer turns the wrong way; only the grids lose their sense",
+        "twist and shift go in opposite senses; only the grids lose their sense",
         {
             LIFT_GRID: (
                 "transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)"
             ),
-            **GROUP_GRIDS[10].blocks,
+            SLICES: (
+                "transformed_grid_H = self.group.product("
+                "group_elements[:, None], self.grid_H[None, :])"
+            ),
         },
-        {"lifting-grid": 2, "group-grid": 2.5},
+        {"lifting-grid": 2, "group-grid": 1},
     ),
     Variant(
         "the whole group wrong",
@@ -2443,14 +2828,11 @@ WHOLE_NOTEBOOKS = [
             LIFT_FOLD: "weight = ...",
             LIFT_KERNELS: "conv_kernels = ...",
             LIFT_CONV: "x = ...",
-            ELEMENTS: "group_elements = ...",
-            POSITIONS: "transformed_grid_R2 = ...",
+            ACTED: "acted = ...",
             SLICES: "transformed_grid_H = ...",
             WEIGHT: "self.weight = ...",
-            FOLD: "weight = ...",
             INPUT: "x = ...",
             KERNELS: "conv_kernels = ...",
-            CONV: "x = ...",
             LIFTING: "self.lifting_conv = ...",
             HIDDEN: "self.gconvs = ...",
             PROJECTION: "self.projection_layer = ...",
@@ -2463,6 +2845,7 @@ WHOLE_NOTEBOOKS = [
             "lifting-grid": 0,
             "lifting-fold": 0,
             "lifting-layer": 0,
+            "act-on-lifted": 0,
             "group-grid": 0,
             "group-kernel": 0,
             "group-layer": 0,
@@ -2479,6 +2862,7 @@ VARIANTS = [
     *LIFTING_GRIDS,
     *LIFTING_FOLDS,
     *LIFTING_LAYERS,
+    *ACTIONS,
     *GROUP_GRIDS,
     *GROUP_KERNELS,
     *GROUP_LAYERS,
