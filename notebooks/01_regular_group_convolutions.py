@@ -442,8 +442,11 @@ print("largest difference:", (turned - expected).abs().max().item())
 # **The group convolution** is the cross-correlation with "shift" replaced by "move by $g$". Write $\lvert h\rvert$ for
 # $\lvert\det h\rvert$, the factor by which $h$ changes areas. For $g = (x, h)$
 #
-# $$(k \star f)(g) = \frac{1}{|h|}\int_G k(g^{-1}\tilde g)\, f(\tilde g)\, \mathrm{d}\tilde g
-#   = \int_{\mathbb{R}^2}\!\int_H k_h(\tilde x - x, \tilde h)\, f(\tilde x, \tilde h)\,
+# $$(k \star f)(g) = \frac{1}{|h|}\int_G k(g^{-1}\tilde g)\, f(\tilde g)\, \mathrm{d}\tilde g ,$$
+#
+# or, written out,
+#
+# $$(k \star f)(x, h) = \int_{\mathbb{R}^2}\!\int_H k_h(\tilde x - x, \tilde h)\, f(\tilde x, \tilde h)\,
 #    \mathrm{d}\tilde h\, \mathrm{d}\tilde x , {{equation group}} $$
 #
 # $$ k_h(x, \tilde h) = \frac{1}{|h|}\, k(h^{-1} x,\, h^{-1}\tilde h) . {{equation group-kernel}} $$
