@@ -409,71 +409,6 @@ print("largest difference:", (turned - expected).abs().max().item())
 # for reading and looking. Two sittings are a good idea; the break is after section 2.1.
 
 # %% [markdown]
-# ### 0.3 The mathematics on one page
-#
-# What deep learning calls a convolution is a **cross-correlation**: move a kernel $k$ over the image $f$, and take the
-# inner product at each position $x$,
-#
-# $$(k \star f)(x) = \int_{\mathbb{R}^2} k(\tilde x - x)\, f(\tilde x)\, \mathrm{d}\tilde x .$$
-#
-# On a grid of pixels the integral is a sum, and with $C_\text{in}$ input channels the sum runs over them too. That is
-# what `conv2d` computes, for each output channel $o$ by itself:
-#
-# $$(k \star f)_o(x) = \sum_{c=1}^{C_\text{in}} \sum_{\tilde x}
-#   k_{o,c}(\tilde x - x)\, f_c(\tilde x) . {{equation correlation}} $$
-#
-# ![Two rows of number tables: a 6 × 6 image times a 3 × 3 kernel, shifted to two places, gives a table of products. Where the patch is unlike the kernel the products add up to 1, where it resembles the kernel to 8; both sums are cells of the 4 × 4 output.](picture:cross-correlation)
-
-# %% [markdown]
-# **All motions at once.** Let $H$ be a group of transformations of the plane, such as rotations about the origin. A
-# shift by $x$ after a transformation $h$ is a pair $g = (x, h)$; all pairs form the group
-# $G = \mathbb{R}^2 \rtimes H$. One motion after the other is again one, and each can be undone:
-#
-# $$(x, h)\cdot(x', h') = (x + h x',\; h h'), \qquad (x, h)^{-1} = (-h^{-1}x,\; h^{-1}) .$$
-#
-# Moving a *function* by $g$ means: the value that was at $g^{-1}\tilde x$ is now at $\tilde x$. This is written $\mathcal{L}_g$, for
-# functions on the plane as for functions on $G$ itself:
-#
-# $$(\mathcal{L}_g f)(\tilde x) = f(g^{-1}\tilde x), \qquad (\mathcal{L}_g f)(\tilde g) = f(g^{-1}\tilde g) . {{equation representation}} $$
-#
-# (The second is the **regular representation** of $G$, which gives the lesson its name. The first is called
-# quasi-regular, since $G$ acts on something else than itself.)
-#
-# **The group convolution** is the cross-correlation with "shift" replaced by "move by $g$". Write $\lvert h\rvert$ for
-# $\lvert\det h\rvert$, the factor by which $h$ changes areas. For $g = (x, h)$
-#
-# $$(k \star f)(g) = \frac{1}{|h|}\int_G k(g^{-1}\tilde g)\, f(\tilde g)\, \mathrm{d}\tilde g ,$$
-#
-# or, written out,
-#
-# $$(k \star f)(x, h) = \int_{\mathbb{R}^2}\!\int_H k_h(\tilde x - x, \tilde h)\, f(\tilde x, \tilde h)\,
-#    \mathrm{d}\tilde h\, \mathrm{d}\tilde x , {{equation group}} $$
-#
-# $$ k_h(x, \tilde h) = \frac{1}{|h|}\, k(h^{-1} x,\, h^{-1}\tilde h) . {{equation group-kernel}} $$
-#
-# An image has no pose yet. So the first layer, the **lifting convolution**, is the same without $\tilde h$:
-#
-# $$ (k \star f)(x, h) = \int_{\mathbb{R}^2} k_h(\tilde x - x)\, f(\tilde x)\,
-#    \mathrm{d}\tilde x , {{equation lifting}} $$
-#
-# $$ k_h(x) = \frac{1}{|h|}\, k(h^{-1} x) . {{equation lifting-kernel}} $$
-
-# %% [markdown]
-# **Why it is equivariant.** Convolve a moved function, $\mathcal{L}_u f$ with $u \in G$, and substitute $\tilde g = u\hat g$. The
-# substitution multiplies areas by $|u|$:
-#
-# $$\begin{aligned}
-# (k \star \mathcal{L}_u f)(g) &= \frac{1}{|g|}\int_G k(g^{-1}\tilde g)\, f(u^{-1}\tilde g)\, \mathrm{d}\tilde g \\
-# &= \frac{|u|}{|g|}\int_G k(g^{-1}u\,\hat g)\, f(\hat g)\, \mathrm{d}\hat g \\
-# &= \frac{1}{|u^{-1}g|}\int_G k\big((u^{-1}g)^{-1}\hat g\big)\, f(\hat g)\, \mathrm{d}\hat g \\
-# &= (k \star f)(u^{-1}g) = \big(\mathcal{L}_u (k \star f)\big)(g) .
-# \end{aligned}$$
-#
-# So $k \star \mathcal{L}_u f = \mathcal{L}_u(k \star f)$, for every $u$ and every kernel; for images, without $\tilde h$, the same four lines hold. Without the factor $1/|h|$ a $|u|$ would be left
-# over in the third line. Rotations keep areas, $|h| = 1$, so here you will not notice it; scalings, in a later lesson,
-# do not. (Do not mistake $|h|$ for $|H|$, the **order** of $H$: its number of elements.)
-
-# %% [markdown]
 # ## 1 Groups
 #
 # ### 1.1 What is a group?
@@ -494,20 +429,7 @@ print("largest difference:", (turned - expected).abs().max().item())
 # %% [markdown]
 # ### 1.2 A group in Python
 #
-# `GroupBase` lists what our layers ask a group $H$ for. All methods work on many elements at once. These are the names, of
-# the group and of what comes later:
-#
-# | in the formula | in the code | shape |
-# |---|---|---|
-# | $H$, its order $\lvert H\rvert$ | `group`, `group.order` | |
-# | elements $h$ | `group.elements()` | `[\|H\|]` for rotations, which are given by one angle |
-# | $h \cdot h'$, $h^{-1}$ | `group.product(h, h_prime)`, `group.inverse(h)` | |
-# | $h x$ for $x \in \mathbb{R}^2$ | `group.left_action_on_R2(h, x)` | `[2, …]` |
-# | $\lvert h\rvert$ | `group.determinant(h)` | |
-# | kernel $k$ of the lifting layer | `weight` | `[C_out, C_in, k, k]` |
-# | its poses $k_h$ | `kernel.sample()` | `[C_out, \|H\|, C_in, k, k]` |
-# | image or feature map $f$ | `x`, a tensor | `[B, C_in, X, Y]` |
-# | $f$ on the group, after lifting | `x` | `[B, C, \|H\|, X, Y]` |
+# `GroupBase` lists what our layers ask a group $H$ for. All methods work on many elements at once.
 
 
 # %% id="group-base" grade="readonly"
@@ -970,6 +892,85 @@ for order in (4, 8):
         columns=[f"by ${power}$" for power in ("e", "g", "g^2", "g^3")],
         cmap="gray",
     )
+
+# %% [markdown]
+# ### 1.5 The mathematics on one page
+#
+# What deep learning calls a convolution is a **cross-correlation**: move a kernel $k$ over the image $f$, and take the
+# inner product at each position $x$,
+#
+# $$(k \star f)(x) = \int_{\mathbb{R}^2} k(\tilde x - x)\, f(\tilde x)\, \mathrm{d}\tilde x .$$
+#
+# On a grid of pixels the integral is a sum, and with $C_\text{in}$ input channels the sum runs over them too. That is
+# what `conv2d` computes, for each output channel $o$ by itself:
+#
+# $$(k \star f)_o(x) = \sum_{c=1}^{C_\text{in}} \sum_{\tilde x}
+#   k_{o,c}(\tilde x - x)\, f_c(\tilde x) . {{equation correlation}} $$
+#
+# ![Two rows of number tables: a 6 × 6 image times a 3 × 3 kernel, shifted to two places, gives a table of products. Where the patch is unlike the kernel the products add up to 1, where it resembles the kernel to 8; both sums are cells of the 4 × 4 output.](picture:cross-correlation)
+
+# %% [markdown]
+# **All motions at once.** Let $H$ be a group of transformations of the plane, such as rotations about the origin. A
+# shift by $x$ after a transformation $h$ is a pair $g = (x, h)$; all pairs form the group
+# $G = \mathbb{R}^2 \rtimes H$. One motion after the other is again one, and each can be undone:
+#
+# $$(x, h)\cdot(x', h') = (x + h x',\; h h'), \qquad (x, h)^{-1} = (-h^{-1}x,\; h^{-1}) .$$
+#
+# Moving a *function* by $g$ means: the value that was at $g^{-1}\tilde x$ is now at $\tilde x$. This is written $\mathcal{L}_g$, for
+# functions on the plane as for functions on $G$ itself:
+#
+# $$(\mathcal{L}_g f)(\tilde x) = f(g^{-1}\tilde x), \qquad (\mathcal{L}_g f)(\tilde g) = f(g^{-1}\tilde g) . {{equation representation}} $$
+#
+# (The second is the **regular representation** of $G$, which gives the lesson its name. The first is called
+# quasi-regular, since $G$ acts on something else than itself.)
+#
+# **The group convolution** is the cross-correlation with "shift" replaced by "move by $g$". Write $\lvert h\rvert$ for
+# $\lvert\det h\rvert$, the factor by which $h$ changes areas. For $g = (x, h)$
+#
+# $$(k \star f)(g) = \frac{1}{|h|}\int_G k(g^{-1}\tilde g)\, f(\tilde g)\, \mathrm{d}\tilde g ,$$
+#
+# or, written out,
+#
+# $$(k \star f)(x, h) = \int_{\mathbb{R}^2}\!\int_H k_h(\tilde x - x, \tilde h)\, f(\tilde x, \tilde h)\,
+#    \mathrm{d}\tilde h\, \mathrm{d}\tilde x , {{equation group}} $$
+#
+# $$ k_h(x, \tilde h) = \frac{1}{|h|}\, k(h^{-1} x,\, h^{-1}\tilde h) . {{equation group-kernel}} $$
+#
+# An image has no pose yet. So the first layer, the **lifting convolution**, is the same without $\tilde h$:
+#
+# $$ (k \star f)(x, h) = \int_{\mathbb{R}^2} k_h(\tilde x - x)\, f(\tilde x)\,
+#    \mathrm{d}\tilde x , {{equation lifting}} $$
+#
+# $$ k_h(x) = \frac{1}{|h|}\, k(h^{-1} x) . {{equation lifting-kernel}} $$
+
+# %% [markdown]
+# **Why it is equivariant.** Convolve a moved function, $\mathcal{L}_u f$ with $u \in G$, and substitute $\tilde g = u\hat g$. The
+# substitution multiplies areas by $|u|$:
+#
+# $$\begin{aligned}
+# (k \star \mathcal{L}_u f)(g) &= \frac{1}{|g|}\int_G k(g^{-1}\tilde g)\, f(u^{-1}\tilde g)\, \mathrm{d}\tilde g \\
+# &= \frac{|u|}{|g|}\int_G k(g^{-1}u\,\hat g)\, f(\hat g)\, \mathrm{d}\hat g \\
+# &= \frac{1}{|u^{-1}g|}\int_G k\big((u^{-1}g)^{-1}\hat g\big)\, f(\hat g)\, \mathrm{d}\hat g \\
+# &= (k \star f)(u^{-1}g) = \big(\mathcal{L}_u (k \star f)\big)(g) .
+# \end{aligned}$$
+#
+# So $k \star \mathcal{L}_u f = \mathcal{L}_u(k \star f)$, for every $u$ and every kernel; for images, without $\tilde h$, the same four lines hold. Without the factor $1/|h|$ a $|u|$ would be left
+# over in the third line. Rotations keep areas, $|h| = 1$, so here you will not notice it; scalings, in a later lesson,
+# do not. (Do not mistake $|h|$ for $|H|$, the **order** of $H$: its number of elements.)
+#
+# These are the names of the symbols in the code:
+#
+# | in the formula | in the code | shape |
+# |---|---|---|
+# | $H$, its order $\lvert H\rvert$ | `group`, `group.order` | |
+# | elements $h$ | `group.elements()` | `[\|H\|]` for rotations, which are given by one angle |
+# | $h \cdot h'$, $h^{-1}$ | `group.product(h, h_prime)`, `group.inverse(h)` | |
+# | $h x$ for $x \in \mathbb{R}^2$ | `group.left_action_on_R2(h, x)` | `[2, …]` |
+# | $\lvert h\rvert$ | `group.determinant(h)` | |
+# | kernel $k$ of the lifting layer | `weight` | `[C_out, C_in, k, k]` |
+# | its poses $k_h$ | `kernel.sample()` | `[C_out, \|H\|, C_in, k, k]` |
+# | image or feature map $f$ | `x`, a tensor | `[B, C_in, X, Y]` |
+# | $f$ on the group, after lifting | `x` | `[B, C, \|H\|, X, Y]` |
 
 # %% [markdown]
 # ## 2 Layers for a group convolutional network
