@@ -104,7 +104,7 @@ torch.backends.cudnn.benchmark = False
 # Notices about our hardware and about other products are nothing to act on here.
 for notice in ("does not have many workers", "LeafSpec", "exists and is not empty"):
     warnings.filterwarnings("ignore", message=f".*{notice}.*")
-for notice in ("smaller than the logging interval", "there is no last checkpoint"):
+for notice in ("smaller than the logging interval", "no last checkpoint", "in eval mode"):
     warnings.filterwarnings("ignore", message=f".*{notice}.*")
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
