@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from rich.console import Console
 
 from autograder.build.generate import build
+from autograder.build.pictures import named_pictures
 from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
 from autograder.grading.executors import cores
@@ -138,10 +139,9 @@ def copy_course(course: Course, stem: str, folder: Path, *, keep: bool = False) 
     for name in (CONFIG_NAME, "pyproject.toml"):
         shutil.copyfile(course.root / name, folder / name)
     texts = "".join(demo.lesson_path(one).read_text(encoding="utf-8") for one in demo.lessons())
-    for path in course.pictures.glob("*.png"):
-        if f"(picture:{path.stem})" in texts:  # others would be of later lessons
-            demo.pictures.mkdir(exist_ok=True)
-            shutil.copyfile(path, demo.pictures / path.name)
+    for path in named_pictures(course, texts):  # others would be of later lessons
+        demo.pictures.mkdir(exist_ok=True)
+        shutil.copyfile(path, demo.pictures / path.name)
     for part in ("results", "networks"):  # the lesson's text quotes them
         if (course.data / part).is_dir():
             shutil.copytree(course.data / part, demo.data / part, dirs_exist_ok=True)

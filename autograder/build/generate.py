@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autograder.build.leaks import check_release
 from autograder.build.notebooks import source_notebook, write_notebook
+from autograder.build.pictures import require_all_named
 from autograder.build.readme import update_links
 from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
@@ -70,22 +71,11 @@ def generate(course: Course) -> dict[str, bytes]:
             for path in (source, release):
                 text = path.read_text(encoding="utf-8")
                 files[path.relative_to(scratch.root).as_posix()] = text.encode()
-    check_pictures_used(course, lessons)
+    require_all_named(course, "".join(cell.source for each in lessons for cell in each.cells))
     readme = course.root / "README.md"
     if readme.is_file():
         files["README.md"] = update_links(readme, course, lessons).encode()
     return files
-
-
-def check_pictures_used(course: Course, lessons: Iterable[Lesson]) -> None:
-    """Raise CourseError for a picture that no lesson's text names."""
-    texts = "".join(cell.source for lesson in lessons for cell in lesson.cells)
-    for path in sorted(course.pictures.glob("*.png")):
-        if f"(picture:{path.stem})" not in texts:
-            raise CourseError(
-                f"{path.relative_to(course.root).as_posix()}: no lesson shows this picture; write "
-                f"![…](picture:{path.stem}) in a text, or delete its function and the file"
-            )
 
 
 def generate_release(course: Course, scratch: Course, stem: str) -> None:

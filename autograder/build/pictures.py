@@ -45,6 +45,21 @@ def embedded(lesson: Lesson) -> list[Cell]:
     return [replace(cell, source=texts.get(cell, cell.source)) for cell in lesson.cells]
 
 
+def named_pictures(course: Course, text: str) -> list[Path]:
+    """Return the course's pictures that a text names."""
+    names = {match["name"] for match in _PICTURE.finditer(text)}
+    return [path for path in sorted(course.pictures.glob("*.png")) if path.stem in names]
+
+
+def require_all_named(course: Course, text: str) -> None:
+    """Raise CourseError for a picture that no text of the lessons names."""
+    for path in sorted(set(course.pictures.glob("*.png")) - set(named_pictures(course, text))):
+        raise CourseError(
+            f"{path.relative_to(course.root).as_posix()}: no lesson shows this picture; write "
+            f"![…](picture:{path.stem}) in a text, or delete its function and the file"
+        )
+
+
 def find_stale_pictures(course: Course) -> list[str]:
     """Return one line for each picture that was drawn by other code than there is now."""
     code, paths = _code(course.pictures), sorted(course.pictures.glob("*.png"))
