@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
 
+from autograder.book.names import lesson_names
 from autograder.build.generate import build
 from autograder.course import Course
 from autograder.errors import CourseError
@@ -76,6 +79,18 @@ def _grade_where_there_is_no_sandbox() -> None:
     """Let tests that only need something graded do so without the sandbox where there is none."""
     if no_sandbox():
         GradeOptions.__init__.__kwdefaults__["sandbox"] = False
+
+
+@contextlib.contextmanager
+def names_with_small_digits(stem: str, folder: Path) -> Iterator[SimpleNamespace]:
+    """Yield what a lesson of this course defines; nothing is downloaded, `folder` is its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_FAST_RUN", "1")
+        patch.setenv("COURSE_DATA", str(folder / "data"))
+        patch.chdir(folder)
+        with torch.random.fork_rng():
+            names = lesson_names(Lesson.load(Course(ROOT).lesson_path(stem)))
+        yield names
 
 
 def make_course(root: Path) -> Course:

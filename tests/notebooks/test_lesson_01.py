@@ -9,8 +9,8 @@ import re
 import nbformat
 import pytest
 import torch
+from conftest import names_with_small_digits
 
-from autograder.book.names import lesson_names
 from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.lesson.markers import END_MARKER, START_MARKER, blocks
@@ -44,13 +44,8 @@ SIGNATURES = {
 @pytest.fixture(scope="module")
 def names(tmp_path_factory):
     """The names of the worked-out lesson, after running the cells that define or set them."""
-    folder = tmp_path_factory.mktemp("lesson")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("COURSE_FAST_RUN", "1")
-    patch.setenv("COURSE_DATA", str(folder))
-    patch.chdir(folder)
-    yield lesson_names(LESSON)
-    patch.undo()
+    with names_with_small_digits(STEM, tmp_path_factory.mktemp("lesson")) as result:
+        yield result
 
 
 @pytest.mark.parametrize("name", SIGNATURES)

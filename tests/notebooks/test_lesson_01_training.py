@@ -5,13 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision.transforms.functional as TF
-
-from autograder.book.names import lesson_names
-from autograder.course import Course
-from autograder.lesson import Lesson
+from conftest import names_with_small_digits
 
 STEM = "01_regular_group_convolutions"
-COURSE = Course.find(__file__)
 SETTINGS = dict(in_channels=1, out_channels=10, kernel_size=5, num_hidden=2, hidden_channels=4)
 
 
@@ -19,14 +15,9 @@ SETTINGS = dict(in_channels=1, out_channels=10, kernel_size=5, num_hidden=2, hid
 def names(tmp_path_factory):
     """The lesson's names, with scikit-learn's small digits."""
     folder = tmp_path_factory.mktemp("training")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("COURSE_FAST_RUN", "1")  # nothing is downloaded
-    patch.setenv("COURSE_DATA", str(folder / "data"))
-    patch.chdir(folder)
-    result = lesson_names(Lesson.load(COURSE.lesson_path(STEM)))
-    result.train_model.__globals__["RUNS_FOLDER"] = folder / "runs"
-    yield result
-    patch.undo()
+    with names_with_small_digits(STEM, folder) as result:
+        result.train_model.__globals__["RUNS_FOLDER"] = folder / "runs"
+        yield result
 
 
 def test_digits_turn_as_torchvision_turns_them(names):

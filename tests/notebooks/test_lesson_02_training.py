@@ -8,13 +8,9 @@ import math
 
 import pytest
 import torch
-
-from autograder.book.names import lesson_names
-from autograder.course import Course
-from autograder.lesson import Lesson
+from conftest import names_with_small_digits
 
 STEM = "02_beyond_c4"
-COURSE = Course.find(__file__)
 KINDS = ("Lifting", "Group")
 
 
@@ -22,14 +18,8 @@ KINDS = ("Lifting", "Group")
 def names(tmp_path_factory):
     """The lesson's names, with scikit-learn's small digits."""
     folder = tmp_path_factory.mktemp("training")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("COURSE_FAST_RUN", "1")  # nothing is downloaded
-    patch.setenv("COURSE_DATA", str(folder / "data"))
-    patch.chdir(folder)
-    with torch.random.fork_rng():
-        result = lesson_names(Lesson.load(COURSE.lesson_path(STEM)))
-    yield result
-    patch.undo()
+    with names_with_small_digits(STEM, folder) as result:
+        yield result
 
 
 @pytest.fixture

@@ -23,10 +23,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torchvision
-from conftest import ROOT
+from conftest import ROOT, names_with_small_digits
 from variants import Variant
 
-from autograder.book.names import lesson_names
 from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.lesson.markers import stub_blocks
@@ -55,13 +54,11 @@ class Student:
     """A student's notebook after the setup: lesson 1 with what they wrote in some blocks."""
 
     def __init__(self, folder: Path) -> None:
-        patch = pytest.MonkeyPatch()
-        patch.setenv("COURSE_FAST_RUN", "1")
-        patch.setenv("COURSE_DATA", str(folder))
-        patch.chdir(folder)
-        with redirect_stdout(io.StringIO()):
-            self.names = vars(lesson_names(LESSON))
-        patch.undo()
+        with (
+            redirect_stdout(io.StringIO()),
+            names_with_small_digits(LESSON.stem, folder) as names,
+        ):
+            self.names = vars(names)
 
     def check(self, exercise: str, block: tuple[str, int], answer: str) -> str:
         """Return what the check says when this answer stands in this block, the others right."""
