@@ -12,11 +12,9 @@ from contextlib import redirect_stdout
 from types import SimpleNamespace
 
 import pytest
-import torch
-from conftest import ROOT
+from conftest import ROOT, names_with_small_digits
 from variants import Variant
 
-from autograder.book.names import lesson_names
 from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.lesson.markers import strip_hidden
@@ -231,13 +229,8 @@ self.weight = nn.Parameter(torch.zeros(sizes))
 def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """What the solution defines."""
     folder = tmp_path_factory.mktemp("mistakes")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("COURSE_FAST_RUN", "1")
-    patch.setenv("COURSE_DATA", str(folder))
-    patch.chdir(folder)
-    with torch.random.fork_rng(), redirect_stdout(io.StringIO()):
-        yield lesson_names(LESSON)
-    patch.undo()
+    with redirect_stdout(io.StringIO()), names_with_small_digits(LESSON.stem, folder) as result:
+        yield result
 
 
 def messages(names: SimpleNamespace, answers: dict[str, str]) -> list[str]:
