@@ -2484,13 +2484,16 @@ def make_trainer(name: str, epochs: int = 1) -> pl.Trainer:
 
 
 # %% id="train-model"
+EPOCHS = 10  # where nothing else is said
+
+
 def train_model(
     model_name,
     data,
     *,
     kind=ImageClassifier,
     name=None,
-    epochs=10,
+    epochs=EPOCHS,
     seed=SEED,
     ckpt_path=None,
     **sizes,
@@ -2552,7 +2555,6 @@ for images, epochs in ((1_000, 30), (6_000, 15)):
         few = dict(data=dict(train_images=images), epochs=epochs)
         RECIPES[f"{name}, {images:,} images"] = RECIPES[name] | few
         TABLES["images"].append(f"{name}, {images:,} images")
-EPOCHS = 10  # where a recipe says nothing else
 TRAINED = {
     "CNN": "{{sha256 cnn}}",
     "GCNN": "{{sha256 gcnn}}",
@@ -2591,7 +2593,7 @@ for name, result in results.items():
 # by which a digit is turned, before you run the cell.
 
 
-# %%
+# %% id="over-angles"
 def accuracy_over_angles(network: nn.Module, images: Tensor, labels: Tensor, angles: Tensor):
     """Return the share of images [N, X, X] read correctly at every angle (degrees), [angles]."""
     shares = []
@@ -2602,6 +2604,7 @@ def accuracy_over_angles(network: nn.Module, images: Tensor, labels: Tensor, ang
     return torch.stack(shares)
 
 
+# %%
 angles = torch.arange(0.0, 361.0, 15.0)
 some = data.upright[:500]
 curves = {name: accuracy_over_angles(networks[name], *some, angles) for name in networks}
