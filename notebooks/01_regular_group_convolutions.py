@@ -659,11 +659,14 @@ def _(lesson, given):
         given.in_circle("h · h'", result)
 
 
-@judge.property("broadcasts over tensors of elements", points=1)
+@judge.property("broadcasts over tensors of elements, in float64 as well", points=1)
 def _(lesson, given):
-    group = lesson.CyclicGroup(6)
-    a, b = given.elements(6, 5)[:, None], given.elements(6, 7)[None, :]
-    given.angles("h · h' of [5, 1] and [1, 7]", group.product(a, b), a + b)
+    for order, dtype, tolerance in ((6, torch.float32, 1e-4), (7, torch.float64, 1e-9)):
+        group = lesson.CyclicGroup(order)
+        a, b = given.elements(order, 5, dtype)[:, None], given.elements(order, 7, dtype)
+        got = group.product(a, b)
+        given.angles("h · h' of [5, 1] and [7]", got, a + b, tolerance=tolerance)
+        given.of_type("h · h'", got, dtype)
 
 
 judge.score()
@@ -703,10 +706,11 @@ def _(lesson, given):
 
 @judge.property("gives angles in [0, 2π], same shape, and leaves h as it is", points=1)
 def _(lesson, given):
-    h = given.elements(5, 12).reshape(3, 4)
+    h = given.elements(5, 12, torch.float64).reshape(3, 4)
     before = h.clone()
     result = lesson.CyclicGroup(5).inverse(h)
-    given.angles("h⁻¹ of [3, 4] elements", result, -before)
+    given.angles("h⁻¹ of [3, 4] elements", result, -before, tolerance=1e-9)
+    given.of_type("h⁻¹", result, torch.float64)
     given.in_circle("h⁻¹", result)
     given.close("h, after the call", h, before, {"it is changed in place": result})
 
@@ -743,13 +747,21 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "matrix", globals())
 
 
+def _not_radians(given, h):
+    return {
+        "h was converted to degrees, but cos and sin take radians": given.rotations(h.rad2deg()),
+        "h was taken for degrees, but it is in radians already": given.rotations(h.deg2rad()),
+    }
+
+
 # The first three hold for either sense of turning; the sense is the fourth.
 @judge.property("a rotation matrix for one angle", points=0.5)
 def _(lesson, given):
     for h in given.elements(8, 8):
         got = lesson.CyclicGroup(8).matrix_representation(h)
         right, clockwise = given.rotations(h), given.rotations(h, sense=-1)
-        given.close_to_one(f"R({math.degrees(h):.0f}°)", got, (right, clockwise))
+        what = f"R({math.degrees(h):.0f}°)"
+        given.close_to_one(what, got, (right, clockwise), _not_radians(given, h))
 
 
 @judge.property("one rotation matrix for each of many angles", points=0.5)
@@ -757,15 +769,16 @@ def _(lesson, given):
     h = given.elements(12, 9)
     got = lesson.CyclicGroup(12).matrix_representation(h)
     right, clockwise = given.rotations(h), given.rotations(h, sense=-1)
-    given.close_to_one("R of 9 angles", got, (right, clockwise))
+    given.close_to_one("R of 9 angles", got, (right, clockwise), _not_radians(given, h))
 
 
 @judge.property("for angles of any shape, also in float64", points=0.5)
 def _(lesson, given):
-    h = given.elements(12, 6).double().reshape(2, 3)
+    h = given.elements(12, 6, torch.float64).reshape(2, 3)
     got = lesson.CyclicGroup(12).double().matrix_representation(h)
     right, clockwise = given.rotations(h), given.rotations(h, sense=-1)
-    given.close_to_one("R of [2, 3] angles", got, (right, clockwise))
+    given.close_to_one("R of [2, 3] angles", got, (right, clockwise), tolerance=1e-9)
+    given.of_type("R of angles in float64", got, torch.float64)
 
 
 @judge.property("it turns counter-clockwise", points=0.5)
@@ -881,18 +894,19 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "third-power", globals())
 
 
-@judge.property("g³ turns by three steps, for several orders", points=0.5)
+@judge.property("g³ turns by three steps, for several orders", points=0.25)
 def _(lesson, given):
     for order in (3, 4, 5, 7, 9):
         g3 = lesson.third_power(lesson.CyclicGroup(order))
         given.angles(f"g³ in C_{order}", g3, torch.tensor(3 * 2 * math.pi / order))
 
 
-@judge.property("g³ comes from the group's own product", points=0.5)
+@judge.property("g³ comes from the group's own product", points=0.75, essential=True)
 def _(lesson, given):
-    # A cyclic group whose elements are no angles: 1, …, 6 with the product modulo 7.
+    # A cyclic group whose elements are no angles: 1, …, 6 with the product modulo 7. After the
+    # third they do not stand in the order of the powers.
     residues = lesson.CyclicGroup(6)
-    residues.elements = lambda: torch.tensor([1.0, 3.0, 2.0, 6.0, 4.0, 5.0])
+    residues.elements = lambda: torch.tensor([1.0, 3.0, 2.0, 4.0, 5.0, 6.0])
     residues.product = lambda h, h_prime: h * h_prime % 7
     residues.inverse = lambda h: h**5 % 7
     g3 = lesson.third_power(residues)
@@ -1132,11 +1146,12 @@ def _lifting_grids(lesson, order, size):
 def _(lesson, given):
     for order, size in ((3, 3), (4, 5), (8, 7)):
         cause = "4 is hard-coded, or the grids are stacked along dim=0"
-        shape = (2, order, size, size)
-        given.shape(f"the grids for C_{order}", _lifting_grids(lesson, order, size), shape, cause)
+        got, shape = _lifting_grids(lesson, order, size), (2, order, size, size)
+        given.shape(f"the grids for C_{order}", got, shape, cause)
+        given.of_type(f"the grids for C_{order}", got, torch.float64)
 
 
-@judge.property("for C₄ the grids are quarter turns of the first", points=1)
+@judge.property("for C₄ the grids are quarter turns of the first", points=1, essential=True)
 def _(lesson, given):
     for size in (3, 5):
         right, forward = (given.turned_grids(4, size, sense) for sense in (-1, 1))
@@ -1147,7 +1162,7 @@ def _(lesson, given):
 
 
 # Quarter turns made with rot90 are right for C₄, but the exercise asks for every group element.
-@judge.property("for other orders they are turned by every element", points=0.5)
+@judge.property("for other orders they are turned by every element", points=0.5, essential=True)
 def _(lesson, given):
     for order, size in ((3, 3), (6, 3), (8, 5)):
         right, forward = (given.turned_grids(order, size, sense) for sense in (-1, 1))
@@ -1262,7 +1277,9 @@ def _lifting_kernel(lesson, order, size, inputs, outputs):
     return lesson.InterpolativeLiftingKernel(group, size, inputs, outputs)
 
 
-@judge.property("the kernel of the identity is the weight, channel by channel", points=1)
+@judge.property(
+    "the kernel of the identity is the weight, channel by channel", points=0.75, essential=True
+)
 def _(lesson, given):
     for order, size, inputs, outputs in ((4, 5, 2, 3), (6, 3, 3, 2), (8, 3, 4, 1)):
         kernel = _lifting_kernel(lesson, order, size, inputs, outputs)
@@ -1274,8 +1291,17 @@ def _(lesson, given):
         given.close(what, kernels[:, 0], weight, mistakes)
 
 
-# Quarter turns only: kernels made with rot90 are as right as interpolated ones.
-@judge.property("for C₄ the others are that kernel, turned counter-clockwise", points=0.5)
+# Kernels made with rot90, for h the h-th quarter turn, are as right as interpolated ones.
+@judge.property("for other orders the others turn by every element", points=0.25, essential=True)
+def _(lesson, given):
+    for order, inputs, outputs in ((5, 2, 3), (8, 3, 1)):
+        kernel = _lifting_kernel(lesson, order, 5, inputs, outputs)
+        slopes = given.slopes(kernel)
+        kernels = given.kernels(kernel.sample(), outputs, order, inputs, 5, 5)
+        given.turns_with(f"k_h for C_{order}", kernels, slopes)
+
+
+@judge.property("for C₄ they are turned counter-clockwise, exactly in float64", points=0.5)
 def _(lesson, given):
     for size, inputs, outputs in ((5, 2, 3), (4, 3, 2)):
         kernel = _lifting_kernel(lesson, 4, size, inputs, outputs)
@@ -1286,9 +1312,12 @@ def _(lesson, given):
         mistakes = {"your kernels turn the wrong way, L_h turns counter-clockwise": clockwise}
         what = f"k_h for C₄, {inputs} → {outputs} channels, {size} × {size}"
         given.close(what, kernels, right, mistakes)
+        kernels = given.kernels(kernel.double().sample(), outputs, 4, inputs, size, size)
+        exact = given.oracle.lifting_kernels(kernels[:, 0].double())
+        given.as_exact(f"{what}, in float64", kernels, exact)
 
 
-@judge.property("every weight has an influence and learns", points=0.5)
+@judge.property("every weight has an influence and learns", points=0.5, essential=True)
 def _(lesson, given):
     for order in (4, 8):
         kernel = _lifting_kernel(lesson, order, 3, 2, 3)
@@ -1414,6 +1443,8 @@ def _(lesson, given):
         result = given.middle(result, height - 2, width - 2)
         what = f"lift(x) for C_{order}, x of shape {[batch, 3, height, width]}, kernels 3 × 3"
         given.shape(what, result, (batch, 2, order, height - 2, width - 2))
+    result = _lifting_layer(lesson, 4, 3).double()(given.noise(1, 3, 5, 5).double())
+    given.of_type("lift(x) in float64", result, torch.float64)
 
 
 @judge.property("the padding is used", points=0.5)
@@ -1423,7 +1454,7 @@ def _(lesson, given):
         given.padded(plain, padded, padding, 3)
 
 
-@judge.property("for C₄ it is exactly a lifting convolution", points=1)
+@judge.property("it is a lifting convolution that learns, for C₄ exactly", points=1, essential=True)
 def _(lesson, given):
     layer = _lifting_layer(lesson, 4, 5)
     weight, x = given.randomize(layer.kernel), given.noise(2, 3, 9, 9)
@@ -1433,16 +1464,24 @@ def _(lesson, given):
         "the group axis is folded outside the output channels": (
             right.transpose(1, 2).reshape(right.shape)
         ),
+        "it is divided by |H|, the number of elements": right / 4,
     }
     what = "lift(x) for C₄, kernels 5 × 5, x of shape [2, 3, 9, 9]"
     given.close(what, given.middle(layer(x), 5, 5), right, mistakes)
     given.learns("lift(x)", layer(x), layer.kernel.weight, lambda: layer(x))
+    given.passes_on("lift(x)", layer, x)
+    for order in (5, 8):
+        layer = _lifting_layer(lesson, order, 5)
+        slopes = given.slopes(layer.kernel)
+        kernels = given.response(layer, order, 3, 5, lifted=False)
+        given.turns_with(f"lift(x) for C_{order}", kernels, slopes)
 
 
 @judge.property("it is equivariant to quarter turns, for C₄ and C₈", points=1)
 def _(lesson, given):
     for order in (4, 8):
         layer, x = _lifting_layer(lesson, order, 3, 1), given.noise(2, 3, 8, 6)
+        given.equal("the number of slices", layer(x).shape[2:3], torch.Size([order]))
         given.varies("lift(x) of several images", layer(x))
         for turns in (1, 2, 3):
             # Either sense: that of the kernels is judged above.
@@ -1556,9 +1595,13 @@ def _(lesson, given):
             mistakes = {"a quarter turn is taken for one step along the group axis": wrong}
             got = lesson.act_on_lifted(x, turns)
             given.close(f"L_g x for C_{order}, g = {90 * turns}°", got, right, mistakes)
+    got = lesson.act_on_lifted(x.double(), 1)
+    given.of_type("L_g x in float64", got, torch.float64)
 
 
-@judge.property("images of any shape: no turn changes nothing, turns add up, x stays", points=1)
+@judge.property(
+    "images of any shape: no turn changes nothing, turns add up, x stays", points=1, essential=True
+)
 def _(lesson, given):
     x = given.noise(1, 2, 8, 5, 6)
     before = x.clone()
@@ -1715,13 +1758,19 @@ def _(lesson, given):
     for order in (4, 6, 8):
         h, other = torch.arange(order)[:, None], torch.arange(order)[None, :]
         shifts = [(sum % order).float() for sum in (other - h, h - other, h + other, -h - other)]
-        mistakes = {"h⁻¹ is missing, no slice moves": other.expand(order, order).float()}
+        # What numbers from −1 to 1 give where angles are expected.
+        angles = 2 * shifts[0] / (order - 1) - 1
+        twice = torch.round(angles * order / (2 * math.pi)) % order
+        mistakes = {
+            "h⁻¹ is missing, no slice moves": other.expand(order, order).float(),
+            "the elements are normalised twice, here and in the line that is given": twice,
+        }
         given.close_to_one(f"the slices for C_{order}", _slices(lesson, order), shifts, mistakes)
 
 
-@judge.property("they are shifted to h⁻¹h̃ (or to h̃⁻¹h)", points=1)
+@judge.property("they are shifted to h⁻¹h̃ (or to h̃⁻¹h)", points=1, essential=True)
 def _(lesson, given):
-    for order in (4, 6, 8):
+    for order in (4, 5, 6, 8):
         h, other = torch.arange(order)[:, None], torch.arange(order)[None, :]
         right = [((other - h) % order).float(), ((h - other) % order).float()]
         mistakes = {"h is used in place of its inverse": ((h + other) % order).float()}
@@ -1826,11 +1875,14 @@ def _group_kernel(lesson, order, size, inputs, outputs):
     return lesson.InterpolativeGroupKernel(group, size, inputs, outputs)
 
 
-@judge.property("the weight is as asked, and the kernel of the identity is the weight", points=1)
+@judge.property(
+    "the weight is as asked, and the kernel of the identity is the weight", points=1, essential=True
+)
 def _(lesson, given):
     for order, size, inputs, outputs in ((4, 5, 2, 3), (6, 3, 3, 2)):
         kernel = _group_kernel(lesson, order, size, inputs, outputs)
         given.shape("the weight", kernel.weight, (outputs, inputs, order, size, size))
+        given.of_type("the weight", kernel.weight, torch.float32)
         weight = given.randomize(kernel)
         kernels = given.kernels(kernel.sample(), outputs, order, inputs, order, size, size)
         # For slices at h̃⁻¹h the group axis of the weight runs backwards.
@@ -1841,8 +1893,8 @@ def _(lesson, given):
         given.close_to_one(what, kernels[:, 0], (weight, backwards), mistakes)
 
 
-# Quarter turns only: kernels made with rot90 and roll are as right as interpolated ones.
-@judge.property("for C₄ the others are that kernel, twisted and shifted", points=0.5)
+# Kernels made with rot90 and roll, by h quarter turns, are as right as interpolated ones.
+@judge.property("the others are that kernel, twisted and shifted", points=0.5, essential=True)
 def _(lesson, given):
     for size, inputs, outputs in ((5, 2, 3), (4, 3, 2)):
         kernel = _group_kernel(lesson, 4, size, inputs, outputs)
@@ -1858,19 +1910,34 @@ def _(lesson, given):
             "the slices shift along the group axis but do not turn": torch.stack(
                 [identity.roll(h, dims=2) for h in range(4)], dim=1
             ),
-            "the slices shift against the sense in which they turn": torch.stack(
-                [given.turned(identity, h).roll(-h, dims=2) for h in range(4)], dim=1
-            ),
+            **{
+                cause: torch.stack(
+                    [given.turned(identity, turn * h).roll(shift * h, 2) for h in range(4)], dim=1
+                )
+                for cause, turn, shift in (
+                    ("the slices turn by h, but shift backwards along the group axis", 1, -1),
+                    ("the slices shift forward, but turn clockwise", -1, 1),
+                    ("the slices turn clockwise and shift backwards, h⁻¹ is missing", -1, -1),
+                )
+            },
         }
         what = f"k_h for C₄, {inputs} → {outputs} channels, {size} × {size}"
         given.close(what, kernels, right, mistakes)
+    for order, inputs, outputs in ((5, 2, 1), (8, 1, 2)):
+        kernel = _group_kernel(lesson, order, 5, inputs, outputs)
+        slopes = given.slopes(kernel)
+        kernels = given.kernels(kernel.sample(), outputs, order, inputs, order, 5, 5)
+        given.turns_with(f"k_h for C_{order}", kernels, slopes)
 
 
-@judge.property("every weight is a parameter, has an influence and learns", points=0.5)
+@judge.property(
+    "every weight is a parameter, has an influence and learns", points=0.5, essential=True
+)
 def _(lesson, given):
     for order, inputs in ((4, 2), (6, 1)):
         kernel = _group_kernel(lesson, order, 3, inputs, 1)
-        given.true("`weight` is a parameter", "weight" in dict(kernel.named_parameters()))
+        cause = "self.weight is no nn.Parameter"
+        given.among("`weight` is a parameter", kernel.weight, kernel.parameters(), cause)
         given.influence(kernel.sample, kernel.weight)
 
 
@@ -2007,17 +2074,37 @@ def _(lesson, given):
         given.shape(what, result, (batch, 2, order, height - 2, width - 2))
 
 
-@judge.property("for C₄ it is exactly a group convolution", points=1.5)
+def _turning_otherwise(given, x, weight, turn, shift):
+    poses = [given.turned(weight, turn * h).roll(shift * h, dims=2) for h in range(4)]
+    return given.oracle.convolve(x, torch.stack(poses, dim=1))
+
+
+@judge.property("it is a group convolution that learns, for C₄ exactly", points=1.5, essential=True)
 def _(lesson, given):
     layer = _group_layer(lesson, 4, 5)
     weight, x = given.randomize(layer.kernel), given.noise(2, 3, 4, 9, 9)
     right = given.oracle.group(x, weight)
     swapped = x.transpose(1, 2).reshape(x.shape)
     wrong = given.oracle.group(swapped, weight)[0]
-    mistakes = {"the input is folded in another order than the kernels": wrong}
+    mistakes = {
+        "the input is folded in another order than the kernels": wrong,
+        "it is divided by |H|, the number of elements": right[0] / 4,
+        "kernels shift forward along the group axis, but turn clockwise": _turning_otherwise(
+            given, x, weight, -1, 1
+        ),
+        "kernels turn, but shift backwards along the group axis": _turning_otherwise(
+            given, x, weight, 1, -1
+        ),
+    }
     what = "conv(x) for C₄, kernels 5 × 5, x of shape [2, 3, 4, 9, 9]"
     given.close_to_one(what, given.middle(layer(x), 5, 5), right, mistakes)
     given.learns("conv(x)", layer(x), layer.kernel.weight, lambda: layer(x))
+    given.passes_on("conv(x)", layer, x)
+    for order in (5, 8):
+        layer = _group_layer(lesson, order, 5)
+        slopes = given.slopes(layer.kernel)
+        kernels = given.response(layer, order, 3, 5, lifted=True)
+        given.turns_with(f"conv(x) for C_{order}", kernels, slopes)
 
 
 @judge.property("it is equivariant to quarter turns, for C₄ and C₈", points=1)
@@ -2036,6 +2123,7 @@ def _two_layers(lesson, given, dtype, tolerance):
     got = layer(lifting(given.turned(x, 1)))
     expected = given.acted(layer(lifting(x)), 1)
     given.close("conv(lift(L_g x)), g = 90°", got, expected, tolerance=tolerance)
+    given.of_type("conv(lift(x))", got, dtype)
     given.varies("conv(lift(x)) of several images", got)
 
 
@@ -2192,7 +2280,15 @@ def _network(lesson, order, *settings):
     return lesson.GroupEquivariantCNN(lesson.CyclicGroup(order), *settings).eval()
 
 
-@judge.property("depth, width, padding and number of parameters are as asked", points=1)
+def _by_hand(network, x):
+    """The `forward` that is given, with the layers that were built."""
+    for layer in (network.lifting_conv, *network.gconvs):
+        x = layer(x)
+        x = torch.relu(torch.nn.functional.layer_norm(x, x.shape[1:]))
+    return network.final_linear(network.projection_layer(x).flatten(1))
+
+
+@judge.property("layers, depth, width, padding and number of parameters are as asked", points=1)
 def _(lesson, given):
     for order, inputs, size, hidden, channels in (
         (4, 1, 5, 4, 16),
@@ -2205,26 +2301,32 @@ def _(lesson, given):
         expected += 7 * channels + 7
         count = sum(parameter.numel() for parameter in network.parameters())
         given.equal("the number of parameters", count, expected)
-        x = given.noise(1, inputs, 24, 22)
+        group, x = lesson.CyclicGroup(order), given.noise(1, inputs, 24, 22)
         for number, layer in enumerate((network.lifting_conv, *network.gconvs), start=1):
-            x = layer(x)
             smaller = number * (size - 1)
             shape = (1, channels, order, 24 - smaller, 22 - smaller)
-            given.shape(f"the features after layer {number}, without padding", x, shape)
+            given.shape(f"the features after layer {number}, without padding", layer(x), shape)
+            kind = lesson.GroupConvolution if number > 1 else lesson.LiftingConvolution
+            plain = kind(group, channels if number > 1 else inputs, channels, size)
+            given.nothing_else(f"layer {number} in training", layer, plain, x)
+            x = layer.eval()(x)
 
 
-@judge.property("every layer matters and is trained, and a batch of one works", points=1)
+@judge.property("every layer matters and is trained", points=1, essential=True)
 def _(lesson, given):
     network = _network(lesson, 4, 2, 5, 3, 2, 4)
     x = given.noise(3, 2, 12, 10)
     out = network(x)
     given.shape("the output", out, (3, 5))
-    given.close("one image alone and in a batch", network(x[:1]), out[:1])
     given.varies("the outputs for several images", out)
+    given.close("the output, layer by layer as in `forward`", out, _by_hand(network, x))
+    given.true("there are group convolutions", len(network.gconvs) > 0)
     given.trained(out, network, network.gconvs)
 
 
-@judge.property("it is invariant to quarter turns, on images of any shape", points=2)
+@judge.property(
+    "it is invariant to quarter turns, on images of any shape and a batch of one", points=2
+)
 def _(lesson, given):
     for order in (4, 8):
         network = _network(lesson, order, 1, 5, 3, 2, 4)
@@ -2232,6 +2334,9 @@ def _(lesson, given):
             x = given.noise(2, 1, *size)
             out = network(x)
             given.varies("the outputs for several images", out)
+            given.equal("the number of slices", network.lifting_conv(x).shape[2], order)
+            given.close("the output, layer by layer as in `forward`", out, _by_hand(network, x))
+            given.close("one image alone and in a batch", network(x[:1]), out[:1])
             for turns in (1, 2, 3):
                 got = network(given.turned(x, turns))
                 given.close(f"the output, turned by {90 * turns}°", got, out)

@@ -30,12 +30,16 @@ from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN
 
 @dataclass(frozen=True)
 class Verdict:
-    """What hidden tests found: points, a report, and why they stopped, if they did."""
+    """What hidden tests found: points, a report, and why they stopped, if they did.
+
+    notes: what a person should know, a sentence each.
+    """
 
     points: float
     report: str
     failure: str = ""
     pictures: tuple[bytes, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
@@ -64,7 +68,8 @@ def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
         failure = f"{type(error).__name__}: {error}"
     finally:
         current.reset(token)
-    return Verdict(earned, report.getvalue(), failure, tuple(outside.pictures))
+    pictures, notes = tuple(outside.pictures), tuple(outside.notes)
+    return Verdict(earned, report.getvalue(), failure, pictures, notes)
 
 
 @dataclass

@@ -19,10 +19,10 @@ from IPython import get_ipython
 from IPython.display import Image, display
 from torch import Tensor
 
-from autograder.checks import pictures, private, reference
+from autograder.checks import agent, pictures, private, reference
 from autograder.checks.private import PrivateProperty
 from autograder.checks.properties import PropertyFailed
-from autograder.checks.remote import Names, RemoteError, Session
+from autograder.checks.remote import Names, NoAnswer, RemoteError, Session
 from autograder.lesson import Lesson, code
 
 SEED_VARIABLE = "COURSE_GRADING_SEED"
@@ -68,7 +68,7 @@ class Inside:
         finally:
             self.names.update(hidden)
 
-    def substitution(self, answers: Mapping[str, str]) -> Place:
+    def substitution(self, answers: Mapping[str, str], anew: bool = False) -> Place:
         """Return a place with the lesson's definitions and these answers, made when needed."""
         build = functools.partial(reference.namespace, self.lesson, answers, self.cells)
         return functools.partial(here, functools.cache(build))
@@ -76,6 +76,9 @@ class Inside:
     def private_properties(self, exercise: str) -> list[PrivateProperty]:
         """Return the instructor's own hidden tests of an exercise."""
         return private.for_exercise(self.lesson, exercise)
+
+    def tell(self, note: str) -> None:
+        """The report says it, and nobody else is there to be told."""
 
     def show(self, got: Tensor, expected: Tensor) -> None:
         """Display a picture of what came and what was expected."""
@@ -88,7 +91,7 @@ class Inside:
 def here(names: Callable[[], dict], seed: int) -> Iterator[_Names]:
     """Yield names of this process, with random numbers from the seed."""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(seed)
+        agent.plant(seed)
         yield _Names(**names())
 
 
@@ -112,6 +115,7 @@ class Outside:
     seed: int
     private: Sequence[PrivateProperty] = ()
     pictures: list[bytes] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _fresh: Session | None = None
 
@@ -119,7 +123,7 @@ class Outside:
     def notebook(self, seed: int) -> Iterator[Names]:
         """Yield the notebook's names."""
         if self.session is None:
-            raise PropertyFailed("Python stopped before this exercise.")
+            raise NoAnswer("Python stopped before this exercise.")
         self.session.begin(seed)
         yield Names(self.session, 0)
 
@@ -134,27 +138,37 @@ class Outside:
             yield
         self._fresh = None
 
-    def substitution(self, answers: Mapping[str, str]) -> Place:
+    def substitution(self, answers: Mapping[str, str], anew: bool = False) -> Place:
         """Return a place with the lesson's definitions and these answers, made when first needed.
 
-        All of an exercise share one Python, which knows no other exercise's verdict to come.
+        All of an exercise share one Python, which knows no other exercise's verdict to come; `anew`
+        gives the place one of its own, which knows nothing of the other places either.
         """
+        session: Session | None = None
         space: int | Exception | None = None  # where the definitions are, or why there are none
 
         @contextlib.contextmanager
         def place(seed: int) -> Iterator[Names]:
-            nonlocal space
-            if self._fresh is None:
-                self._fresh = self._open.enter_context(self.fresh())
-            self._fresh.begin(seed)
+            nonlocal session, space
+            if session is None:
+                session = self._python(anew)
+            session.begin(seed)
             if space is None:
-                space = self._define(self._fresh, answers)
+                space = self._define(session, answers)
             if isinstance(space, Exception):
                 raise space
-            self._fresh.begin(seed)
-            yield Names(self._fresh, space)
+            session.begin(seed)
+            yield Names(session, space)
 
         return place
+
+    def _python(self, anew: bool) -> Session:
+        """Return the Python that the places of an exercise share, or one `anew`."""
+        if anew:
+            return self._open.enter_context(self.fresh())
+        if self._fresh is None:
+            self._fresh = self._open.enter_context(self.fresh())
+        return self._fresh
 
     def _define(self, session: Session, answers: Mapping[str, str]) -> int | Exception:
         try:
@@ -166,6 +180,10 @@ class Outside:
     def private_properties(self, exercise: str) -> list[PrivateProperty]:
         """Return the instructor's own hidden tests of an exercise."""
         return [item for item in self.private if item.exercise == exercise]
+
+    def tell(self, note: str) -> None:
+        """Keep a sentence for the instructor."""
+        self.notes.append(note)
 
     def show(self, got: Tensor, expected: Tensor) -> None:
         """Keep a picture of what came and what was expected for the feedback."""

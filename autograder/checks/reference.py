@@ -8,6 +8,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, ModuleType
 
+from autograder.checks import members
 from autograder.lesson import Lesson, code
 from autograder.lesson.markers import strip_hidden, stub_blocks
 
@@ -55,13 +56,23 @@ def sources(
     Raises SyntaxError if an answer is not valid Python.
     """
 
+    cells = list(cells)
+    own = {
+        cell.name: members.with_own_members(lesson, cell.source, student)
+        for cell in lesson.answers
+        if cell.name not in answers
+        and (student := find_answer(lesson, cell.name, cells)) is not None
+    }
+
     def texts(answers: Mapping[str, str]) -> list[tuple[str, bool]]:
-        cells = _cells(lesson, answers)
+        cells = _cells(lesson, answers, own)
         return [(part, matters) for text, matters in cells for part in _parts(text, matters)]
 
-    helpers = [(text, False) for text in helper_sources(lesson, cells, answers.values())]
-    before = texts(_stubs(lesson, answers)) if helpers else []
-    return [*before, *helpers, *texts(answers)]
+    needing = [*answers.values(), *own.values()]
+    helpers = [(text, False) for text in helper_sources(lesson, cells, needing)]
+    patches = [(text, False) for text in members.patches(lesson, cells)]
+    before = texts(_stubs(lesson, answers)) if helpers or patches else []
+    return [*before, *helpers, *texts(answers), *patches]
 
 
 def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] = ()) -> dict:
@@ -74,7 +85,7 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] =
         answers: cell id → source.
         cells: the student's, for what the answers may need besides the lesson.
     """
-    names: dict = {"__name__": "lesson"}
+    names: dict = {"__name__": "__main__"}  # as in a notebook
     for text, matters in sources(lesson, answers, cells):
         with contextlib.nullcontext() if matters else contextlib.suppress(Exception):
             exec(_compiled(text), names)
@@ -102,8 +113,12 @@ def _parts(text: str, matters: bool) -> list[str]:
     return list(map(ast.unparse, [module] if matters else module.body))
 
 
-def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+def _cells(
+    lesson: Lesson, answers: Mapping[str, str], own: Mapping[str, str]
+) -> Iterator[tuple[str, bool]]:
     """Yield the cells up to the last tests, with these answers, without the tests.
+
+    `own` are the lesson's other answers with what the student has added to their classes.
 
     With each comes whether all its definitions matter. Given code may need a value that only the
     whole notebook computes (how many epochs to train, say); what needs it is left out then.
@@ -120,4 +135,5 @@ def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bo
         elif cell.grade == "solution" and index > judged:
             yield stub_blocks(cell.source), True
         elif cell.kind == "code" and cell.grade != "tests":
-            yield strip_hidden(code.MAGIC.sub("", cell.source)), cell.grade == "solution"
+            source = own.get(cell.id or "", cell.source)
+            yield strip_hidden(code.MAGIC.sub("", source)), cell.grade == "solution"

@@ -25,7 +25,7 @@ from autograder.errors import LOG, LOG_FILE, CourseError, collected_log, describ
 from autograder.grading.needed import needed_cells
 from autograder.grading.runs import NotebookRuns
 from autograder.grading.schemes import mark_schemes, with_mark_schemes
-from autograder.grading.surviving import ENDED, ENVIRONMENT, NOT_RUN, UNSTOPPABLE
+from autograder.grading.surviving import ENVIRONMENT, NOT_RUN, given_up
 from autograder.lesson import Lesson
 from autograder.sandbox import kernels
 from autograder.sandbox.limits import Limits
@@ -183,8 +183,8 @@ class _Grader:
         try:
             notebook = self.prepared(submission)
             read = time.monotonic()
-            limits = self.run(notebook, seed)
-            notes = remarks(notebook, limits)
+            limits, notes = self.run(notebook, seed)
+            notes = [*remarks(notebook, limits), *notes]
             notebook = safe_notebook(notebook, self.trusted)
         except StartFailed as error:
             raise CourseError(
@@ -228,13 +228,13 @@ class _Grader:
         others = self.assignment.others
         return {stem: nbformat.reads(text, as_version=4) for stem, text in others.items()}
 
-    def run(self, notebook: NotebookNode, seed: int) -> list[str]:
-        """Run a restored submission in place; return which limits it hit."""
+    def run(self, notebook: NotebookNode, seed: int) -> tuple[list[str], list[str]]:
+        """Run a restored submission in place; return which limits it hit, and the tests' notes."""
         needed = needed_cells(notebook, self.lesson, {cell.id for cell in self.release.cells})
         runs = NotebookRuns(
             notebook, needed, self.lesson, self.private, seed, self.limits, self.starter
         )
-        return runs.run()
+        return runs.run(), runs.notes
 
 
 _stopping = threading.Lock()
@@ -263,12 +263,10 @@ def remarks(executed: NotebookNode, limits: list[str]) -> list[str]:
         if output.output_type == "error"
     ]
     for cell, output in errors:
-        if output.ename == "CellTimeoutError":
-            found.append(f"The cell {cell} took too long and was stopped.")
-        elif output.ename in SYNTAX_ERRORS:
+        if output.ename in SYNTAX_ERRORS:
             found.append(f"The cell {cell} is not valid Python: {message(output)}.")
-        elif output.ename == "KernelLost" and output.evalue in (ENDED, UNSTOPPABLE):
-            found.append(f"The cell {cell} was left out: {output.evalue}")
+        elif (sentence := given_up(cell, output)) is not None:
+            found.append(sentence)
     if any(output.evalue.startswith(NOT_RUN) for _, output in errors):
         found.append("Some cells were not run, because too many cells ended Python.")
     found += [f"A limit was hit: {limit}." for limit in limits if " of the cell " not in limit]

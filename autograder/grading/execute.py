@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from autograder.checks.examiner import Examiner, Verdict
 from autograder.checks.pictures import ALT
 from autograder.grading.needed import as_executed
-from autograder.grading.surviving import TIMEOUT, SurvivingClient, error
+from autograder.grading.surviving import TIMEOUT, SurvivingClient, error, given_up
 from autograder.lesson.cells import Exercise
 from autograder.lesson.markers import strip_hidden
 from autograder.sandbox.kernels import CourseKernelManager
@@ -67,6 +67,7 @@ class SubmissionClient(SurvivingClient):
         self.begin()
         self.reset_execution_trackers()
         self.ran: list[str] = []
+        self.stopped: list[str] = []
         with self.setup_kernel(cleanup_kc=True):
             # Nothing listens to the heartbeat, and stopping its thread may wait for ever once a
             # kernel has spoilt its sockets.
@@ -92,10 +93,24 @@ class SubmissionClient(SurvivingClient):
         exercise = next(tested, None)
         if exercise is None:
             return
-        outputs = [] if lost else [as_text(output) for output in cell.outputs]
+        outputs = [] if lost else [self._as_text(cell, output) for output in cell.outputs]
         if not any(output.output_type == "error" for output in outputs):
             outputs += outputs_of(self._examine(cell, exercise, whole))
         cell.outputs = outputs
+
+    def _as_text(self, cell: NotebookNode, output: NotebookNode) -> NotebookNode:
+        """Return an output of a tests cell as one that gives no points: text, or an error.
+
+        That a visible check was stopped is text: it may be the fault of another answer, which the
+        hidden tests can do without.
+        """
+        sentence = given_up(cell.id, output)
+        if sentence is not None:
+            self.stopped.append(sentence)
+        elif output.get("ename") != "KeyboardInterrupt":  # that is how a check is stopped
+            return as_text(output)
+        text = f"{sentence or 'It was interrupted.'}\n"
+        return nbformat.v4.new_output("stream", name="stdout", text=text)
 
     def _examine(self, cell: NotebookNode, exercise: Exercise, source: str) -> Verdict:
         if exercise.id in self.examiner.known:

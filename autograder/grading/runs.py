@@ -30,6 +30,7 @@ class NotebookRuns:
         private: the instructor's own hidden tests.
         limits: what all runs together may take.
         verdicts: of the exercises judged so far, which stand.
+        stopped: a sentence for each visible check that took too long or has ended Python.
     """
 
     notebook: NotebookNode
@@ -40,6 +41,13 @@ class NotebookRuns:
     limits: Limits
     starter: Starter
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """What checks and hidden tests say to a person, a sentence each."""
+        told = [note for verdict in self.verdicts.values() for note in verdict.notes]
+        return [*dict.fromkeys(self.stopped), *told]
 
     def run(self) -> list[str]:
         """Run the notebook; return which limits it hit.
@@ -53,6 +61,7 @@ class NotebookRuns:
             to_the_end = left == 0 or limits.seconds == 1
             client = self.run_in_a_kernel(limits, to_the_end)
             hit += client.limits_hit
+            self.stopped += client.stopped
             if client.lost_in is None or to_the_end:
                 break
             self.needed.discard(self.notebook.cells.index(client.lost_in))

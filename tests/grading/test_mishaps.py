@@ -37,6 +37,7 @@ NEEDS_A_KERNEL = {
     "magics",
     "names_of_python_used_for_variables",
     "own_cell_swallows_interrupts",
+    "slow_in_the_visible_check_alone",
 }
 # Of the others, one that can be graded and one that cannot stand for all.
 WITH_KERNELS = list(MISHAPS) if is_proof() else [*sorted(NEEDS_A_KERNEL), GRADED[0], REFUSED[0]]
