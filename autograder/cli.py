@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "book.train",
     "render": "book.render",
     "book": "book.website",
+    "class": "exchange.members",
     "collect": "exchange.collect",
     "grade": "grading.grade",
     "feedback": "pages.feedback",
@@ -32,7 +33,7 @@ DESCRIPTION = "Build the course's notebooks, grade submissions, and make the boo
 EPILOG = """Each command explains itself: python -m autograder build --help
 
 authors:      new, build, train, render, book
-instructors:  collect, grade, feedback, export, report, demo
+instructors:  class, collect, grade, feedback, export, report, demo
 students:     check, env
 """
 

@@ -25,10 +25,12 @@ from rich.progress import track
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
-from autograder.marks.gradebook import open_api, read_comments
+from autograder.marks.classlist import ClassList, apply_class_list
+from autograder.marks.gradebook import has_gradebook, open_api, read_class_marks, read_comments
 from autograder.marks.options import add_assignment, add_gradebook, add_students
 from autograder.marks.records import read_records
 from autograder.marks.results import read_results
+from autograder.marks.submitted import submitted_students
 from autograder.pages.page import graded_page, ungraded_page
 from autograder.submissions.reading import read_bytes, read_notebook
 from autograder.texts import replaced, say, write_text
@@ -67,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
     course = Course.find()
     stems = [course.known_lesson(args.assignment)] if args.assignment else course.lessons()
     api = open_api(course, args.db)
+    if has_gradebook(api):
+        apply_class_list(api, ClassList(course))
     work = [
         (stem, student)
         for stem in stems
@@ -98,9 +102,15 @@ def run(args: argparse.Namespace) -> int:
 
 def graded_students(api: NbGraderAPI, course: Course, stem: str) -> list[str]:
     """Return the students whose submission was graded, or found impossible to grade."""
-    names = set(read_records(api, stem))
+    classes = ClassList(course)
+    records = read_records(api, stem)
+    names = set(records)
     names |= {path.parent.parent.name for path in course.autograded.glob(f"*/{stem}/{stem}.ipynb")}
-    return sorted(names)
+    # Of whom the gradebook knows nothing any more, a person has taken out.
+    there = set(submitted_students(course, stem))
+    known = set(read_class_marks(api, stem, names))
+    known |= {name for name in names & there if name in records and records[name].problem}
+    return sorted(name for name in names & known if not classes.has_left(name))
 
 
 def feedback_page(course: Course, stem: str, student: str) -> Path:
