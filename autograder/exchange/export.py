@@ -23,7 +23,8 @@ from autograder.exchange.platforms import lesson_of
 from autograder.exchange.rosters import FORMS, Roster
 from autograder.exchange.workbook import workbook
 from autograder.lesson import Lesson
-from autograder.marks.classlist import ClassList, apply_class_list
+from autograder.marks.classlist import ClassList
+from autograder.marks.dates import apply_class_list
 from autograder.marks.gradebook import check_gradebook_exists, open_api
 from autograder.marks.options import add_assignment, add_gradebook
 from autograder.marks.people import split

@@ -18,7 +18,8 @@ from autograder.grading.assess import Assignment, How
 from autograder.grading.hidden_tests import chosen_seed, private_folder, private_text
 from autograder.grading.in_notebook import GradingExecute
 from autograder.lesson import Lesson
-from autograder.marks.classlist import ClassList, apply_class_list
+from autograder.marks.classlist import ClassList
+from autograder.marks.dates import apply_class_list
 from autograder.marks.gradebook import open_api, prepare_assignment
 from autograder.marks.moves import follow_changed_ids
 from autograder.marks.submitted import chosen_submissions

@@ -14,26 +14,20 @@ The row `everybody` says when each lesson is due.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from functools import cached_property
 
-from nbgrader.api import Assignment, Gradebook, MissingEntry, SubmittedAssignment
-from nbgrader.apps import NbGraderAPI
-
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.marks.people import People, folder_name, letters
-from autograder.marks.times import find_zone, naive, read_length, read_time
-from autograder.texts import plural
+from autograder.marks.times import find_zone, read_length, read_time
 
 EVERYBODY = ("everybody", "everyone", "all", "*")
 LEFT = ("left", "gone", "no", "dropped", "withdrawn", "inactive")
 IN = ("", "in", "yes", "active", "enrolled")
 COLUMNS = ("student", "name", "id", "email", "status", "group", "was", "slip_days")
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -51,22 +45,6 @@ class Member:
     was: tuple[str, ...] = ()
     slip_days: int = 0
     due: Mapping[str, datetime | timedelta] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Extension:
-    """By how much longer somebody had time for a lesson, and how much of that were slip days."""
-
-    length: timedelta
-    slip_days: int = 0
-
-    def __str__(self) -> str:
-        days, rest = divmod(self.length, DAY)
-        hours = f"{rest / timedelta(hours=1):.1f}".removesuffix(".0")
-        parts = [plural(days, "day")] if days else []
-        parts += [f"{hours} hours"] if rest else []
-        slip = f", {plural(self.slip_days, 'slip day')} of them" if self.slip_days else ""
-        return f"{' '.join(parts) or 'no time'}{slip}"
 
 
 class ClassList:
@@ -198,69 +176,3 @@ class ClassList:
             except CourseError as error:
                 raise CourseError(f"{self.path.name}, {row[0]}, {stem}: {error}") from None
         return dates
-
-
-def apply_class_list(
-    api: NbGraderAPI, classes: ClassList, students: Collection[str] | None = None
-) -> dict[tuple[str, str], Extension]:
-    """Write due dates and extensions into the gradebook; return the latter by student and lesson.
-
-    nbgrader then knows who was late. Where the table says nothing of a lesson's date, the
-    gradebook's own stays. Slip days are used up in the lessons' order.
-    """
-    if classes.people is None:
-        return {}
-    given: dict[tuple[str, str], Extension] = {}
-    left: dict[str, int] = {}
-    with api.gradebook as gradebook:
-        for stem in classes.lessons:
-            base = _due(gradebook, stem, classes)
-            if base is None:
-                continue
-            submissions = gradebook.db.query(SubmittedAssignment).join(
-                Assignment, SubmittedAssignment.assignment_id == Assignment.id
-            )
-            submissions = submissions.filter(Assignment.name == stem)
-            if students is not None:
-                submissions = submissions.filter(SubmittedAssignment.student_id.in_(students))
-            for submission in submissions:
-                student = submission.student_id
-                member = classes.member(student)
-                extension = _extension(stem, submission, member, base, left)
-                if extension.length or stem in classes.due:
-                    submission.extension = extension.length or None
-                if extension.length:
-                    given[student, stem] = extension
-        gradebook.db.commit()
-    return given
-
-
-def _due(gradebook: Gradebook, stem: str, classes: ClassList) -> datetime | None:
-    """Return when a lesson is due, as the table says, else the gradebook; None if neither does."""
-    try:
-        assignment = gradebook.find_assignment(stem)
-    except MissingEntry:
-        return None
-    if stem in classes.due:
-        assignment.duedate = naive(classes.due[stem])
-    return assignment.duedate
-
-
-def _extension(
-    stem: str,
-    submission: SubmittedAssignment,
-    member: Member | None,
-    base: datetime,
-    left: dict[str, int],
-) -> Extension:
-    if member is None:
-        return Extension(timedelta())
-    own = member.due.get(stem, timedelta())
-    length = own if isinstance(own, timedelta) else naive(own) - base
-    used = 0
-    if member.slip_days and submission.timestamp is not None:
-        late = submission.timestamp - (base + length)
-        days = math.ceil(late / DAY) if late > timedelta() else 0
-        used = min(days, left.setdefault(submission.student_id, member.slip_days))
-        left[submission.student_id] -= used
-    return Extension(length + used * DAY, used)

@@ -32,7 +32,8 @@ from traitlets.config import PyFileConfigLoader
 
 from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
-from autograder.marks.classlist import ClassList, apply_class_list
+from autograder.marks.classlist import ClassList
+from autograder.marks.dates import apply_class_list
 from autograder.marks.times import has_zone, naive, read_time
 from autograder.texts import printable
 

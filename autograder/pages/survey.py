@@ -18,7 +18,7 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
 from autograder.lesson.cells import Exercise
-from autograder.marks.classlist import Extension
+from autograder.marks.dates import Extension
 from autograder.marks.gradebook import read_lateness
 from autograder.marks.records import Record, read_records
 from autograder.marks.results import MARKED, Result, lateness, of_other_tests, read_results
