@@ -22,6 +22,7 @@ from autograder.marks.dates import Extension
 from autograder.marks.gradebook import read_lateness
 from autograder.marks.records import Record, read_records
 from autograder.marks.results import MARKED, Result, lateness, of_other_tests, read_results
+from autograder.pages.ours import may_be_ours
 from autograder.submissions.cells import grade_id
 from autograder.texts import safe_text
 
@@ -106,6 +107,7 @@ class Survey:
     absent: who is in the class list and handed in nothing.
     extended: student → by how much longer they had time.
     present: the version of the lesson's tests now.
+    beside: student → the files that lie beside the notebook that was handed in.
     """
 
     lesson: Lesson
@@ -116,6 +118,7 @@ class Survey:
     absent: Sequence[str] = ()
     extended: Mapping[str, Extension] = field(default_factory=dict)
     present: str = ""
+    beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def remarks(self) -> list[str]:
@@ -178,6 +181,9 @@ class Survey:
             reasons.append(f"Handed in {lateness(self.late[result.student])} late.")
         elif result.late == MARKED:
             reasons.append(f"Handed in late, {MARKED}; by how much, it does not say.")
+        if result.graded and result.student in self.notebooks:
+            notebook, beside = self.notebooks[result.student], self.beside.get(result.student, ())
+            reasons += may_be_ours(result, notebook, self.lesson, beside)
         if result.student in self.extended:
             reasons.append(f"Had longer time: {self.extended[result.student]}.")
         return reasons
@@ -197,7 +203,13 @@ def survey_class(
         if result.graded and path.is_file():
             notebooks[result.student] = read_graded(path)
     records, late = read_records(api, lesson.stem), read_lateness(api, lesson.stem)
-    return Survey(lesson, results, records, notebooks, late)
+    folders = {name: course.submitted_notebook(name, lesson.stem).parent for name in notebooks}
+    beside = {
+        name: sorted(path.name for path in folder.iterdir())
+        for name, folder in folders.items()
+        if folder.is_dir()
+    }
+    return Survey(lesson, results, records, notebooks, late, beside=beside)
 
 
 def read_graded(path: Path) -> Mapping:
