@@ -72,7 +72,7 @@ NO |= {"нет", "ні", "否", "いいえ", "아니요", "아니오", "ez", "nu
 WAITING = re.compile(r"|[-–—]|(needs grading|in progress|not graded|ungraded)\b.*", re.IGNORECASE)
 NUMBER = re.compile(r"-?\d+([.,]\d+)?\s*%?")
 COMMA = re.compile(r"-?\d+,\d+")
-PARTICIPANT = re.compile(r"([^\d]+?)\s?\d+")
+PARTICIPANT = re.compile(r"([^\W\d_][^\d]*?)\s?\d+")
 POINTS_POSSIBLE = "points possible"
 
 
