@@ -103,7 +103,8 @@ def _change(course: Course, args: argparse.Namespace) -> None:
         if args.due or read_length(when) is None:
             read_time(when, zone)  # refuses what cannot be understood, before it is written
         if who:
-            put(people, who[0], stem, when)
+            # A spreadsheet would take a cell that begins with + for a formula.
+            put(people, who[0], stem, when.lstrip("+ "))
         else:
             put_everybody(people, stem, when)
     elif course.class_list.is_file():

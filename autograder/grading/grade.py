@@ -24,8 +24,14 @@ from autograder.lesson import Lesson
 from autograder.marks.classlist import ClassList
 from autograder.marks.gradebook import database_name, open_api
 from autograder.marks.options import add_assignment, add_gradebook, add_students
-from autograder.marks.records import read_records
-from autograder.marks.results import MARKED, Result, print_results, read_results
+from autograder.marks.records import present_version, read_records
+from autograder.marks.results import (
+    MARKED,
+    Result,
+    of_other_tests,
+    print_results,
+    read_results,
+)
 from autograder.marks.submitted import (
     chosen_submissions,
     submitted_lessons,
@@ -111,7 +117,25 @@ def run(args: argparse.Namespace) -> int:
     results = []
     for stem, students in chosen_submissions(course, stems, args.student).items():
         results += grade_with_progress(course, stem, replace(options, students=students))
-    return report(course, results, args.db)
+    status = report(course, results, args.db)
+    for sentence in others_with_other_tests(course, results, args.db):
+        say(Console(), sentence)
+    return status
+
+
+def others_with_other_tests(
+    course: Course, results: Sequence[Result], db_url: str | None
+) -> list[str]:
+    """Return in sentences whose marks come from other tests than those of this run."""
+    api, said = open_api(course, db_url), []
+    for stem in dict.fromkeys(result.assignment for result in results):
+        everybody = submitted_students(course, stem)
+        if len(everybody) > sum(result.assignment == stem for result in results):
+            lesson = Lesson.load(course.lesson_path(stem))
+            said += of_other_tests(
+                read_results(api, lesson, everybody), present_version(course, stem)
+            )
+    return said
 
 
 def grade_with_progress(course: Course, stem: str, options: GradeOptions) -> list[Result]:

@@ -170,6 +170,7 @@ class ClassList:
             stem = name.removeprefix("due ").strip()
             if stem not in self.lessons or not cell.strip():
                 continue
+            cell = cell.strip().lstrip("'")  # as a spreadsheet keeps +2 days from being a formula
             length = read_length(cell)
             try:
                 dates[stem] = read_time(cell, self.zone) if length is None else length
