@@ -119,6 +119,19 @@ class Course:
         return self._setting("tool", "course", "edition", what="the edition of the course")
 
     @property
+    def timezone(self) -> str:
+        """The zone of times that say none, from `[tool.course] timezone`; "" if not named."""
+        try:
+            return self._setting("tool", "course", "timezone", what="the time zone").strip()
+        except CourseError:
+            return ""
+
+    @property
+    def class_list(self) -> Path:
+        """The table of who takes the course, which a teacher edits; not committed."""
+        return self.root / "class.csv"
+
+    @property
     def edition_url(self) -> str:
         """Address of the repository's files as they are in this edition, by its tag."""
         return f"{self.repository_url}/raw/v{self.edition}"
