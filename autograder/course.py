@@ -60,6 +60,11 @@ class Course:
         """The weights of a network that we have trained, for `{{sha256 name}}` in a lesson."""
         return self.data / "networks" / f"{name}.pt"
 
+    @property
+    def turning(self) -> Path:
+        """What the networks say of the home page's digits at every angle."""
+        return self.data / "results" / "turn.json"
+
     def data_folder(self) -> Path:
         """Folder of the data sets: what COURSE_DATA names, else the course's own."""
         return Path(os.environ.get("COURSE_DATA") or self.data).resolve()
