@@ -38,7 +38,11 @@ myst_enable_extensions = [
     "html_image",
     "substitution",
 ]
-myst_substitutions = {"results": results(COURSE), "headline": headline(COURSE), "turn": markup(COURSE)}
+myst_substitutions = {
+    "results": results(COURSE),
+    "headline": headline(COURSE),
+    "turn": markup(COURSE),
+}
 myst_substitutions |= {"reference": reference()}
 myst_heading_anchors = 3
 
@@ -51,6 +55,21 @@ autodoc_typehints_format = "short"
 toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
+
+# What search engines and shared links show; the picture is copied beside the pages.
+DESCRIPTION = (
+    "A hands-on course in PyTorch: build networks that know a digit at any angle, from the "
+    "definition of a group to the trained network, with exercises that check themselves."
+)
+html_baseurl = COURSE.book_url
+html_extra_path = ["images"]
+myst_html_meta = {
+    "description": DESCRIPTION,
+    "property=og:title": project,
+    "property=og:description": DESCRIPTION,
+    "property=og:type": "website",
+    "property=og:image": f"{COURSE.book_url}01_regular_group_convolutions.png",
+}
 
 html_theme = "sphinx_book_theme"
 html_title = project
