@@ -12,12 +12,14 @@ believes nothing of what it receives: this code runs beside a student's, who may
 
 from __future__ import annotations
 
+import base64
 import builtins
 import contextlib
 import importlib
 import io
 import itertools
 import json
+import marshal
 import math
 import operator
 import os
@@ -316,7 +318,7 @@ class Agent:
     def answer(self, head: dict, body: bytes) -> tuple[dict, bytes]:
         """Return the answer to one question."""
         decoder, encoder = Decoder(body, self.known), Encoder(self.keep)
-        given = [decoder.value(value) for value in head.get("given", [])]
+        given = [decoder.value(value) for value in head.pop("given", [])]
         before = copies(given) if head["op"] == "call" else []
         nowhere = io.StringIO()  # what student code prints
         with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
@@ -348,15 +350,19 @@ class Agent:
             self.spaces[0].update(self.hidden)
             self.hidden = {n: self.spaces[0].pop(n) for n in names if n in self.spaces[0]}
 
-    def do_define(self, sources: list[tuple[str, bool]]) -> int:
+    def do_define(self, parts: list[tuple[str, bool, bool]]) -> int:
         """Run definitions in a namespace of their own; return its number.
 
-        `sources` are pairs: a text, and whether it matters if it stops.
+        With each part comes whether it matters if it stops, and whether it is compiled already.
         """
         names: dict = {"__name__": "lesson", "__builtins__": builtins}
-        for source, matters in sources:
+        while parts:  # nothing that has run stays within reach of what runs next
+            text, matters, is_compiled = parts.pop(0)
             with contextlib.nullcontext() if matters else contextlib.suppress(Exception):
-                exec(compile(source, "<definitions>", "exec", dont_inherit=True), names)
+                if is_compiled:
+                    exec(marshal.loads(base64.b64decode(text)), names)
+                else:
+                    exec(compile(text, "<definitions>", "exec", dont_inherit=True), names)
         self.spaces.append(names)
         return len(self.spaces) - 1
 

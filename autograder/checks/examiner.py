@@ -38,7 +38,34 @@ class Verdict:
     pictures: tuple[bytes, ...] = ()
 
 
-def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
+@dataclass
+class Hearing:
+    """What hidden tests have found in a notebook, and how to come from there to a verdict.
+
+    points: earned so far; most: what the exercise may give.
+    report: what the region has printed.
+    """
+
+    outside: Outside
+    points: float
+    most: float
+    report: str
+    failure: str = ""
+
+    @functools.cached_property
+    def verdict(self) -> Verdict:
+        """The verdict: what failed is tried among definitions now. The notebook must have ended."""
+        points, report = self.points, io.StringIO(self.report)
+        report.seek(0, io.SEEK_END)
+        with contextlib.redirect_stdout(report):
+            for judge in self.outside.judges:
+                before = judge.earned()
+                points += judge.conclude() - before
+        pictures = tuple(self.outside.pictures)
+        return Verdict(score(points, self.most), report.getvalue(), self.failure, pictures)
+
+
+def run_hidden(source: str, points: float, outside: Outside) -> Hearing:
     """Run the hidden region of a tests cell, which may give so many points, in this process.
 
     Raises CourseError if the hidden tests themselves, or the machine, do not allow a judgement.
@@ -64,12 +91,12 @@ def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
         failure = f"{type(error).__name__}: {error}"
     finally:
         current.reset(token)
-    return Verdict(earned, report.getvalue(), failure, tuple(outside.pictures))
+    return Hearing(outside, earned, points, report.getvalue(), failure)
 
 
 @dataclass
 class Examiner:
-    """Judges the exercises of one notebook.
+    """Hears the exercises of one notebook.
 
     Args:
         connect: returns a connection on which the notebook's kernel answers, once it was told to.
@@ -77,7 +104,7 @@ class Examiner:
         fresh: starts another Python for this many seconds; see Outside.
         seconds: what one property may take; the properties of an exercise may take twice as much.
         patience: see Session.
-        known: verdicts that stand, by exercise, and those given here while the kernel lived. What
+        known: hearings that stand, by exercise, and those held here while the kernel lived. What
             a run has learned is of no use to the next run of the same notebook.
     """
 
@@ -89,13 +116,13 @@ class Examiner:
     private: Sequence[PrivateProperty]
     seconds: float
     patience: float
-    known: dict[str, Verdict] = field(default_factory=dict)
+    known: dict[str, Hearing] = field(default_factory=dict)
     lost: bool = field(default=False, init=False)
 
     def examine(
         self, exercise: Exercise, source: str, cells: Iterable[str], alive: bool
-    ) -> Verdict:
-        """Judge one exercise by the hidden region of its cell; `alive`: whether the kernel is."""
+    ) -> Hearing:
+        """Hear one exercise by the hidden region of its cell; `alive`: whether the kernel is."""
         session = None
         if alive and not self.lost:
             try:
@@ -111,13 +138,13 @@ class Examiner:
             self.seed,
             self.private,
         )
-        verdict = run_hidden(source, exercise.points, outside)
+        hearing = run_hidden(source, exercise.points, outside)
         if session is not None:
             session.close()
             self.lost = session.lost
             if not self.lost:
-                self.known[exercise.id] = verdict
-        return verdict
+                self.known[exercise.id] = hearing
+        return hearing
 
 
 def score(value: Any, points: float) -> float:

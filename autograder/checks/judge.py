@@ -4,6 +4,10 @@ Each property is tried in the student's own notebook and, if it fails there, wit
 answer among the definitions of the lesson: first alone, so that a mistake made elsewhere costs
 nothing here, then with the answers just before it, because work may be moved from one to the next.
 The best result counts.
+
+These definitions are the reference solution's. Judged from outside, an answer is only tried among
+them when the notebook's Python has ended, and nothing but whether a property holds comes back: what
+a student reads was said by the notebook, where no reference is.
 """
 
 from __future__ import annotations
@@ -53,6 +57,7 @@ class Judge:
         self.exercise = self.lesson.exercise(exercise)
         self.notebook = notebook
         self.properties: list[Property] = []
+        self.failures: dict[Property, PropertyFailed | None] = {}
 
     def property(self, name: str, points: float) -> Callable:
         """Register the decorated function (lesson, given) as a property worth `points`."""
@@ -88,12 +93,26 @@ class Judge:
                 f"{self.lesson.path}: the hidden properties of {self.exercise.id!r} are worth "
                 f"{total:g} points, the cell {self.exercise.points:g}; make them agree"
             )
-        earned = 0.0
-        print(f"Hidden tests of {self.exercise.label}, {self.exercise.title}:")
         with self.where.without_leftovers():
-            for item in self.with_private():
-                failure = self.try_property(item)
-                earned += 0 if failure else item.points
+            self.failures = {
+                item: self.failure_in(self.where.notebook, item) for item in self.with_private()
+            }
+        return self.where.conclude(self)
+
+    def earned(self) -> float:
+        """Return the points of the properties that hold, as far as they have been tried."""
+        points = sum(item.points for item, failure in self.failures.items() if failure is None)
+        return round(points, 6)  # shares may add up to a little more than the whole
+
+    def conclude(self) -> float:
+        """Try what failed in the notebook among the lesson's definitions, and print what holds.
+
+        Returns the points earned.
+        """
+        print(f"Hidden tests of {self.exercise.label}, {self.exercise.title}:")
+        with self.where.among_definitions():
+            for item, failure in self.failures.items():
+                failure = self.failures[item] = failure and self.try_elsewhere(item, failure)
                 mark = "✗" if failure else "✓"
                 points = round(item.points, 2)
                 print(f"{mark} {item.name} ({0 if failure else points:g} of {points:g})")
@@ -101,7 +120,7 @@ class Judge:
                     print(textwrap.indent(textwrap.fill(str(failure), 92), "    "))
                     if failure.tensors:
                         self.where.show(*failure.tensors)
-        return round(earned, 6)  # shares may add up to a little more than the whole
+        return self.earned()
 
     def with_private(self) -> list[Property]:
         """Return the properties and the instructor's own; they share the exercise's points."""
@@ -112,30 +131,36 @@ class Judge:
         share = self.exercise.points / sum(item.points for item in items)
         return [replace(item, points=item.points * share) for item in items]
 
-    def try_property(self, item: Property) -> PropertyFailed | None:
-        """Return None if the property holds in one of the surroundings, else what went wrong."""
+    def try_elsewhere(self, item: Property, failure: PropertyFailed) -> PropertyFailed | None:
+        """Return None if the property holds among the lesson's definitions, else what to say.
+
+        `failure` is what went wrong in the notebook.
+        """
         failures = []
-        for place in (self.where.notebook, *self.substitutions):
-            failure = failure_of(self.exercise.id, item, place, self.where.seed)
-            if failure is None:
+        for place in self.substitutions:
+            other = self.failure_in(place, item)
+            if other is None:
                 return None
-            failures.append(failure)
-        # With the answer alone among the lesson's definitions, the mistake is the answer's own.
-        return failures[1] if len(failures) > 1 else failures[0]
+            failures.append(other)
+        return self.where.told(failure, failures)
+
+    def failure_in(self, place: Place, item: Property) -> PropertyFailed | None:
+        """Return None if a property holds in a place, else what went wrong."""
+        return failure_of(self.exercise.id, item, place, self.where.seed)
 
     @functools.cached_property
     def substitutions(self) -> list[Place]:
         """The lesson's definitions with the student's answer, alone and with those before it.
 
-        Empty if no executed cell defines the answer.
+        Empty if no executed cell defines the answer, or the answer is still as it was given.
         """
         ids = [cell.name for cell in self.lesson.answers]
         index = ids.index(self.exercise.answer_cell_id)
         answers: dict[str, str] = {}
-        places = []
+        places: list[Place] = []
         for id in reversed(ids[max(0, index - NEIGHBOURS) : index + 1]):
             source = reference.find_answer(self.lesson, id, self.where.cells)
-            if source is None:
+            if source is None or (not answers and reference.is_stub(self.lesson, id, source)):
                 break
             answers = answers | {id: source}
             places.append(self.where.substitution(answers))
@@ -175,6 +200,6 @@ def failure_of(exercise: str, item: Property, place: Place, seed: int) -> Proper
 def _first_line(error: BaseException) -> str:
     name = error.kind if isinstance(error, remote.RemoteError) else type(error).__name__
     lines = str(error).strip().splitlines()
-    if name == "ExerciseToDo":  # the lesson's own words for a block that was left open
+    if name == "ExerciseToDo" and lines:  # the lesson's own words for a block that was left open
         return lines[0]
     return f"stopped with {name}: {lines[0]}" if lines else f"stopped with {name}"

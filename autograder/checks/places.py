@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Protocol
 
 import torch
 from IPython import get_ipython
@@ -28,6 +29,16 @@ from autograder.lesson import Lesson, code
 SEED_VARIABLE = "COURSE_GRADING_SEED"
 Place = Callable[[int], contextlib.AbstractContextManager]
 """What a property is given: called with a seed, it yields an object whose attributes are names."""
+
+
+class Judging(Protocol):
+    """A judge that has tried its properties in the notebook."""
+
+    def earned(self) -> float:
+        """Return the points of the properties that hold so far."""
+
+    def conclude(self) -> float:
+        """Try what failed among definitions; return the points earned."""
 
 
 class _Names(SimpleNamespace):
@@ -77,6 +88,21 @@ class Inside:
         """Return the instructor's own hidden tests of an exercise."""
         return private.for_exercise(self.lesson, exercise)
 
+    def conclude(self, judge: Judging) -> float:
+        """Return the points earned; everything is here, so nothing has to wait."""
+        return judge.conclude()
+
+    def among_definitions(self) -> contextlib.AbstractContextManager:
+        """Return the context in which answers are tried among definitions; nothing needs one."""
+        return contextlib.nullcontext()
+
+    def told(self, failure: PropertyFailed, others: Sequence[PropertyFailed]) -> PropertyFailed:
+        """Return what to say of a property that holds nowhere.
+
+        With the answer alone among the lesson's definitions, the mistake is the answer's own.
+        """
+        return others[0] if others else failure
+
     def show(self, got: Tensor, expected: Tensor) -> None:
         """Display a picture of what came and what was expected."""
         picture = pictures.png(got, expected) if get_ipython() is not None else None
@@ -100,9 +126,11 @@ class Outside:
         session: the student's notebook; None if its Python is lost.
         cells: the cells that were run in it.
         fresh: starts another Python, in which only definitions are run, for as long as the
-            context lasts.
+            context lasts. The reference solution is among them: the notebook's Python, which may
+            say what it likes, must have ended before.
         seed: decides the inputs.
         private: the instructor's own hidden tests.
+        judges: those that have tried their properties in the notebook, and wait to conclude.
     """
 
     lesson: Lesson
@@ -112,6 +140,7 @@ class Outside:
     seed: int
     private: Sequence[PrivateProperty] = ()
     pictures: list[bytes] = field(default_factory=list)
+    judges: list[Judging] = field(default_factory=list)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _fresh: Session | None = None
 
@@ -125,14 +154,27 @@ class Outside:
 
     @contextlib.contextmanager
     def without_leftovers(self) -> Iterator[None]:
-        """Hide the same as `Inside` does; at the end, all other Pythons are stopped."""
-        names = code.leftovers(self.lesson, self.cells)
+        """Hide the same as `Inside` does."""
+        if self.session is not None:
+            with contextlib.suppress(PropertyFailed, RemoteError):
+                self.session.ask("hide", sorted(code.leftovers(self.lesson, self.cells)))
+        yield
+
+    def conclude(self, judge: Judging) -> float:
+        """Return the points earned so far; the rest waits until the notebook's Python has ended."""
+        self.judges.append(judge)
+        return judge.earned()
+
+    @contextlib.contextmanager
+    def among_definitions(self) -> Iterator[None]:
+        """At the end, stop the Python in which answers were tried among definitions."""
         with self._open:
-            if self.session is not None:
-                with contextlib.suppress(PropertyFailed, RemoteError):
-                    self.session.ask("hide", sorted(names))
             yield
         self._fresh = None
+
+    def told(self, failure: PropertyFailed, others: Sequence[PropertyFailed]) -> PropertyFailed:
+        """Return what to say of a property that holds nowhere: what the notebook has said."""
+        return failure
 
     def substitution(self, answers: Mapping[str, str]) -> Place:
         """Return a place with the lesson's definitions and these answers, made when first needed.
@@ -158,7 +200,8 @@ class Outside:
 
     def _define(self, session: Session, answers: Mapping[str, str]) -> int | Exception:
         try:
-            space = session.ask("define", reference.sources(self.lesson, answers, self.cells))
+            parts = reference.sources(self.lesson, answers, self.cells)
+            space = session.ask("define", [part.sent() for part in parts])
         except Exception as failure:
             return failure
         return space if type(space) is int else PropertyFailed("no definitions.")

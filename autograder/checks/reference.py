@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import ast
+import base64
 import contextlib
 import functools
+import marshal
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, ModuleType
+from typing import NamedTuple
 
 from autograder.lesson import Lesson, code
 from autograder.lesson.markers import strip_hidden, stub_blocks
+
+
+class Step(NamedTuple):
+    """Something to run among the definitions of a lesson.
+
+    matters: whether it matters if that stops.
+    given: whether it is the lesson's; or else it is a student's.
+    """
+
+    text: str
+    matters: bool
+    given: bool
+
+    def sent(self) -> tuple[str, bool, bool]:
+        """Return it as a student's Python gets it: what is the lesson's, as code without a text."""
+        return (_wordless(self.text) if self.given else self.text, self.matters, self.given)
 
 
 def find_answer(lesson: Lesson, answer_id: str, cells: Iterable[str]) -> str | None:
@@ -18,6 +37,12 @@ def find_answer(lesson: Lesson, answer_id: str, cells: Iterable[str]) -> str | N
     return next(
         (text for text in reversed(list(cells)) if wanted <= code.names_defined(text)), None
     )
+
+
+def is_stub(lesson: Lesson, answer_id: str, source: str) -> bool:
+    """Whether an answer is still as students are given it."""
+    stub = stub_blocks(lesson.cell(answer_id).source)
+    return [*map(ast.dump, code.statements(source))] == [*map(ast.dump, code.statements(stub))]
 
 
 def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str]) -> list[str]:
@@ -47,21 +72,22 @@ def modules(lesson: Lesson) -> dict[str, ModuleType]:
     return {name: value for name, value in names.items() if isinstance(value, ModuleType)}
 
 
-def sources(
-    lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]
-) -> list[tuple[str, bool]]:
-    """Return what `namespace` runs, as pairs: a text, and whether it matters if that stops.
+def sources(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]) -> list[Step]:
+    """Return what `namespace` runs.
 
     Raises SyntaxError if an answer is not valid Python.
     """
 
-    def texts(answers: Mapping[str, str]) -> list[tuple[str, bool]]:
-        cells = _cells(lesson, answers)
-        return [(part, matters) for text, matters in cells for part in _parts(text, matters)]
+    def parts(answers: Mapping[str, str]) -> list[Step]:
+        return [
+            part._replace(text=text)
+            for part in _cells(lesson, answers)
+            for text in _parts(part.text, part.matters)
+        ]
 
-    helpers = [(text, False) for text in helper_sources(lesson, cells, answers.values())]
-    before = texts(_stubs(lesson, answers)) if helpers else []
-    return [*before, *helpers, *texts(answers)]
+    helpers = [Step(text, False, False) for text in helper_sources(lesson, cells, answers.values())]
+    before = parts(_stubs(lesson, answers)) if helpers else []
+    return [*before, *helpers, *parts(answers)]
 
 
 def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] = ()) -> dict:
@@ -75,9 +101,9 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] =
         cells: the student's, for what the answers may need besides the lesson.
     """
     names: dict = {"__name__": "lesson"}
-    for text, matters in sources(lesson, answers, cells):
-        with contextlib.nullcontext() if matters else contextlib.suppress(Exception):
-            exec(_compiled(text), names)
+    for part in sources(lesson, answers, cells):
+        with contextlib.nullcontext() if part.matters else contextlib.suppress(Exception):
+            exec(_compiled(part.text), names)
     return names
 
 
@@ -96,13 +122,24 @@ def _compiled(text: str) -> CodeType:
 
 
 @functools.lru_cache(maxsize=1024)
+def _wordless(text: str) -> str:
+    """Return the lesson's own code as compiled, in base64, without its docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.fix_missing_locations(ast.Pass())]
+    compiled = compile(ast.fix_missing_locations(tree), "<lesson>", "exec", dont_inherit=True)
+    return base64.b64encode(marshal.dumps(compiled)).decode("ascii")
+
+
+@functools.lru_cache(maxsize=1024)
 def _parts(text: str, matters: bool) -> list[str]:
     """Return a cell's definitions, all in one if they matter, so that it holds as a whole."""
     module = code.definitions_in(text)
     return list(map(ast.unparse, [module] if matters else module.body))
 
 
-def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[Step]:
     """Yield the cells up to the last tests, with these answers, without the tests.
 
     With each comes whether all its definitions matter. Given code may need a value that only the
@@ -116,8 +153,9 @@ def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[tuple[str, bo
     judged = max(places, default=last)
     for index, cell in enumerate(lesson.cells[:last]):
         if cell.id is not None and cell.id in answers:
-            yield strip_hidden(answers[cell.id]), True
+            yield Step(strip_hidden(answers[cell.id]), True, False)
         elif cell.grade == "solution" and index > judged:
-            yield stub_blocks(cell.source), True
+            yield Step(stub_blocks(cell.source), True, True)
         elif cell.kind == "code" and cell.grade != "tests":
-            yield strip_hidden(code.MAGIC.sub("", cell.source)), cell.grade == "solution"
+            text = strip_hidden(code.MAGIC.sub("", cell.source))
+            yield Step(text, cell.grade == "solution", True)

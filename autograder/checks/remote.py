@@ -7,6 +7,7 @@ plain bytes. So a check's own arithmetic and comparisons are out of a submission
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import select
 import socket
@@ -26,6 +27,11 @@ MOST_TEXT = 300  # characters of an error that a student's code raises
 # a check does with the latter may need the square of it.
 MAX_RECEIVED = 512 * 2**20
 MAX_ASKED = 2**16
+
+
+# What may be the name of an exception where a student's Python is not to say anything of its own.
+KNOWN_KINDS = {name for name, value in vars(builtins).items() if isinstance(value, type)}
+KNOWN_KINDS |= {"ExerciseToDo"}
 
 
 class NoAnswer(PropertyFailed):
@@ -50,6 +56,7 @@ class Session:
         seconds: what one property may take.
         total: what all properties asked in this session may take together.
         patience: how long an interrupted process may take to answer again.
+        wordless: whether no word of the student's process is taken over, not even in an error.
     """
 
     connection: socket.socket
@@ -57,6 +64,7 @@ class Session:
     seconds: float = 30
     total: InitVar[float] = 60
     patience: float = 5
+    wordless: bool = False
     functions: list[Callable] = field(default_factory=list, init=False)
     received: int = field(default=0, init=False)
     lost: bool = field(default=False, init=False)
@@ -108,6 +116,8 @@ class Session:
         decoder = agent.Decoder(body, self._known)
         match head:
             case {"error": [str(kind), str(message)]}:
+                if self.wordless:
+                    raise RemoteError(kind if kind in KNOWN_KINDS else "Exception", "")
                 raise RemoteError(kind[:100], message[:MOST_TEXT])
             case {"ok": value}:
                 result = decoder.value(value)

@@ -1,4 +1,4 @@
-"""Run a submission's notebook in its kernel, whatever it does, and judge it from outside."""
+"""Run a submission's notebook in its kernel, whatever it does, and hear it from outside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_core.utils import ensure_async, run_sync
 from nbformat import NotebookNode
 
-from autograder.checks.examiner import Examiner, Verdict
+from autograder.checks.examiner import Examiner, Hearing, Verdict
 from autograder.checks.pictures import ALT
 from autograder.grading.needed import as_executed
 from autograder.grading.surviving import TIMEOUT, SurvivingClient, error
@@ -24,12 +24,12 @@ from autograder.sandbox.limits import Limits
 
 
 class SubmissionClient(SurvivingClient):
-    """Runs the cells of a submission that are needed, and judges its exercises from outside.
+    """Runs the cells of a submission that are needed, and hears its exercises from outside.
 
     Args:
         nb: the restored submission; its tests cells hold their hidden regions.
         km: the manager of its kernel.
-        examiner: judges the exercises.
+        examiner: hears the exercises.
         needed: the indices of the cells to run; other cells are left as they are.
         begin_answering: the code that makes the kernel answer the grader's questions.
     """
@@ -60,13 +60,17 @@ class SubmissionClient(SurvivingClient):
         self.patience, self.output_limit = limits.patience, limits.output
 
     def run(self, to_the_end: bool) -> None:
-        """Run the notebook in place; each tests cell gets its verdict as its outputs.
+        """Run the notebook in place; what its visible checks say are the outputs of its tests.
 
-        `to_the_end`: judge all exercises, as far as that can be done, also if Python is lost.
+        `heard`: the tests cells whose visible checks do not stop, each with what the hidden ones
+        have found so far.
+
+        `to_the_end`: hear all exercises, as far as that can be done, also if Python is lost.
         """
         self.begin()
         self.reset_execution_trackers()
         self.ran: list[str] = []
+        self.heard: list[tuple[NotebookNode, Hearing]] = []
         with self.setup_kernel(cleanup_kc=True):
             # Nothing listens to the heartbeat, and stopping its thread may wait for ever once a
             # kernel has spoilt its sockets.
@@ -92,22 +96,21 @@ class SubmissionClient(SurvivingClient):
         exercise = next(tested, None)
         if exercise is None:
             return
-        outputs = [] if lost else [as_text(output) for output in cell.outputs]
-        if not any(output.output_type == "error" for output in outputs):
-            outputs += outputs_of(self._examine(cell, exercise, whole))
-        cell.outputs = outputs
+        cell.outputs = [] if lost else [as_text(output) for output in cell.outputs]
+        if not any(output.output_type == "error" for output in cell.outputs):
+            self.heard.append((cell, self._examine(cell, exercise, whole)))
 
-    def _examine(self, cell: NotebookNode, exercise: Exercise, source: str) -> Verdict:
+    def _examine(self, cell: NotebookNode, exercise: Exercise, source: str) -> Hearing:
         if exercise.id in self.examiner.known:
             return self.examiner.known[exercise.id]
         if not self.lost:
             with suppress(zmq.Again):  # then no question is answered, either
                 run_sync(self._begin_answering)()
-        verdict = self.examiner.examine(exercise, source, self.ran, not self.lost)
+        hearing = self.examiner.examine(exercise, source, self.ran, not self.lost)
         if self.examiner.lost and not self.lost:
             run_sync(cast(CourseKernelManager, self.km).shutdown_kernel)(now=True)
             self.lose(cell)
-        return verdict
+        return hearing
 
     async def _begin_answering(self) -> None:
         client = cast(AsyncKernelClient, self.kc)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from nbformat import NotebookNode
 
-from autograder.checks.examiner import Examiner, Verdict
+from autograder.checks.examiner import Examiner, Hearing
 from autograder.checks.private import PrivateProperty
-from autograder.grading.execute import SubmissionClient
+from autograder.grading.execute import SubmissionClient, outputs_of
 from autograder.grading.sessions import boot, definitions
 from autograder.lesson import Lesson
 from autograder.sandbox.kernels import CourseKernelManager
@@ -29,7 +29,7 @@ class NotebookRuns:
         needed: the indices of the cells to run.
         private: the instructor's own hidden tests.
         limits: what all runs together may take.
-        verdicts: of the exercises judged so far, which stand.
+        hearings: of the exercises heard so far, which stand.
     """
 
     notebook: NotebookNode
@@ -39,12 +39,14 @@ class NotebookRuns:
     seed: int
     limits: Limits
     starter: Starter
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    hearings: dict[str, Hearing] = field(default_factory=dict)
 
     def run(self) -> list[str]:
-        """Run the notebook; return which limits it hit.
+        """Run the notebook, and put the verdicts into its tests cells; return which limits it hit.
 
         A cell that ends Python, or cannot be interrupted, is left out, and all others are run anew.
+        Not before the last of these Pythons has ended is anything tried among the lesson's
+        definitions, whose Pythons know the reference solution (see judge.py).
         """
         end = time.monotonic() + self.limits.seconds
         hit: list[str] = []
@@ -56,6 +58,8 @@ class NotebookRuns:
             if client.lost_in is None or to_the_end:
                 break
             self.needed.discard(self.notebook.cells.index(client.lost_in))
+        for cell, hearing in client.heard:
+            cell.outputs += outputs_of(hearing.verdict)
         return list(dict.fromkeys(hit))
 
     def run_in_a_kernel(self, limits: Limits, to_the_end: bool) -> SubmissionClient:
@@ -73,7 +77,7 @@ class NotebookRuns:
             private=self.private,
             seconds=limits.cell_seconds,
             patience=limits.patience,
-            known=self.verdicts,
+            known=self.hearings,
         )
         client = SubmissionClient(
             self.notebook,

@@ -46,9 +46,10 @@ def definitions(starter: Starter, limits: Limits, total: float) -> Iterator[Sess
             f"Python could not be started for its hidden tests ({error}); grade it again"
         ) from error
     try:
-        session = Session(channel.connection(START), running.interrupt, START, START)
+        times = (START, START, limits.patience)
+        session = Session(channel.connection(START), running.interrupt, *times, wordless=True)
         session.begin(0)
-        session.seconds, session.patience = limits.cell_seconds, limits.patience
+        session.seconds = limits.cell_seconds
         session.end = time.monotonic() + total
         yield session
     finally:

@@ -62,7 +62,7 @@ def test_no_solution_of_the_answer_or_of_a_later_one_is_where_it_is_tried(stem: 
     ids = [cell.id for cell in lesson.cells if cell.grade == "solution"]
     for number, id in enumerate(ids):
         sources = reference.sources(lesson, {id: "mine = 1"}, ["def helper():\n    pass"])
-        texts = {text for text, _ in sources}
+        texts = {part.text for part in sources}
         for place, other in enumerate(ids):
             solution = ast.unparse(ast.parse(lesson.cell(other).source))
             assert (solution in texts) == (place < number), (id, other)
@@ -180,6 +180,6 @@ def test_given_code_that_needs_a_value_of_the_notebook_is_left_out(lesson: Lesso
     assert "train" not in names
     assert {"after", "CyclicGroup", "GroupEquivariantCNN"} <= set(names)
     texts = reference.sources(replace(lesson, cells=(given, *lesson.cells)), {}, [])
-    assert ("def train(epochs=EPOCHS):\n    pass", False) in texts
+    assert ("def train(epochs=EPOCHS):\n    pass", False, True) in texts
     with pytest.raises(ZeroDivisionError):  # an answer has to hold as a whole
         reference.namespace(lesson, {"third-power": "def third_power(g=1 / 0): pass"})

@@ -276,7 +276,7 @@ def test_what_a_student_makes_of_the_lesson_s_own_functions_is_not_believed(tiny
 
     names = {"Numbers": Zero, "mod": lambda a: 0, "MODULUS": 1}
     with forked(names) as session:
-        verdict = run_hidden(cell.source, 3, Outside(tiny, session, (), forked, 0))
+        verdict = run_hidden(cell.source, 3, Outside(tiny, session, (), forked, 0)).verdict
     assert verdict.points == 1, "0 is the inverse of 0 only"
 
 
