@@ -27,7 +27,9 @@ import signal
 import socket
 import struct
 import sys
+import zlib
 from collections.abc import Callable, Sequence
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -216,6 +218,16 @@ def gradients(result: Tensor, direction: Tensor, leaves: Sequence[Tensor]) -> li
     return [leaf.grad for leaf in leaves]
 
 
+def kind_of(value: object) -> str:
+    """Return which module a value is, which function, or of which type."""
+    match value:
+        case ModuleType():
+            return f"module {value.__name__}"
+        case FunctionType():
+            return f"function {zlib.crc32(value.__code__.co_code)}"
+    return type(value).__name__
+
+
 class Agent:
     """Answers the grader's questions about a namespace.
 
@@ -370,6 +382,11 @@ class Agent:
         """Return the value of a name, in a list; an empty list if it is not defined."""
         names = self.spaces[space]
         return [names[name]] if name in names else []
+
+    def do_kinds(self, names: list[str]) -> list[str | None]:
+        """Return of what kind the values of the notebook's names are, None for names without."""
+        space = self.spaces[0]
+        return [kind_of(space[name]) if name in space else None for name in names]
 
     do_get, do_set = staticmethod(getattr), staticmethod(setattr)
     do_len, do_item = staticmethod(len), staticmethod(operator.getitem)

@@ -44,6 +44,8 @@ class Hearing:
 
     points: earned so far; most: what the exercise may give.
     report: what the region has printed.
+    stopped: whether the visible checks have stopped, so that the exercise gets no points.
+    other_names: names of the lesson that are gone from the notebook, or have another meaning.
     """
 
     outside: Outside
@@ -51,6 +53,8 @@ class Hearing:
     most: float
     report: str
     failure: str = ""
+    stopped: bool = False
+    other_names: Sequence[str] = ()
 
     @functools.cached_property
     def verdict(self) -> Verdict:
@@ -63,6 +67,17 @@ class Hearing:
                 points += judge.conclude() - before
         pictures = tuple(self.outside.pictures)
         return Verdict(score(points, self.most), report.getvalue(), self.failure, pictures)
+
+    @property
+    def points_lost(self) -> bool:
+        """Whether the exercise does not get all its points."""
+        return self.stopped or self.verdict.points < self.most
+
+    @functools.cached_property
+    def holds_elsewhere(self) -> bool:
+        """Whether an answer whose visible checks have stopped holds among definitions."""
+        judges = self.outside.judges if self.stopped else []
+        return bool(judges) and all(judge.holds_elsewhere() for judge in judges)
 
 
 def run_hidden(source: str, points: float, outside: Outside) -> Hearing:
@@ -120,9 +135,13 @@ class Examiner:
     lost: bool = field(default=False, init=False)
 
     def examine(
-        self, exercise: Exercise, source: str, cells: Iterable[str], alive: bool
+        self, exercise: Exercise, source: str, cells: Iterable[str], *, alive: bool, stopped: bool
     ) -> Hearing:
-        """Hear one exercise by the hidden region of its cell; `alive`: whether the kernel is."""
+        """Hear one exercise by the hidden region of its cell.
+
+        `alive`: whether the kernel is; `stopped`: whether the visible checks have stopped. Then
+        nothing is to be earned in the notebook.
+        """
         session = None
         if alive and not self.lost:
             try:
@@ -130,19 +149,25 @@ class Examiner:
                 session = Session(self.connect(), self.interrupt, *times)
             except OSError:
                 self.lost = True
+        cells = tuple(map(code.without_magic, cells))
+        other = other_names(self.lesson, cells, session) if session is not None else []
         outside = Outside(
             self.lesson,
-            session,
-            tuple(map(code.without_magic, cells)),
+            None if stopped else session,
+            cells,
             functools.partial(self.fresh, 2 * self.seconds),
             self.seed,
             self.private,
         )
-        hearing = run_hidden(source, exercise.points, outside)
+        if stopped and "Judge(" not in source:
+            hearing = Hearing(outside, 0, exercise.points, "")
+        else:
+            hearing = run_hidden(source, exercise.points, outside)
+        hearing.stopped, hearing.other_names = stopped, other
         if session is not None:
             session.close()
             self.lost = session.lost
-            if not self.lost:
+            if not self.lost and not stopped:
                 self.known[exercise.id] = hearing
         return hearing
 
@@ -152,6 +177,28 @@ def score(value: Any, points: float) -> float:
     if type(value) not in (bool, int, float) or not math.isfinite(value):
         raise PropertyFailed("the hidden tests gave no number of points.")
     return min(max(float(value), 0.0), float(points))
+
+
+def other_names(lesson: Lesson, cells: Sequence[str], session: Session) -> list[str]:
+    """Return names of the lesson's that are gone from a notebook, or have another meaning there.
+
+    Of those that one of the cells has given to the notebook, and of Python's own.
+    """
+    kinds = reference.kinds(lesson)
+    bound = {name for cell in cells for name in code.names_bound(cell)}
+    names = sorted(name for name in kinds if name in bound or name in code.BUILTINS)
+    session.begin(0)
+    try:
+        got = session.ask("kinds", names)
+    except (PropertyFailed, RemoteError):
+        return []
+    if type(got) is not list or len(got) != len(names):
+        return []
+    return [
+        name
+        for name, kind in zip(names, got, strict=True)
+        if kind not in ((None, kinds[name]) if name in code.BUILTINS else (kinds[name],))
+    ]
 
 
 def hidden_region(source: str) -> tuple[ast.Module, ast.Expression]:

@@ -144,6 +144,14 @@ class Judge:
             failures.append(other)
         return self.where.told(failure, failures)
 
+    def holds_elsewhere(self) -> bool:
+        """Whether all that failed in the notebook holds among the lesson's definitions."""
+        with self.where.among_definitions():
+            return all(
+                failure is None or self.try_elsewhere(item, failure) is None
+                for item, failure in self.failures.items()
+            )
+
     def failure_in(self, place: Place, item: Property) -> PropertyFailed | None:
         """Return None if a property holds in a place, else what went wrong."""
         return failure_of(self.exercise.id, item, place, self.where.seed)

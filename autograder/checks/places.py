@@ -40,6 +40,9 @@ class Judging(Protocol):
     def conclude(self) -> float:
         """Try what failed among definitions; return the points earned."""
 
+    def holds_elsewhere(self) -> bool:
+        """Whether all that failed holds among definitions."""
+
 
 class _Names(SimpleNamespace):
     """The names of a notebook in this process as attributes."""

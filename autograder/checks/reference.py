@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import builtins
 import contextlib
 import functools
 import marshal
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, ModuleType
 from typing import NamedTuple
 
+from autograder.checks import agent
 from autograder.lesson import Lesson, code
 from autograder.lesson.markers import strip_hidden, stub_blocks
 
@@ -70,6 +72,16 @@ def modules(lesson: Lesson) -> dict[str, ModuleType]:
     """Return the modules that a lesson imports, by the names that it gives them."""
     names = namespace(lesson, {})
     return {name: value for name, value in names.items() if isinstance(value, ModuleType)}
+
+
+@functools.lru_cache
+def kinds(lesson: Lesson) -> dict[str, str]:
+    """Return of what kind the values of a lesson's names are, and of Python's that it uses."""
+    used = {name for cell in lesson.cells for name in code.names_used(code.statements(cell.source))}
+    names = {name: getattr(builtins, name) for name in used if hasattr(builtins, name)}
+    names |= namespace(lesson, {})
+    known = code.names_of(lesson) | used & code.BUILTINS
+    return {name: agent.kind_of(value) for name, value in names.items() if name in known}
 
 
 def sources(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]) -> list[Step]:

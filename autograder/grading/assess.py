@@ -23,20 +23,19 @@ from autograder.checks import reference
 from autograder.checks.private import PrivateProperty, parse
 from autograder.errors import LOG, LOG_FILE, CourseError, collected_log, described
 from autograder.grading.needed import needed_cells
+from autograder.grading.remarks import remarks
 from autograder.grading.runs import NotebookRuns
 from autograder.grading.schemes import mark_schemes, with_mark_schemes
-from autograder.grading.surviving import ENDED, ENVIRONMENT, NOT_RUN, UNSTOPPABLE
+from autograder.grading.surviving import ENVIRONMENT
 from autograder.lesson import Lesson
 from autograder.sandbox import kernels
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.pythons import StartFailed, make_starter
-from autograder.submissions.cells import grade_id, message
-from autograder.submissions.matching import NOTES, require_lesson
+from autograder.submissions.cells import grade_id
+from autograder.submissions.matching import require_lesson
 from autograder.submissions.reading import Submission, parse_notebook
 from autograder.submissions.restore import restore
 from autograder.submissions.safe import safe_notebook
-
-SYNTAX_ERRORS = {"SyntaxError", "IndentationError", "TabError"}
 
 
 @dataclass(frozen=True)
@@ -183,8 +182,8 @@ class _Grader:
         try:
             notebook = self.prepared(submission)
             read = time.monotonic()
-            limits = self.run(notebook, seed)
-            notes = remarks(notebook, limits)
+            runs = self.run(notebook, seed)
+            limits, notes = runs.limits_hit, remarks(notebook, runs.limits_hit, runs.heard)
             notebook = safe_notebook(notebook, self.trusted)
         except StartFailed as error:
             raise CourseError(
@@ -228,13 +227,14 @@ class _Grader:
         others = self.assignment.others
         return {stem: nbformat.reads(text, as_version=4) for stem, text in others.items()}
 
-    def run(self, notebook: NotebookNode, seed: int) -> list[str]:
-        """Run a restored submission in place; return which limits it hit."""
+    def run(self, notebook: NotebookNode, seed: int) -> NotebookRuns:
+        """Run a restored submission in place; return how that went."""
         needed = needed_cells(notebook, self.lesson, {cell.id for cell in self.release.cells})
         runs = NotebookRuns(
             notebook, needed, self.lesson, self.private, seed, self.limits, self.starter
         )
-        return runs.run()
+        runs.run()
+        return runs
 
 
 _stopping = threading.Lock()
@@ -247,29 +247,3 @@ def stop() -> None:
 
 
 atexit.register(stop)
-
-
-def remarks(executed: NotebookNode, limits: list[str]) -> list[str]:
-    """Return what a person should know about a graded submission, one sentence each.
-
-    That is what was mended before grading (`NOTES`), cells that took too long, cells that
-    are not valid Python, and where and why Python itself was lost.
-    """
-    found = [str(note) for note in executed.metadata.get(NOTES, [])]
-    errors = [
-        (cell.id, output)
-        for cell in executed.cells
-        for output in cell.get("outputs", [])
-        if output.output_type == "error"
-    ]
-    for cell, output in errors:
-        if output.ename == "CellTimeoutError":
-            found.append(f"The cell {cell} took too long and was stopped.")
-        elif output.ename in SYNTAX_ERRORS:
-            found.append(f"The cell {cell} is not valid Python: {message(output)}.")
-        elif output.ename == "KernelLost" and output.evalue in (ENDED, UNSTOPPABLE):
-            found.append(f"The cell {cell} was left out: {output.evalue}")
-    if any(output.evalue.startswith(NOT_RUN) for _, output in errors):
-        found.append("Some cells were not run, because too many cells ended Python.")
-    found += [f"A limit was hit: {limit}." for limit in limits if " of the cell " not in limit]
-    return found

@@ -62,8 +62,7 @@ class SubmissionClient(SurvivingClient):
     def run(self, to_the_end: bool) -> None:
         """Run the notebook in place; what its visible checks say are the outputs of its tests.
 
-        `heard`: the tests cells whose visible checks do not stop, each with what the hidden ones
-        have found so far.
+        `heard` are then its tests cells, each with what hidden tests have found so far.
 
         `to_the_end`: hear all exercises, as far as that can be done, also if Python is lost.
         """
@@ -97,16 +96,19 @@ class SubmissionClient(SurvivingClient):
         if exercise is None:
             return
         cell.outputs = [] if lost else [as_text(output) for output in cell.outputs]
-        if not any(output.output_type == "error" for output in cell.outputs):
-            self.heard.append((cell, self._examine(cell, exercise, whole)))
+        stopped = any(output.output_type == "error" for output in cell.outputs)
+        self.heard.append((cell, self._examine(cell, exercise, whole, stopped)))
 
-    def _examine(self, cell: NotebookNode, exercise: Exercise, source: str) -> Hearing:
-        if exercise.id in self.examiner.known:
+    def _examine(
+        self, cell: NotebookNode, exercise: Exercise, source: str, stopped: bool
+    ) -> Hearing:
+        if exercise.id in self.examiner.known and not stopped:
             return self.examiner.known[exercise.id]
         if not self.lost:
             with suppress(zmq.Again):  # then no question is answered, either
                 run_sync(self._begin_answering)()
-        hearing = self.examiner.examine(exercise, source, self.ran, not self.lost)
+        alive = not self.lost
+        hearing = self.examiner.examine(exercise, source, self.ran, alive=alive, stopped=stopped)
         if self.examiner.lost and not self.lost:
             run_sync(cast(CourseKernelManager, self.km).shutdown_kernel)(now=True)
             self.lose(cell)

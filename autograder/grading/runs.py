@@ -30,6 +30,8 @@ class NotebookRuns:
         private: the instructor's own hidden tests.
         limits: what all runs together may take.
         hearings: of the exercises heard so far, which stand.
+        heard: the tests cells, each with its hearing.
+        limits_hit: which limits were hit.
     """
 
     notebook: NotebookNode
@@ -40,9 +42,11 @@ class NotebookRuns:
     limits: Limits
     starter: Starter
     hearings: dict[str, Hearing] = field(default_factory=dict)
+    heard: list[tuple[NotebookNode, Hearing]] = field(default_factory=list)
+    limits_hit: list[str] = field(default_factory=list)
 
-    def run(self) -> list[str]:
-        """Run the notebook, and put the verdicts into its tests cells; return which limits it hit.
+    def run(self) -> None:
+        """Run the notebook, and put the verdicts into its tests cells.
 
         A cell that ends Python, or cannot be interrupted, is left out, and all others are run anew.
         Not before the last of these Pythons has ended is anything tried among the lesson's
@@ -58,9 +62,10 @@ class NotebookRuns:
             if client.lost_in is None or to_the_end:
                 break
             self.needed.discard(self.notebook.cells.index(client.lost_in))
-        for cell, hearing in client.heard:
-            cell.outputs += outputs_of(hearing.verdict)
-        return list(dict.fromkeys(hit))
+        self.heard, self.limits_hit = client.heard, list(dict.fromkeys(hit))
+        for cell, hearing in self.heard:
+            if not hearing.stopped:
+                cell.outputs += outputs_of(hearing.verdict)
 
     def run_in_a_kernel(self, limits: Limits, to_the_end: bool) -> SubmissionClient:
         """Run the needed cells in a kernel of their own; return what ran them."""
