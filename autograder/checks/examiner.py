@@ -149,7 +149,7 @@ class Examiner:
                 session = Session(self.connect(), self.interrupt, *times)
             except OSError:
                 self.lost = True
-        cells = tuple(map(code.without_magic, cells))
+        cells = tuple(cells)
         other = other_names(self.lesson, cells, session) if session is not None else []
         outside = Outside(
             self.lesson,
@@ -194,11 +194,13 @@ def other_names(lesson: Lesson, cells: Sequence[str], session: Session) -> list[
         return []
     if type(got) is not list or len(got) != len(names):
         return []
-    return [
-        name
-        for name, kind in zip(names, got, strict=True)
-        if kind not in ((None, kinds[name]) if name in code.BUILTINS else (kinds[name],))
-    ]
+
+    def is_other(name: str, kind: object) -> bool:
+        if kind is None:
+            return name not in code.BUILTINS
+        return kinds[name] not in ("", kind)
+
+    return [name for name, kind in zip(names, got, strict=True) if is_other(name, kind)]
 
 
 def hidden_region(source: str) -> tuple[ast.Module, ast.Expression]:

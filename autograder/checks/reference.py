@@ -8,6 +8,7 @@ import builtins
 import contextlib
 import functools
 import marshal
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, ModuleType
 from typing import NamedTuple
@@ -56,14 +57,16 @@ def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str])
     nodes = [node for source in cells for node in code.statements(source)]
     nodes = [node for node in nodes if not code.bound_by(node) & taken]
     chosen = {index for index, node in enumerate(nodes) if code.is_definition(node)}
+    binding: dict[str, list[int]] = defaultdict(list)
+    for index, node in enumerate(nodes):
+        for name in code.bound_by(node) - left_behind:
+            binding[name].append(index)
     needed = {name for source in answers for name in code.names_used(code.statements(source))}
-    size = -1
-    while size != len(chosen):  # what is needed may need something itself
-        size = len(chosen)
-        needed |= code.names_used(nodes[index] for index in chosen)
-        chosen |= {
-            n for n, node in enumerate(nodes) if (code.bound_by(node) - left_behind) & needed
-        }
+    waiting = [*needed, *code.names_used(nodes[index] for index in chosen)]
+    while waiting:  # what is needed may need something itself
+        for index in set(binding.pop(waiting.pop(), ())) - chosen:
+            chosen.add(index)
+            waiting += code.names_used([nodes[index]])
     return [ast.unparse(nodes[index]) for index in sorted(chosen)]
 
 
@@ -76,12 +79,20 @@ def modules(lesson: Lesson) -> dict[str, ModuleType]:
 
 @functools.lru_cache
 def kinds(lesson: Lesson) -> dict[str, str]:
-    """Return of what kind the values of a lesson's names are, and of Python's that it uses."""
+    """Return of what kind the values of a lesson's names are, and of Python's that it uses.
+
+    "" for names that answers define, which may be of any.
+    """
     used = {name for cell in lesson.cells for name in code.names_used(code.statements(cell.source))}
     names = {name: getattr(builtins, name) for name in used if hasattr(builtins, name)}
     names |= namespace(lesson, {})
     known = code.names_of(lesson) | used & code.BUILTINS
-    return {name: agent.kind_of(value) for name, value in names.items() if name in known}
+    answers = {name for cell in lesson.answers for name in code.names_bound(cell.source)}
+    return {
+        name: "" if name in answers else agent.kind_of(value)
+        for name, value in names.items()
+        if name in known
+    }
 
 
 def sources(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]) -> list[Step]:
@@ -128,12 +139,12 @@ def _stubs(lesson: Lesson, answers: Iterable[str]) -> dict[str, str]:
     return {id: stub_blocks(lesson.cell(id).source) for id in answers}
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def _compiled(text: str) -> CodeType:
     return compile(text, "<definitions>", "exec", dont_inherit=True)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def _wordless(text: str) -> str:
     """Return the lesson's own code as compiled, in base64, without its docstrings."""
     tree = ast.parse(text)
@@ -144,7 +155,7 @@ def _wordless(text: str) -> str:
     return base64.b64encode(marshal.dumps(compiled)).decode("ascii")
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def _parts(text: str, matters: bool) -> list[str]:
     """Return a cell's definitions, all in one if they matter, so that it holds as a whole."""
     module = code.definitions_in(text)

@@ -183,7 +183,8 @@ class _Grader:
             notebook = self.prepared(submission)
             read = time.monotonic()
             runs = self.run(notebook, seed)
-            limits, notes = runs.limits_hit, remarks(notebook, runs.limits_hit, runs.heard)
+            limits = runs.limits_hit
+            notes = remarks(notebook, limits, list(runs.heard.values()))
             notebook = safe_notebook(notebook, self.trusted)
         except StartFailed as error:
             raise CourseError(

@@ -62,14 +62,14 @@ class SubmissionClient(SurvivingClient):
     def run(self, to_the_end: bool) -> None:
         """Run the notebook in place; what its visible checks say are the outputs of its tests.
 
-        `heard` are then its tests cells, each with what hidden tests have found so far.
+        `heard` are then its tests cells by id, each with what hidden tests have found so far.
 
         `to_the_end`: hear all exercises, as far as that can be done, also if Python is lost.
         """
         self.begin()
         self.reset_execution_trackers()
         self.ran: list[str] = []
-        self.heard: list[tuple[NotebookNode, Hearing]] = []
+        self.heard: dict[str, tuple[NotebookNode, Hearing]] = {}
         with self.setup_kernel(cleanup_kc=True):
             # Nothing listens to the heartbeat, and stopping its thread may wait for ever once a
             # kernel has spoilt its sockets.
@@ -97,7 +97,7 @@ class SubmissionClient(SurvivingClient):
             return
         cell.outputs = [] if lost else [as_text(output) for output in cell.outputs]
         stopped = any(output.output_type == "error" for output in cell.outputs)
-        self.heard.append((cell, self._examine(cell, exercise, whole, stopped)))
+        self.heard[cell.id] = cell, self._examine(cell, exercise, whole, stopped)
 
     def _examine(
         self, cell: NotebookNode, exercise: Exercise, source: str, stopped: bool

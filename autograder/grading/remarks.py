@@ -75,12 +75,12 @@ def _may_be_right(
             f"Names of the lesson were gone or had another meaning where points were lost ({kept}):"
             " see whether the answers are right."
         )
-    for cell, hearing in lost:
-        if hearing.holds_elsewhere:
-            yield (
-                f"The checks in {cell.id} stop in this notebook, but the answer holds among the "
-                "lesson's own definitions: see whether it is right."
-            )
+    held = [cell.id for cell, hearing in lost if hearing.holds_elsewhere]
+    if held:
+        yield (
+            "Checks stop in this notebook although the answer holds among the lesson's own "
+            f"definitions ({', '.join(held)}): see whether the answers are right."
+        )
     tests = [cell for cell, _ in lost]
     last = max(map(executed.cells.index, tests))
     for cell in executed.cells[: last + 1]:

@@ -12,10 +12,12 @@ from autograder.checks.examiner import Examiner, Hearing
 from autograder.checks.private import PrivateProperty
 from autograder.grading.execute import SubmissionClient, outputs_of
 from autograder.grading.sessions import boot, definitions
+from autograder.grading.surviving import NOT_RUN, error
 from autograder.lesson import Lesson
 from autograder.sandbox.kernels import CourseKernelManager
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.pythons import Starter
+from autograder.submissions.cells import known_cell
 
 RUNS = 4  # how often a notebook is run whose cells end Python
 
@@ -30,7 +32,7 @@ class NotebookRuns:
         private: the instructor's own hidden tests.
         limits: what all runs together may take.
         hearings: of the exercises heard so far, which stand.
-        heard: the tests cells, each with its hearing.
+        heard: the tests cells by their ids, each with its last hearing.
         limits_hit: which limits were hit.
     """
 
@@ -42,7 +44,7 @@ class NotebookRuns:
     limits: Limits
     starter: Starter
     hearings: dict[str, Hearing] = field(default_factory=dict)
-    heard: list[tuple[NotebookNode, Hearing]] = field(default_factory=list)
+    heard: dict[str, tuple[NotebookNode, Hearing]] = field(default_factory=dict)
     limits_hit: list[str] = field(default_factory=list)
 
     def run(self) -> None:
@@ -59,13 +61,18 @@ class NotebookRuns:
             to_the_end = left == 0 or limits.seconds == 1
             client = self.run_in_a_kernel(limits, to_the_end)
             hit += client.limits_hit
+            self.heard |= client.heard  # a cell that ended Python is heard in the first run only
             if client.lost_in is None or to_the_end:
                 break
             self.needed.discard(self.notebook.cells.index(client.lost_in))
-        self.heard, self.limits_hit = client.heard, list(dict.fromkeys(hit))
-        for cell, hearing in self.heard:
+        self.limits_hit = list(dict.fromkeys(hit))
+        for cell, hearing in self.heard.values():
             if not hearing.stopped:
                 cell.outputs += outputs_of(hearing.verdict)
+        for exercise in self.lesson.tested:  # a tests cell without outputs would count as passed
+            if exercise.test_cell_id not in self.heard:
+                cell = known_cell(self.notebook, exercise.test_cell_id)
+                cell.outputs = [error("KernelLost", f"{NOT_RUN} it was not reached.")]
 
     def run_in_a_kernel(self, limits: Limits, to_the_end: bool) -> SubmissionClient:
         """Run the needed cells in a kernel of their own; return what ran them."""

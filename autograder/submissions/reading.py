@@ -26,6 +26,7 @@ from autograder.texts import shown
 
 MAX_CELLS = 2_000
 MAX_TEXT = 5_000_000  # characters in all cells together, outputs left out
+MAX_CODE = 1_000_000  # characters in all code cells together
 MAX_ENTRIES = 1_000  # files in a student's folder
 MAX_DEPTH = 5  # of folders in it
 _NOTEBOOK_NAME = re.compile(r".*\.ipynb(?:\.(?:txt|json))?", re.IGNORECASE | re.DOTALL)
@@ -223,11 +224,13 @@ def _sound_notebook(raw: dict, notes: list[str]) -> NotebookNode | None:
         return None
     if len(sound) < len(cells):
         notes.append("Entries of the file that are no cells were left out.")
-    if sum(len(cell.source) for cell in sound) > MAX_TEXT:
-        raise CourseError(
-            f"holds more than {MAX_TEXT // 1_000_000} MB of text in its cells: take out what was "
-            "pasted there"
-        )
+    code = [cell for cell in sound if cell.cell_type == "code"]
+    for what, cells, most in (("text", sound, MAX_TEXT), ("code", code, MAX_CODE)):
+        if sum(len(cell.source) for cell in cells) > most:
+            raise CourseError(
+                f"holds more than {most // 1_000_000} MB of {what} in its cells: take out what was "
+                "pasted there"
+            )
     minor = raw.get("nbformat_minor")
     return NotebookNode(
         cells=sound,

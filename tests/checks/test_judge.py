@@ -88,6 +88,13 @@ def test_what_a_student_s_cell_computes_is_computed_anew_as_outside_of_the_noteb
     assert judge_of("my_turns = len(c4)", answer, c4=[0, 0]).score() == 0
 
 
+def test_helpers_are_found_however_long_their_chain_is(lesson: Lesson) -> None:
+    """Looking through all statements again for each that is found would take an hour."""
+    chain = "\n".join(f"a{number} = f(a{number + 1})" for number in range(8000))
+    found = reference.helper_sources(lesson, [chain, "b = f(0)"], ["x = a0"])
+    assert len(found) == 8000
+
+
 def test_names_that_a_student_shadows_do_not_disturb_the_test() -> None:
     notebook = {"In": [""], "sum": 3, "torch": 5, "math": None}
     judge = Judge(STEM, "third-power", notebook)

@@ -862,6 +862,11 @@ def too_large(release, lesson):
     return b" " * 50_000_001
 
 
+@refused("holds more than 1 MB of code in its cells")
+def data_pasted_into_the_code(release, lesson):
+    return insert(fill_in(release, lesson), "numbers", "x = [" + "0.125, " * 150_000 + "]")
+
+
 @refused("has 3000 cells")
 def too_many_cells(release, lesson):
     return as_bytes({"cells": [{"cell_type": "code", "source": ""}] * 3000, "nbformat": 4})
