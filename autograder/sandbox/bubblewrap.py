@@ -20,7 +20,7 @@ import psutil
 
 from autograder.course import PACKAGE
 from autograder.errors import CourseError
-from autograder.sandbox.warm import HOME, OWN, SHARED, WORK
+from autograder.sandbox.warm import HOME, OWN, SHARED, WORK, filter_of_calls
 
 DATA = "/data"
 # What a program needs of the system. Nothing else of / is there.
@@ -44,6 +44,14 @@ def find_bwrap() -> str:
 
     Raises CourseError if it is missing or may not work, or if this Python would not be seen in it.
     """
+    if sys.platform == "linux":
+        try:
+            filter_of_calls()
+        except OSError as error:
+            raise CourseError(
+                f"there is no sandbox for this machine ({error.strerror}): grade on one with an "
+                "x86_64 or aarch64 processor, or with --no-sandbox if you trust every submission"
+            ) from error
     bwrap = shutil.which("bwrap") if sys.platform == "linux" else None
     if bwrap is None:
         raise CourseError(f"the sandbox for students' code is missing: {INSTALL}")
@@ -133,7 +141,13 @@ class Sandbox:
             self.env["COURSE_DATA"] = DATA
 
     def command(
-        self, program: Sequence[str], shared: Mapping[str, Path], scratch: int, warm: bool = False
+        self,
+        program: Sequence[str],
+        shared: Mapping[str, Path],
+        scratch: int,
+        *,
+        warm: bool = False,
+        calls: int | None = None,
     ) -> list[str]:
         """Return the command that runs `program` in the sandbox.
 
@@ -141,6 +155,8 @@ class Sandbox:
             shared: place in the sandbox → a folder that it can write to and the grader can read.
             scratch: bytes that /tmp and its home may each take.
             warm: leave it the capabilities, inside of the sandbox, that a warm parent needs.
+            calls: an open file with the filter of its system calls. A warm parent needs more calls
+                than its children, who give them up themselves.
         """
         args = [self.bwrap, *namespaces(self.bwrap), "--clearenv"]
         for name, value in self.env.items():
@@ -168,6 +184,8 @@ class Sandbox:
         args += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
         for capability in ("SYS_ADMIN", "NET_ADMIN", "SETPCAP") if warm else ():
             args += ["--cap-add", f"CAP_{capability}"]
+        if calls is not None:
+            args += ["--seccomp", str(calls)]
         return [*args, "--", *program]
 
 

@@ -104,22 +104,27 @@ class PlainPython(Running):
         return self.process.is_running()
 
 
+# What a Python that was not forked does before anything else: it puts its channel into place, and
+# takes its limits. (Between fork and exec of a process with threads, as this one, no Python may run.)
+PREPARE = """
+def prepare(pipe, limits):
+    import os, resource
+    os.dup2(pipe, {place}, inheritable=True)
+    os.closerange({place} + 1, 4096)
+    for kind, value in limits.items():
+        resource.setrlimit(kind, (value, value))
+prepare({pipe}, {limits})
+del prepare
+"""
+
+
 class SandboxedPython(Running):
-    """A Python in a sandbox of its own; `args` start it, `channel` is handed on to it."""
+    """A Python in a sandbox of its own; `args` start it, the open files `given` are handed on."""
 
     def __init__(
-        self, args: Sequence[str], channel: SocketPair, limits: Limits, folder: Path | None
+        self, args: Sequence[str], given: Sequence[int], limits: Limits, folder: Path | None
     ) -> None:
-        import resource  # only where there is a sandbox, on Linux
-
-        each = process_limits(limits)
-
-        def prepare() -> None:
-            os.dup2(channel.theirs.fileno(), warm.PIPE, inheritable=True)
-            for kind, value in each.items():
-                resource.setrlimit(kind, (value, value))
-
-        self.process = subprocess.Popen(args, preexec_fn=prepare, pass_fds=(warm.PIPE,), **DETACHED)
+        self.process = subprocess.Popen(args, pass_fds=given, **DETACHED)
         super().__init__(self.process.pid)
         # bubblewrap itself and its first process in the sandbox are there besides the student's.
         self.guard = Guard(
@@ -256,9 +261,15 @@ class FreshStarter(Starter):
     def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
         assert isinstance(channel, SocketPair)
         shared = {} if folder is None else {warm.OWN: folder}
-        program = [sys.executable, "-I", "-c", code]
-        args = self.sandbox.command(program, shared, limits.scratch * MB)
-        return SandboxedPython(args, channel, limits, folder)
+        pipe = channel.theirs.fileno()
+        first = PREPARE.format(pipe=pipe, place=warm.PIPE, limits=process_limits(limits))
+        program = [sys.executable, "-I", "-c", first + code]
+        with tempfile.TemporaryFile() as calls:
+            calls.write(warm.filter_of_calls())
+            calls.seek(0)
+            scratch = limits.scratch * MB
+            args = self.sandbox.command(program, shared, scratch, calls=calls.fileno())
+            return SandboxedPython(args, [pipe, calls.fileno()], limits, folder)
 
 
 class WarmStarter(FreshStarter):

@@ -124,15 +124,16 @@ REFUSED = {
 }
 
 
-def give_up_calls() -> None:
-    """Forbid system calls by which one student's Python could leave something for others.
+def filter_of_calls() -> bytes:
+    """Return what forbids system calls by which one student's Python could leave something.
 
     The kernel's keyrings belong to the user, whatever else a namespace separates. And all see the
     same files of the system: who is told when they are opened, or which parts of them are in
-    memory, can be told anything. (See seccomp(2).)
+    memory, can be told anything. (See seccomp(2).) Raises OSError for a machine whose calls are
+    not known.
     """
     if os.uname().machine not in REFUSED:
-        return
+        raise OSError(errno.ENOSYS, f"the system calls of {os.uname().machine} are not known")
     architecture, *calls = REFUSED[os.uname().machine]
     load, equal, at_least, end = 0x20, 0x15, 0x35, 0x06
     allowed, refused = 0x7FFF0000, 0x00050000 | errno.EPERM
@@ -145,8 +146,14 @@ def give_up_calls() -> None:
         (end, 0, 0, allowed),
         (end, 0, 0, refused),
     ]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
-    program = struct.pack("HP", len(steps), ctypes.addressof(code))
+    return b"".join(struct.pack("HBBI", *step) for step in steps)
+
+
+def give_up_calls() -> None:
+    """Forbid this process, and whatever it starts, what the filter forbids."""
+    steps = filter_of_calls()
+    code = ctypes.create_string_buffer(steps)
+    program = struct.pack("HP", len(steps) // struct.calcsize("HBBI"), ctypes.addressof(code))
     _call("prctl", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.create_string_buffer(program), 0, 0)
 
 
