@@ -105,7 +105,8 @@ class PlainPython(Running):
 
 
 # What a Python that was not forked does before anything else: it puts its channel into place, and
-# takes its limits. (Between fork and exec of a process with threads, as this one, no Python may run.)
+# takes its limits. (Between fork and exec of a process with threads, as this one, no Python may
+# run.)
 PREPARE = """
 def prepare(pipe, limits):
     import os, resource
