@@ -115,7 +115,7 @@ class Examiner:
 
     Args:
         connect: returns a connection on which the notebook's kernel answers, once it was told to.
-        interrupt: interrupts the kernel.
+        interrupt: interrupts the kernel; stopwatch: see Session.
         fresh: starts another Python for this many seconds; see Outside.
         seconds: what one property may take; the properties of an exercise may take twice as much.
         patience: see Session.
@@ -126,6 +126,7 @@ class Examiner:
     lesson: Lesson
     connect: Callable[[], socket.socket]
     interrupt: Callable[[], object]
+    stopwatch: Callable[[], Callable[[], float]]
     fresh: Callable[[float], contextlib.AbstractContextManager[Session]]
     seed: int
     private: Sequence[PrivateProperty]
@@ -146,7 +147,7 @@ class Examiner:
         if alive and not self.lost:
             try:
                 times = (self.seconds, 2 * self.seconds, self.patience)
-                session = Session(self.connect(), self.interrupt, *times)
+                session = Session(self.connect(), self.interrupt, *times, stopwatch=self.stopwatch)
             except OSError:
                 self.lost = True
         cells = tuple(cells)

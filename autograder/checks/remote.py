@@ -22,6 +22,7 @@ from autograder.checks import agent
 from autograder.checks.properties import PropertyFailed
 
 MAX_LENGTH = 10_000
+SOON = 1.0  # seconds
 MOST_TEXT = 300  # characters of an error that a student's code raises
 # Bytes that all answers of one property may take, and those of one question of the student's: what
 # a check does with the latter may need the square of it.
@@ -56,6 +57,8 @@ class Session:
         seconds: what one property may take.
         total: what all properties asked in this session may take together.
         patience: how long an interrupted process may take to answer again.
+        stopwatch: begins to measure time as limits count it, and returns what says how much of it
+            has gone by since that was last asked; None for that of the clock on the wall.
         wordless: whether no word of the student's process is taken over, not even in an error.
     """
 
@@ -64,19 +67,20 @@ class Session:
     seconds: float = 30
     total: InitVar[float] = 60
     patience: float = 5
+    stopwatch: Callable[[], Callable[[], float]] | None = None
     wordless: bool = False
     functions: list[Callable] = field(default_factory=list, init=False)
     received: int = field(default=0, init=False)
     lost: bool = field(default=False, init=False)
 
     def __post_init__(self, total: float) -> None:
-        self.end = self.deadline = time.monotonic() + total
+        self.left_in_all = self.left = total
 
     def begin(self, seed: int) -> None:
         """Begin a property: its time runs from now, and its random numbers come from the seed."""
         self.functions.clear()
         self.received = 0
-        self.deadline = min(self.end, time.monotonic() + self.seconds)
+        self.left = min(self.left_in_all, self.seconds)
         self.ask("begin", seed)
 
     def close(self) -> None:
@@ -158,7 +162,7 @@ class Session:
         self._send(answer, bytes(encoder.body))
 
     def _send(self, head: dict, body: bytes) -> None:
-        self.connection.settimeout(max(0.01, self.deadline - time.monotonic()))
+        self.connection.settimeout(max(0.01, self.left))
         agent.send(self.connection, head, body)
 
     def _read(self, size: int) -> bytes:
@@ -168,19 +172,34 @@ class Session:
             raise agent.BadMessage("too much")
         parts = bytearray()
         while len(parts) < size:
-            left = self.deadline - time.monotonic()
-            if left <= 0 or not select.select([self.connection], [], [], left)[0]:
-                raise TimeoutError
+            self._wait()
             part = self.connection.recv(min(size - len(parts), 2**20))
             if not part:
                 raise OSError("the connection was closed")
             parts += part
         return bytes(parts)
 
+    def _wait(self) -> None:
+        """Wait until something can be read; raise TimeoutError if that takes too long."""
+        counted = None
+        while self.left > 0:
+            begun = time.monotonic()
+            most = self.left if self.stopwatch is None else min(self.left, SOON)
+            ready = select.select([self.connection], [], [], most)[0]
+            # Most answers come soon, and for those it is not worth to look more closely.
+            seconds = time.monotonic() - begun if counted is None else counted()
+            self.left -= seconds
+            self.left_in_all -= seconds
+            if ready:
+                return
+            if counted is None and self.stopwatch is not None:
+                counted = self.stopwatch()
+        raise TimeoutError
+
     def _stop(self) -> None:
         """Interrupt the student's process; it is lost unless it then answers the question."""
         self.lost = True
-        self.deadline = time.monotonic() + self.patience
+        self.left = self.patience
         with contextlib.suppress(Exception):
             self.interrupt()
             head, _ = agent.receive(self._read)

@@ -11,12 +11,13 @@ import nbformat
 import zmq
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_core.utils import ensure_async, run_sync
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from autograder.checks.examiner import Examiner, Hearing, Verdict
 from autograder.checks.pictures import ALT
 from autograder.grading.needed import as_executed
-from autograder.grading.surviving import TIMEOUT, SurvivingClient, error
+from autograder.grading.surviving import TOO_LONG, SurvivingClient, error
 from autograder.lesson.cells import Exercise
 from autograder.lesson.markers import strip_hidden
 from autograder.sandbox.kernels import CourseKernelManager
@@ -47,10 +48,8 @@ class SubmissionClient(SurvivingClient):
         super().__init__(
             nb,
             km=km,
-            timeout=limits.cell_seconds,
-            interrupt_on_timeout=True,
+            timeout=None,  # a cell's time is not that of the clock on the wall: see `_timed`
             allow_errors=True,
-            error_on_timeout=TIMEOUT,
             shutdown_kernel="immediate",  # there is nothing in it worth saving
             iopub_timeout=limits.patience,
             store_widget_state=False,
@@ -58,6 +57,7 @@ class SubmissionClient(SurvivingClient):
         )
         self.examiner, self.needed, self.begin_answering = examiner, needed, begin_answering
         self.patience, self.output_limit = limits.patience, limits.output
+        self.cell_seconds, self.seconds = limits.cell_seconds, 0.0
 
     def run(self, to_the_end: bool) -> None:
         """Run the notebook in place; what its visible checks say are the outputs of its tests.
@@ -87,7 +87,7 @@ class SubmissionClient(SurvivingClient):
         whole = cell.source
         cell.source = strip_hidden(whole)
         lost = bool(self.lost)
-        self.survive(cell, lambda: self.execute_cell(cell, index, store_history=True))
+        self.survive(cell, lambda: self._timed(cell, index))
         self.ran.append(as_executed(cell.source))
         cell.source = whole
         cell.metadata.pop("execution", None)
@@ -98,6 +98,20 @@ class SubmissionClient(SurvivingClient):
         cell.outputs = [] if lost else [as_text(output) for output in cell.outputs]
         stopped = any(output.output_type == "error" for output in cell.outputs)
         self.heard[cell.id] = cell, self._examine(cell, exercise, whole, stopped)
+
+    def _timed(self, cell: NotebookNode, index: int) -> None:
+        """Run a cell; interrupt it when it has taken too long, and end Python if it goes on."""
+        manager = cast(CourseKernelManager, self.km)
+        timer = manager.started.timer(self.cell_seconds, self.patience)
+        try:
+            with timer:
+                self.execute_cell(cell, index, store_history=True)
+        except DeadKernelError:
+            if not timer.ended:
+                raise
+        if timer.too_long:
+            cell.outputs = [out for out in cell.outputs if out.get("ename") != "KeyboardInterrupt"]
+            cell.outputs.append(error(TOO_LONG, "The cell took too long."))
 
     def _examine(
         self, cell: NotebookNode, exercise: Exercise, source: str, stopped: bool

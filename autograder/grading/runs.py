@@ -54,13 +54,13 @@ class NotebookRuns:
         Not before the last of these Pythons has ended is anything tried among the lesson's
         definitions, whose Pythons know the reference solution (see judge.py).
         """
-        end = time.monotonic() + self.limits.seconds
-        hit: list[str] = []
+        used, hit = 0.0, list[str]()
         for left in reversed(range(RUNS)):
-            limits = replace(self.limits, seconds=max(1, end - time.monotonic()))
+            limits = replace(self.limits, seconds=max(1, self.limits.seconds - used))
             to_the_end = left == 0 or limits.seconds == 1
             client = self.run_in_a_kernel(limits, to_the_end)
             hit += client.limits_hit
+            used += client.seconds
             self.heard |= client.heard  # a cell that ended Python is heard in the first run only
             if client.lost_in is None or to_the_end:
                 break
@@ -83,7 +83,8 @@ class NotebookRuns:
         examiner = Examiner(
             self.lesson,
             lambda: channel.connection(limits.patience),
-            lambda: manager.running.interrupt() if manager.running else None,
+            lambda: manager.started.interrupt(),
+            lambda: manager.started.stopwatch(),
             lambda total: definitions(self.starter, limits, total),
             seed=self.seed,
             private=self.private,
@@ -100,6 +101,7 @@ class NotebookRuns:
             limits=limits,
         )
         metadata = self.notebook.metadata
+        begun = time.monotonic()
         try:
             client.run(to_the_end)
         finally:
@@ -107,6 +109,8 @@ class NotebookRuns:
             if manager.running is not None:
                 manager.running.end()
         self.notebook.metadata = metadata  # what the kernel says of itself is a submission's word
-        if manager.running is not None and manager.running.limit_hit:
-            client.limits_hit.append(manager.running.limit_hit)
+        guard = manager.running.guard if manager.running is not None else None
+        client.seconds = guard.seconds if guard is not None else time.monotonic() - begun
+        if guard is not None and guard.reason:
+            client.limits_hit.append(guard.reason)
         return client

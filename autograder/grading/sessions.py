@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -47,10 +46,16 @@ def definitions(starter: Starter, limits: Limits, total: float) -> Iterator[Sess
         ) from error
     try:
         times = (START, START, limits.patience)
-        session = Session(channel.connection(START), running.interrupt, *times, wordless=True)
+        session = Session(
+            channel.connection(START),
+            running.interrupt,
+            *times,
+            stopwatch=running.stopwatch,
+            wordless=True,
+        )
         session.begin(0)
         session.seconds = limits.cell_seconds
-        session.end = time.monotonic() + total
+        session.left_in_all = total
         yield session
     finally:
         channel.close()

@@ -31,7 +31,6 @@ UNSTOPPABLE = "It could not be interrupted."
 GARBLED = "What Python sent back in this cell cannot be read."
 NOT_RUN = "Not run:"
 TOO_LONG = "CellTimeoutError"
-TIMEOUT = {"ename": TOO_LONG, "evalue": "", "traceback": [f"{TOO_LONG}: the cell took too long"]}
 
 
 class SurvivingClient(SteadyClient):

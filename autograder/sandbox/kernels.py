@@ -135,6 +135,12 @@ class CourseKernelManager(AsyncKernelManager):
         return self.provisioner.running if isinstance(self.provisioner, CourseProvisioner) else None
 
     @property
+    def started(self) -> Running:
+        """The kernel's Python, which was started."""
+        assert self.running is not None
+        return self.running
+
+    @property
     def kernel_spec(self) -> KernelSpec:
         """The kernel, to be started by the course's provisioner."""
         metadata = {"kernel_provisioner": {"provisioner_name": NAME, "config": {}}}

@@ -19,7 +19,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +28,7 @@ import psutil
 
 from autograder.sandbox import bubblewrap, warm
 from autograder.sandbox.channels import Channel, Loopback, SocketPair
+from autograder.sandbox.clock import Clock, Timer, family
 from autograder.sandbox.guard import Guard
 from autograder.sandbox.limits import MB, Limits, process_limits
 
@@ -69,6 +70,23 @@ class Running(abc.ABC):
     def limit_hit(self) -> str:
         """Which limit ended it, "" if none did."""
         return self.guard.reason if self.guard is not None else ""
+
+    def timer(self, seconds: float, patience: float) -> Timer:
+        """Return a context in which it may be busy for so long."""
+        return Timer(self.pid, self.interrupt, self.kill, seconds, patience)
+
+    def stopwatch(self) -> Callable[[], float]:
+        """Return what says how much of the time since it was last asked counts."""
+        clock = Clock()
+
+        def counted() -> float:
+            try:
+                return clock.charge(family(self.pid))
+            except psutil.NoSuchProcess:
+                return clock.charge([])
+
+        counted()
+        return counted
 
     def end(self) -> None:
         """End it, and the watch over it."""
