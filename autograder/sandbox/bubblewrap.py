@@ -32,6 +32,9 @@ SYSTEM = (
 KEPT = ("LANG", "LC_ALL", "TZ")
 # Where something else lies in the sandbox than on the machine.
 COVERED = ("/tmp", "/dev/shm", "/proc", HOME, SHARED, OWN, DATA)
+# Numbers are computed by one thread: several submissions are graded at once, results do not depend
+# on the machine, and a warm parent may not have any other.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 INSTALL = (
     "install the package bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf "
     "install bubblewrap); on macOS and Windows grade in a container (see README.md), or grade with "
@@ -131,12 +134,7 @@ class Sandbox:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUTF8": "1",
         }
-        # Numbers are computed by one thread: several submissions are graded at once, results do not
-        # depend on the machine, and a warm parent may not have any other.
-        self.env |= dict.fromkeys(
-            ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
-        )
-        self.env |= env
+        self.env |= {**ONE_THREAD, **env}
         if self.data is not None:
             self.env["COURSE_DATA"] = DATA
 
