@@ -2,9 +2,9 @@
 
 How a submission is graded, and who knows what (solutions/grader.md has more words):
 
-1. `submissions/` reads the file and rebuilds it around the release, in the grader's process; nothing
-   of a submission's runs there.
-2. `grading/` runs the notebook in a Python of its own (`sandbox/`), which knows what a student does.
+1. `submissions/` reads the file and rebuilds it around the release, in the grader's process, where
+   nothing of a submission's runs.
+2. `grading/` runs the notebook in a Python of its own (`sandbox/`), which knows what students do.
 3. `checks/` asks that Python by messages for what hidden tests need. Tests, expected values and
    comparisons stay in the grader's process.
 4. That Python is ended. What a student reads has been said by then.

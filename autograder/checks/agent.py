@@ -328,12 +328,14 @@ class Agent:
             send(self.connection, {"error": ["ValueError", str(error)]})
 
     def answer(self, head: dict, body: bytes) -> tuple[dict, bytes]:
-        """Return the answer to one question."""
+        """Return the answer to one question, after what was told before it was done."""
         decoder, encoder = Decoder(body, self.known), Encoder(self.keep)
-        given = [decoder.value(value) for value in head.pop("given", [])]
-        before = copies(given) if head["op"] == "call" else []
         nowhere = io.StringIO()  # what student code prints
         with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            for op, values in head.pop("told", []):
+                getattr(self, "do_" + op)(*map(decoder.value, values))
+            given = [decoder.value(value) for value in head.pop("given", [])]
+            before = copies(given) if head["op"] == "call" else []
             result = getattr(self, "do_" + head["op"])(*given)
         answer = {"ok": encoder.value(result)}
         changed = [

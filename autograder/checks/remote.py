@@ -70,6 +70,7 @@ class Session:
     stopwatch: Callable[[], Callable[[], float]] | None = None
     wordless: bool = False
     functions: list[Callable] = field(default_factory=list, init=False)
+    told: list[tuple[str, tuple]] = field(default_factory=list, init=False)
     received: int = field(default=0, init=False)
     lost: bool = field(default=False, init=False)
 
@@ -78,13 +79,25 @@ class Session:
 
     def begin(self, seed: int) -> None:
         """Begin a property: its time runs from now, and its random numbers come from the seed."""
+        self._settle()
         self.functions.clear()
         self.received = 0
         self.left = min(self.left_in_all, self.seconds)
-        self.ask("begin", seed)
+        self.tell("begin", seed)
+
+    def tell(self, op: str, *given: object) -> None:
+        """Let something be done before the next question; what it raises is that one's answer."""
+        self.told.append((op, given))
+
+    def _settle(self) -> None:
+        """See that what was told is done, whatever comes of it."""
+        if self.told:
+            with contextlib.suppress(RemoteError, PropertyFailed):
+                self.ask("len", ())
 
     def close(self) -> None:
         """Tell the agent that there are no more questions."""
+        self._settle()
         if not self.lost:
             with contextlib.suppress(OSError):
                 agent.send(self.connection, {"op": "end"})
@@ -94,7 +107,12 @@ class Session:
         if self.lost:
             raise NoAnswer("Python no longer answers.")
         encoder = agent.Encoder(self._name)
-        head = {"op": op, "given": [encoder.value(value) for value in given]}
+        told, self.told = self.told, []
+        head = {
+            "op": op,
+            "told": [[what, [encoder.value(value) for value in values]] for what, values in told],
+            "given": [encoder.value(value) for value in given],
+        }
         try:
             return self._exchange(head, bytes(encoder.body), given)
         except RemoteError:
@@ -278,7 +296,7 @@ class Ref:
 
 
 class Names:
-    """The names of one namespace in a student's process as attributes."""
+    """The names of one namespace in a student's process as attributes, as they are found first."""
 
     def __init__(self, session: Session, space: int) -> None:
         self._session, self._space = session, space
@@ -286,6 +304,7 @@ class Names:
     def __getattr__(self, name: str) -> Any:
         match self._session.ask("lookup", self._space, name):
             case [value]:
+                self.__dict__[name] = value
                 return value
         raise PropertyFailed(f"`{name}` is not defined.")
 
@@ -318,7 +337,7 @@ def assign(tensor: Tensor, values: Tensor) -> None:
     """Give a tensor new values, in place."""
     ref = remote(tensor)
     if ref is not None:
-        ref._session.ask("assign", ref, values)
+        ref._session.tell("assign", ref, values)
     agent.assign(tensor, values)
 
 

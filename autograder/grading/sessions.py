@@ -53,7 +53,7 @@ def definitions(starter: Starter, limits: Limits, total: float) -> Iterator[Sess
             stopwatch=running.stopwatch,
             wordless=True,
         )
-        session.begin(0)
+        session.ask("begin", 0)  # it may still import
         session.seconds = limits.cell_seconds
         session.left_in_all = total
         yield session
