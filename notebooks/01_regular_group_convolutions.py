@@ -121,6 +121,47 @@ def find_data_folder() -> Path:
 
 DATA_FOLDER, RUNS_FOLDER = find_data_folder(), Path("runs")
 
+
+# ------------------------------------------------- the networks that the course has trained
+
+
+def file_name(name: str) -> str:
+    """Return the name of a recipe's file: "GCNN, 1,000 images" is kept in gcnn-1-000-images.pt."""
+    return "-".join(re.findall("[a-z0-9]+", name.lower()))
+
+
+def find_trained(name: str) -> Path | None:
+    """Return the file of a trained network, fetched if need be; None if there is none."""
+    path = DATA_FOLDER / "networks" / f"{file_name(name)}.pt"
+    url = f"{{edition_files}}/data/networks/{path.name}"
+    if not path.is_file() and not FAST_RUN:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, path, hash_prefix=TRAINED[name], progress=False)
+        except (OSError, RuntimeError) as error:
+            print(f"NOTICE: {url} cannot be fetched ({error}).")
+    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != TRAINED[name]:
+        print(f"NOTICE: {path} is not the file that this lesson was made with; it is not used.")
+        return None
+    return path if path.is_file() else None
+
+
+def load_trained(name: str, model: nn.Module) -> str | None:
+    """Load the course's weights into a network; return how they were trained, None if in vain."""
+    if (path := find_trained(name)) is None:
+        return None
+    trained = torch.load(path, map_location="cpu", weights_only=True)
+    copied = copy.deepcopy(model).eval()
+    with torch.no_grad(), contextlib.suppress(RuntimeError):  # weights of other shapes
+        copied.load_state_dict(trained["weights"])
+        if torch.allclose(copied(noise(2, 1, 28, 28)), trained["outputs"], rtol=1e-3, atol=1e-3):
+            model.load_state_dict(trained["weights"])
+            print(f"Loaded {path.name}: {name} as the course has trained it, {trained['how']}.")
+            return trained["how"]
+    print(f"NOTICE: your {name} arranges its weights in another way than those in {path.name}.")
+    return None
+
+
 # ------------------------------------------------- figures
 
 PALETTE = {"ink": "#1b1f24", "line": "#b9c0ca", "slate": "#3f4a5a", "blue": "#0040b3"}
@@ -382,31 +423,25 @@ print("largest difference:", (turned - expected).abs().max().item())
 #
 # So far this is a trick with `rot90`. What about 45°? Or reflections, or layers that come *after* this one, where the
 # input is a stack of maps already? For all of that we need the right words: groups, and how they act.
-
-# %% [markdown]
+#
 # ### 0.2 How this lesson works
 #
-# You will build the **group** $C_n$ of rotations, the **lifting convolution** (the idea above, for any group), the
-# **group convolution** for the layers after it, the **projection** that forgets the pose at the end, and a **network**
-# made of these.
+# You will build the **group** of rotations, the **lifting convolution** (the idea above, for any group), the **group
+# convolution** for the layers after it, the **projection** that forgets the pose at the end, and a **network** made of
+# these: {{n_exercises}} exercises, with {{n_blocks}} blocks in which you replace the `...`. Below each exercise a folded
+# cell **checks** your answer, one property at a time.
 #
-# The {{n_exercises}} exercises have {{n_blocks}} blocks of this form. Replace the `...` and keep both marker lines;
-# most need one line, none more than six.
+# <details><summary>Marker lines, points, and how long it takes</summary>
 #
-# ```python
-# ## YOUR CODE STARTS HERE ##
-# product = ...
-# ## AND ENDS HERE ##
-# ```
+# Keep the two marker lines of each block. Most blocks need one line, none more than six. When a check fails, it names
+# the likely cause, and says so if that lies in an earlier exercise. `progress()` tells how far you are.
 #
-# Under each exercise a folded cell **checks** one property at a time and names the likely cause when it fails. It also
-# says when the cause lies in an earlier exercise. `progress()` tells how far you are.
+# The exercises give {{exercise_points}} points: for the visible checks, and for hidden tests of the same properties on
+# other inputs. A person reads the {{n_questions}} written questions, {{question_points}} points.
 #
-# **Grading.** The exercises give {{exercise_points}} points: for the visible checks, and hidden tests of the same
-# properties on other inputs. A person reads the {{n_questions}} written questions, {{question_points}} points.
-#
-# **Time.** About {{total_minutes}} minutes for exercises and questions ({{minutes_by_chapter}}), and as long again
-# for reading and looking. Two sittings are a good idea; the break is after section 2.1.
+# About {{total_minutes}} minutes for exercises and questions ({{minutes_by_chapter}}), and as long again for reading
+# and looking. Two sittings are a good idea; the break is after section 2.1.
+# </details>
 
 # %% [markdown]
 # ## 1 Groups
@@ -424,15 +459,14 @@ print("largest difference:", (turned - expected).abs().max().item())
 # The four quarter turns are a group: two of them after each other are again a quarter turn (or none), doing nothing is
 # the identity, and every turn can be turned back. This is the cyclic group $C_4$.
 #
-# ![Left: the four elements 0°, 90°, 180° and 270° on a circle; first 90°, then 180°, is 270° in all. Right: the table of all sixteen products, in which every element occurs once in each row and each column.](picture:cyclic-group)
-
-# %% [markdown]
 # ### 1.2 A group in Python
 #
-# `GroupBase` lists what our layers ask a group $H$ for. All methods work on many elements at once.
+# The folded cell lists what our layers ask a group $H$ for: its `elements()`, the `product` of two, the `inverse`, and how
+# an element acts on points of the plane. All of it works on many elements at once.
 
 
-# %% id="group-base" grade="readonly"
+# %% id="group-base" grade="readonly" tags=["hide-input"]
+# @title GroupBase: what the layers ask a group for
 class GroupBase(nn.Module):
     """A finite group H that acts on the plane; `order` is the number of its elements.
 
@@ -479,16 +513,7 @@ class GroupBase(nn.Module):
 # ### 1.3 The cyclic group $C_n$
 #
 # A rotation is given by its angle $\theta$ in radians. $C_n$ holds the $n$ angles
-# $0, \tfrac{2\pi}{n}, 2\cdot\tfrac{2\pi}{n}, \dots$
-#
-# **Coordinates.** A point is $x = (r_0, r_1)$: $r_0$ runs *down the rows*, $r_1$ *along the columns*, both from −1 to 1.
-# With axes in this order the usual rotation matrix turns counter-clockwise on the screen, as `torch.rot90` does.
-#
-# **Precision.** Angles and grids are few numbers, so we compute them in float64, whatever the weights are. And
-# `normalize_group_elements` rounds an angle to the nearest element first: an element times its inverse may come out as
-# 6.283185 instead of 0, though both are the same rotation.
-#
-# The class below has three blocks, for the next three exercises. Each has a check of its own, in a folded cell. After
+# $0, \tfrac{2\pi}{n}, 2\cdot\tfrac{2\pi}{n}, \dots$ The class below has three blocks, for the next three exercises. After
 # every change run the cell of the class, then the check.
 
 # %% [markdown] exercise="product" title="The product" minutes=5
@@ -521,7 +546,8 @@ class GroupBase(nn.Module):
 # </details>
 
 # %% [markdown] exercise="matrix" title="The rotation matrix" minutes=6
-# To turn points we need the matrix of a rotation,
+# A point is $x = (r_0, r_1)$: $r_0$ runs *down the rows*, $r_1$ *along the columns*, both from −1 to 1. With axes in this
+# order the usual matrix of a rotation turns counter-clockwise on the screen, as `torch.rot90` does:
 #
 # $$ R(\theta) = \begin{pmatrix} \cos\theta & -\sin\theta \\ \sin\theta & \cos\theta \end{pmatrix} . $$
 #
@@ -532,6 +558,13 @@ class GroupBase(nn.Module):
 #
 # `torch.stack` makes a new axis from a list of tensors. Stack cosines and sines to rows, and the rows to a matrix, along
 # the last axes: `dim=-1`, then `dim=-2`.
+# </details>
+#
+# <details><summary>Why float64, and why is an angle rounded in the last method?</summary>
+#
+# Angles and grids are few numbers, so we compute them in float64, whatever the weights are. An element times its inverse
+# may still come out as 6.283185 instead of 0, though both are the same rotation; `normalize_group_elements` rounds to the
+# nearest element first.
 # </details>
 #
 # <details><summary>I get an error: “only one element tensors can be converted to Python scalars”</summary>
@@ -551,8 +584,7 @@ class CyclicGroup(GroupBase):
         self.order = order
 
     def elements(self) -> Tensor:
-        steps = torch.arange(self.order, device=self.identity.device).double()
-        return steps * (2 * math.pi / self.order)
+        return torch.arange(self.order).to(self.identity) * (2 * math.pi / self.order)
 
     def product(self, h: Tensor, h_prime: Tensor) -> Tensor:
         ## YOUR CODE STARTS HERE ##
@@ -627,11 +659,14 @@ def _(lesson, given):
         given.in_circle("h · h'", result)
 
 
-@judge.property("broadcasts over tensors of elements", points=1)
+@judge.property("broadcasts over tensors of elements, in float64 as well", points=1)
 def _(lesson, given):
-    group = lesson.CyclicGroup(6)
-    a, b = given.elements(6, 5)[:, None], given.elements(6, 7)[None, :]
-    given.angles("h · h' of [5, 1] and [1, 7]", group.product(a, b), a + b)
+    for order, dtype, tolerance in ((6, torch.float32, 1e-4), (7, torch.float64, 1e-9)):
+        group = lesson.CyclicGroup(order)
+        a, b = given.elements(order, 5, dtype)[:, None], given.elements(order, 7, dtype)
+        got = group.product(a, b)
+        given.angles("h · h' of [5, 1] and [7]", got, a + b, tolerance=tolerance)
+        given.of_type("h · h'", got, dtype)
 
 
 judge.score()
@@ -671,10 +706,11 @@ def _(lesson, given):
 
 @judge.property("gives angles in [0, 2π], same shape, and leaves h as it is", points=1)
 def _(lesson, given):
-    h = given.elements(5, 12).reshape(3, 4)
+    h = given.elements(5, 12, torch.float64).reshape(3, 4)
     before = h.clone()
     result = lesson.CyclicGroup(5).inverse(h)
-    given.angles("h⁻¹ of [3, 4] elements", result, -before)
+    given.angles("h⁻¹ of [3, 4] elements", result, -before, tolerance=1e-9)
+    given.of_type("h⁻¹", result, torch.float64)
     given.in_circle("h⁻¹", result)
     given.close("h, after the call", h, before, {"it is changed in place": result})
 
@@ -711,13 +747,21 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "matrix", globals())
 
 
+def _not_radians(given, h):
+    return {
+        "h was converted to degrees, but cos and sin take radians": given.rotations(h.rad2deg()),
+        "h was taken for degrees, but it is in radians already": given.rotations(h.deg2rad()),
+    }
+
+
 # The first three hold for either sense of turning; the sense is the fourth.
 @judge.property("a rotation matrix for one angle", points=0.5)
 def _(lesson, given):
     for h in given.elements(8, 8):
         got = lesson.CyclicGroup(8).matrix_representation(h)
         right, clockwise = given.rotations(h), given.rotations(h, sense=-1)
-        given.close_to_one(f"R({math.degrees(h):.0f}°)", got, (right, clockwise))
+        what = f"R({math.degrees(h):.0f}°)"
+        given.close_to_one(what, got, (right, clockwise), _not_radians(given, h))
 
 
 @judge.property("one rotation matrix for each of many angles", points=0.5)
@@ -725,15 +769,16 @@ def _(lesson, given):
     h = given.elements(12, 9)
     got = lesson.CyclicGroup(12).matrix_representation(h)
     right, clockwise = given.rotations(h), given.rotations(h, sense=-1)
-    given.close_to_one("R of 9 angles", got, (right, clockwise))
+    given.close_to_one("R of 9 angles", got, (right, clockwise), _not_radians(given, h))
 
 
 @judge.property("for angles of any shape, also in float64", points=0.5)
 def _(lesson, given):
-    h = given.elements(12, 6).double().reshape(2, 3)
+    h = given.elements(12, 6, torch.float64).reshape(2, 3)
     got = lesson.CyclicGroup(12).double().matrix_representation(h)
     right, clockwise = given.rotations(h), given.rotations(h, sense=-1)
-    given.close_to_one("R of [2, 3] angles", got, (right, clockwise))
+    given.close_to_one("R of [2, 3] angles", got, (right, clockwise), tolerance=1e-9)
+    given.of_type("R of angles in float64", got, torch.float64)
 
 
 @judge.property("it turns counter-clockwise", points=0.5)
@@ -764,6 +809,11 @@ with checking(
         check.true(f"C_{order}: associativity, identity, inverse", all(x.all() for x in hold))
 
 # %% [markdown]
+# All products of $C_4$ fit into one table. Every row holds every element once, and so does every column: to multiply by an
+# element is to exchange the elements' places.
+#
+# ![Left: the four elements 0°, 90°, 180° and 270° on a circle; first 90°, then 180°, is 270° in all. Right: the table of all sixteen products, in which every element occurs once in each row and each column.](picture:cyclic-group)
+#
 # ### 1.4 Seeing the group act
 #
 # Now let $C_4$ act on a picture, $(\mathcal{L}_h f)(x) = f(h^{-1}x)$. To know the value of the *new* image at $x$, look *back*, to
@@ -791,17 +841,6 @@ def interpolate(signal: Tensor, grid: Tensor) -> Tensor:
 def bilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
     """Sample a signal [C, H, W] or [N, C, H, W] at a grid [2, H, W] or [2, N, H, W]."""
     if signal.dim() == 3:
-        return interpolate(signal[None], grid[:, None])[0]
-    return interpolate(signal, grid)
-
-
-def trilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
-    """Sample a signal [C, D, H, W] or [N, C, D, H, W] at a grid [3, D, H, W] or [3, N, D, H, W].
-
-    The coordinates come in the order (r0, r1, h), the signal's axes in the order (h, r0, r1).
-    """
-    grid = grid[[2, 0, 1]]
-    if signal.dim() == 4:
         return interpolate(signal[None], grid[:, None])[0]
     return interpolate(signal, grid)
 
@@ -855,18 +894,19 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "third-power", globals())
 
 
-@judge.property("g³ turns by three steps, for several orders", points=0.5)
+@judge.property("g³ turns by three steps, for several orders", points=0.25)
 def _(lesson, given):
     for order in (3, 4, 5, 7, 9):
         g3 = lesson.third_power(lesson.CyclicGroup(order))
         given.angles(f"g³ in C_{order}", g3, torch.tensor(3 * 2 * math.pi / order))
 
 
-@judge.property("g³ comes from the group's own product", points=0.5)
+@judge.property("g³ comes from the group's own product", points=0.75, essential=True)
 def _(lesson, given):
-    # A cyclic group whose elements are no angles: 1, …, 6 with the product modulo 7.
+    # A cyclic group whose elements are no angles: 1, …, 6 with the product modulo 7. After the
+    # third they do not stand in the order of the powers.
     residues = lesson.CyclicGroup(6)
-    residues.elements = lambda: torch.tensor([1.0, 3.0, 2.0, 6.0, 4.0, 5.0])
+    residues.elements = lambda: torch.tensor([1.0, 3.0, 2.0, 4.0, 5.0, 6.0])
     residues.product = lambda h, h_prime: h * h_prime % 7
     residues.inverse = lambda h: h**5 % 7
     g3 = lesson.third_power(residues)
@@ -942,8 +982,7 @@ for order in (4, 8):
 #    \mathrm{d}\tilde x , {{equation lifting}} $$
 #
 # $$ k_h(x) = \frac{1}{|h|}\, k(h^{-1} x) . {{equation lifting-kernel}} $$
-
-# %% [markdown]
+#
 # **Why it is equivariant.** Convolve a moved function, $\mathcal{L}_u f$ with $u \in G$, and substitute $\tilde g = u\hat g$. The
 # substitution multiplies areas by $|u|$:
 #
@@ -1107,11 +1146,12 @@ def _lifting_grids(lesson, order, size):
 def _(lesson, given):
     for order, size in ((3, 3), (4, 5), (8, 7)):
         cause = "4 is hard-coded, or the grids are stacked along dim=0"
-        shape = (2, order, size, size)
-        given.shape(f"the grids for C_{order}", _lifting_grids(lesson, order, size), shape, cause)
+        got, shape = _lifting_grids(lesson, order, size), (2, order, size, size)
+        given.shape(f"the grids for C_{order}", got, shape, cause)
+        given.of_type(f"the grids for C_{order}", got, torch.float64)
 
 
-@judge.property("for C₄ the grids are quarter turns of the first", points=1)
+@judge.property("for C₄ the grids are quarter turns of the first", points=1, essential=True)
 def _(lesson, given):
     for size in (3, 5):
         right, forward = (given.turned_grids(4, size, sense) for sense in (-1, 1))
@@ -1122,7 +1162,7 @@ def _(lesson, given):
 
 
 # Quarter turns made with rot90 are right for C₄, but the exercise asks for every group element.
-@judge.property("for other orders they are turned by every element", points=0.5)
+@judge.property("for other orders they are turned by every element", points=0.5, essential=True)
 def _(lesson, given):
     for order, size in ((3, 3), (6, 3), (8, 5)):
         right, forward = (given.turned_grids(order, size, sense) for sense in (-1, 1))
@@ -1237,7 +1277,9 @@ def _lifting_kernel(lesson, order, size, inputs, outputs):
     return lesson.InterpolativeLiftingKernel(group, size, inputs, outputs)
 
 
-@judge.property("the kernel of the identity is the weight, channel by channel", points=1)
+@judge.property(
+    "the kernel of the identity is the weight, channel by channel", points=0.75, essential=True
+)
 def _(lesson, given):
     for order, size, inputs, outputs in ((4, 5, 2, 3), (6, 3, 3, 2), (8, 3, 4, 1)):
         kernel = _lifting_kernel(lesson, order, size, inputs, outputs)
@@ -1249,8 +1291,17 @@ def _(lesson, given):
         given.close(what, kernels[:, 0], weight, mistakes)
 
 
-# Quarter turns only: kernels made with rot90 are as right as interpolated ones.
-@judge.property("for C₄ the others are that kernel, turned counter-clockwise", points=0.5)
+# Kernels made with rot90, for h the h-th quarter turn, are as right as interpolated ones.
+@judge.property("for other orders the others turn by every element", points=0.25, essential=True)
+def _(lesson, given):
+    for order, inputs, outputs in ((5, 2, 3), (8, 3, 1)):
+        kernel = _lifting_kernel(lesson, order, 5, inputs, outputs)
+        slopes = given.slopes(kernel)
+        kernels = given.kernels(kernel.sample(), outputs, order, inputs, 5, 5)
+        given.turns_with(f"k_h for C_{order}", kernels, slopes)
+
+
+@judge.property("for C₄ they are turned counter-clockwise, exactly in float64", points=0.5)
 def _(lesson, given):
     for size, inputs, outputs in ((5, 2, 3), (4, 3, 2)):
         kernel = _lifting_kernel(lesson, 4, size, inputs, outputs)
@@ -1261,9 +1312,12 @@ def _(lesson, given):
         mistakes = {"your kernels turn the wrong way, L_h turns counter-clockwise": clockwise}
         what = f"k_h for C₄, {inputs} → {outputs} channels, {size} × {size}"
         given.close(what, kernels, right, mistakes)
+        kernels = given.kernels(kernel.double().sample(), outputs, 4, inputs, size, size)
+        exact = given.oracle.lifting_kernels(kernels[:, 0].double())
+        given.as_exact(f"{what}, in float64", kernels, exact)
 
 
-@judge.property("every weight has an influence and learns", points=0.5)
+@judge.property("every weight has an influence and learns", points=0.5, essential=True)
 def _(lesson, given):
     for order in (4, 8):
         kernel = _lifting_kernel(lesson, order, 3, 2, 3)
@@ -1389,6 +1443,8 @@ def _(lesson, given):
         result = given.middle(result, height - 2, width - 2)
         what = f"lift(x) for C_{order}, x of shape {[batch, 3, height, width]}, kernels 3 × 3"
         given.shape(what, result, (batch, 2, order, height - 2, width - 2))
+    result = _lifting_layer(lesson, 4, 3).double()(given.noise(1, 3, 5, 5).double())
+    given.of_type("lift(x) in float64", result, torch.float64)
 
 
 @judge.property("the padding is used", points=0.5)
@@ -1398,7 +1454,7 @@ def _(lesson, given):
         given.padded(plain, padded, padding, 3)
 
 
-@judge.property("for C₄ it is exactly a lifting convolution", points=1)
+@judge.property("it is a lifting convolution that learns, for C₄ exactly", points=1, essential=True)
 def _(lesson, given):
     layer = _lifting_layer(lesson, 4, 5)
     weight, x = given.randomize(layer.kernel), given.noise(2, 3, 9, 9)
@@ -1408,16 +1464,24 @@ def _(lesson, given):
         "the group axis is folded outside the output channels": (
             right.transpose(1, 2).reshape(right.shape)
         ),
+        "it is divided by |H|, the number of elements": right / 4,
     }
     what = "lift(x) for C₄, kernels 5 × 5, x of shape [2, 3, 9, 9]"
     given.close(what, given.middle(layer(x), 5, 5), right, mistakes)
     given.learns("lift(x)", layer(x), layer.kernel.weight, lambda: layer(x))
+    given.passes_on("lift(x)", layer, x)
+    for order in (5, 8):
+        layer = _lifting_layer(lesson, order, 5)
+        slopes = given.slopes(layer.kernel)
+        kernels = given.response(layer, order, 3, 5, lifted=False)
+        given.turns_with(f"lift(x) for C_{order}", kernels, slopes)
 
 
 @judge.property("it is equivariant to quarter turns, for C₄ and C₈", points=1)
 def _(lesson, given):
     for order in (4, 8):
         layer, x = _lifting_layer(lesson, order, 3, 1), given.noise(2, 3, 8, 6)
+        given.equal("the number of slices", layer(x).shape[2:3], torch.Size([order]))
         given.varies("lift(x) of several images", layer(x))
         for turns in (1, 2, 3):
             # Either sense: that of the kernels is judged above.
@@ -1531,9 +1595,13 @@ def _(lesson, given):
             mistakes = {"a quarter turn is taken for one step along the group axis": wrong}
             got = lesson.act_on_lifted(x, turns)
             given.close(f"L_g x for C_{order}, g = {90 * turns}°", got, right, mistakes)
+    got = lesson.act_on_lifted(x.double(), 1)
+    given.of_type("L_g x in float64", got, torch.float64)
 
 
-@judge.property("images of any shape: no turn changes nothing, turns add up, x stays", points=1)
+@judge.property(
+    "images of any shape: no turn changes nothing, turns add up, x stays", points=1, essential=True
+)
 def _(lesson, given):
     x = given.noise(1, 2, 8, 5, 6)
     before = x.clone()
@@ -1690,13 +1758,19 @@ def _(lesson, given):
     for order in (4, 6, 8):
         h, other = torch.arange(order)[:, None], torch.arange(order)[None, :]
         shifts = [(sum % order).float() for sum in (other - h, h - other, h + other, -h - other)]
-        mistakes = {"h⁻¹ is missing, no slice moves": other.expand(order, order).float()}
+        # What numbers from −1 to 1 give where angles are expected.
+        angles = 2 * shifts[0] / (order - 1) - 1
+        twice = torch.round(angles * order / (2 * math.pi)) % order
+        mistakes = {
+            "h⁻¹ is missing, no slice moves": other.expand(order, order).float(),
+            "the elements are normalised twice, here and in the line that is given": twice,
+        }
         given.close_to_one(f"the slices for C_{order}", _slices(lesson, order), shifts, mistakes)
 
 
-@judge.property("they are shifted to h⁻¹h̃ (or to h̃⁻¹h)", points=1)
+@judge.property("they are shifted to h⁻¹h̃ (or to h̃⁻¹h)", points=1, essential=True)
 def _(lesson, given):
-    for order in (4, 6, 8):
+    for order in (4, 5, 6, 8):
         h, other = torch.arange(order)[:, None], torch.arange(order)[None, :]
         right = [((other - h) % order).float(), ((h - other) % order).float()]
         mistakes = {"h is used in place of its inverse": ((h + other) % order).float()}
@@ -1705,6 +1779,23 @@ def _(lesson, given):
 
 judge.score()
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# The weights have one axis more than those of the lifting kernel, $\tilde h$, so a position has three coordinates, and sampling
+# is trilinear. Along $\tilde h$ nothing is mixed: $h^{-1}\tilde h$ is an element again, never between two.
+
+
+# %% id="interpolate-on-group" grade="readonly"
+def trilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
+    """Sample a signal [C, D, H, W] or [N, C, D, H, W] at a grid [3, D, H, W] or [3, N, D, H, W].
+
+    The coordinates come in the order (r0, r1, h), the signal's axes in the order (h, r0, r1).
+    """
+    grid = grid[[2, 0, 1]]
+    if signal.dim() == 4:
+        return interpolate(signal[None], grid[:, None])[0]
+    return interpolate(signal, grid)
+
 
 # %% [markdown] exercise="group-kernel" title="The weights of the group kernel" minutes=5
 # Complete `InterpolativeGroupKernel`. Folding, sampling and unfolding are given: they are those of the lifting kernel, with
@@ -1784,11 +1875,14 @@ def _group_kernel(lesson, order, size, inputs, outputs):
     return lesson.InterpolativeGroupKernel(group, size, inputs, outputs)
 
 
-@judge.property("the weight is as asked, and the kernel of the identity is the weight", points=1)
+@judge.property(
+    "the weight is as asked, and the kernel of the identity is the weight", points=1, essential=True
+)
 def _(lesson, given):
     for order, size, inputs, outputs in ((4, 5, 2, 3), (6, 3, 3, 2)):
         kernel = _group_kernel(lesson, order, size, inputs, outputs)
         given.shape("the weight", kernel.weight, (outputs, inputs, order, size, size))
+        given.of_type("the weight", kernel.weight, torch.float32)
         weight = given.randomize(kernel)
         kernels = given.kernels(kernel.sample(), outputs, order, inputs, order, size, size)
         # For slices at h̃⁻¹h the group axis of the weight runs backwards.
@@ -1799,8 +1893,8 @@ def _(lesson, given):
         given.close_to_one(what, kernels[:, 0], (weight, backwards), mistakes)
 
 
-# Quarter turns only: kernels made with rot90 and roll are as right as interpolated ones.
-@judge.property("for C₄ the others are that kernel, twisted and shifted", points=0.5)
+# Kernels made with rot90 and roll, by h quarter turns, are as right as interpolated ones.
+@judge.property("the others are that kernel, twisted and shifted", points=0.5, essential=True)
 def _(lesson, given):
     for size, inputs, outputs in ((5, 2, 3), (4, 3, 2)):
         kernel = _group_kernel(lesson, 4, size, inputs, outputs)
@@ -1816,19 +1910,34 @@ def _(lesson, given):
             "the slices shift along the group axis but do not turn": torch.stack(
                 [identity.roll(h, dims=2) for h in range(4)], dim=1
             ),
-            "the slices shift against the sense in which they turn": torch.stack(
-                [given.turned(identity, h).roll(-h, dims=2) for h in range(4)], dim=1
-            ),
+            **{
+                cause: torch.stack(
+                    [given.turned(identity, turn * h).roll(shift * h, 2) for h in range(4)], dim=1
+                )
+                for cause, turn, shift in (
+                    ("the slices turn by h, but shift backwards along the group axis", 1, -1),
+                    ("the slices shift forward, but turn clockwise", -1, 1),
+                    ("the slices turn clockwise and shift backwards, h⁻¹ is missing", -1, -1),
+                )
+            },
         }
         what = f"k_h for C₄, {inputs} → {outputs} channels, {size} × {size}"
         given.close(what, kernels, right, mistakes)
+    for order, inputs, outputs in ((5, 2, 1), (8, 1, 2)):
+        kernel = _group_kernel(lesson, order, 5, inputs, outputs)
+        slopes = given.slopes(kernel)
+        kernels = given.kernels(kernel.sample(), outputs, order, inputs, order, 5, 5)
+        given.turns_with(f"k_h for C_{order}", kernels, slopes)
 
 
-@judge.property("every weight is a parameter, has an influence and learns", points=0.5)
+@judge.property(
+    "every weight is a parameter, has an influence and learns", points=0.5, essential=True
+)
 def _(lesson, given):
     for order, inputs in ((4, 2), (6, 1)):
         kernel = _group_kernel(lesson, order, 3, inputs, 1)
-        given.true("`weight` is a parameter", "weight" in dict(kernel.named_parameters()))
+        cause = "self.weight is no nn.Parameter"
+        given.among("`weight` is a parameter", kernel.weight, kernel.parameters(), cause)
         given.influence(kernel.sample, kernel.weight)
 
 
@@ -1965,17 +2074,37 @@ def _(lesson, given):
         given.shape(what, result, (batch, 2, order, height - 2, width - 2))
 
 
-@judge.property("for C₄ it is exactly a group convolution", points=1.5)
+def _turning_otherwise(given, x, weight, turn, shift):
+    poses = [given.turned(weight, turn * h).roll(shift * h, dims=2) for h in range(4)]
+    return given.oracle.convolve(x, torch.stack(poses, dim=1))
+
+
+@judge.property("it is a group convolution that learns, for C₄ exactly", points=1.5, essential=True)
 def _(lesson, given):
     layer = _group_layer(lesson, 4, 5)
     weight, x = given.randomize(layer.kernel), given.noise(2, 3, 4, 9, 9)
     right = given.oracle.group(x, weight)
     swapped = x.transpose(1, 2).reshape(x.shape)
     wrong = given.oracle.group(swapped, weight)[0]
-    mistakes = {"the input is folded in another order than the kernels": wrong}
+    mistakes = {
+        "the input is folded in another order than the kernels": wrong,
+        "it is divided by |H|, the number of elements": right[0] / 4,
+        "kernels shift forward along the group axis, but turn clockwise": _turning_otherwise(
+            given, x, weight, -1, 1
+        ),
+        "kernels turn, but shift backwards along the group axis": _turning_otherwise(
+            given, x, weight, 1, -1
+        ),
+    }
     what = "conv(x) for C₄, kernels 5 × 5, x of shape [2, 3, 4, 9, 9]"
     given.close_to_one(what, given.middle(layer(x), 5, 5), right, mistakes)
     given.learns("conv(x)", layer(x), layer.kernel.weight, lambda: layer(x))
+    given.passes_on("conv(x)", layer, x)
+    for order in (5, 8):
+        layer = _group_layer(lesson, order, 5)
+        slopes = given.slopes(layer.kernel)
+        kernels = given.response(layer, order, 3, 5, lifted=True)
+        given.turns_with(f"conv(x) for C_{order}", kernels, slopes)
 
 
 @judge.property("it is equivariant to quarter turns, for C₄ and C₈", points=1)
@@ -1994,6 +2123,7 @@ def _two_layers(lesson, given, dtype, tolerance):
     got = layer(lifting(given.turned(x, 1)))
     expected = given.acted(layer(lifting(x)), 1)
     given.close("conv(lift(L_g x)), g = 90°", got, expected, tolerance=tolerance)
+    given.of_type("conv(lift(x))", got, dtype)
     given.varies("conv(lift(x)) of several images", got)
 
 
@@ -2150,7 +2280,15 @@ def _network(lesson, order, *settings):
     return lesson.GroupEquivariantCNN(lesson.CyclicGroup(order), *settings).eval()
 
 
-@judge.property("depth, width, padding and number of parameters are as asked", points=1)
+def _by_hand(network, x):
+    """The `forward` that is given, with the layers that were built."""
+    for layer in (network.lifting_conv, *network.gconvs):
+        x = layer(x)
+        x = torch.relu(torch.nn.functional.layer_norm(x, x.shape[1:]))
+    return network.final_linear(network.projection_layer(x).flatten(1))
+
+
+@judge.property("layers, depth, width, padding and number of parameters are as asked", points=1)
 def _(lesson, given):
     for order, inputs, size, hidden, channels in (
         (4, 1, 5, 4, 16),
@@ -2163,26 +2301,32 @@ def _(lesson, given):
         expected += 7 * channels + 7
         count = sum(parameter.numel() for parameter in network.parameters())
         given.equal("the number of parameters", count, expected)
-        x = given.noise(1, inputs, 24, 22)
+        group, x = lesson.CyclicGroup(order), given.noise(1, inputs, 24, 22)
         for number, layer in enumerate((network.lifting_conv, *network.gconvs), start=1):
-            x = layer(x)
             smaller = number * (size - 1)
             shape = (1, channels, order, 24 - smaller, 22 - smaller)
-            given.shape(f"the features after layer {number}, without padding", x, shape)
+            given.shape(f"the features after layer {number}, without padding", layer(x), shape)
+            kind = lesson.GroupConvolution if number > 1 else lesson.LiftingConvolution
+            plain = kind(group, channels if number > 1 else inputs, channels, size)
+            given.nothing_else(f"layer {number} in training", layer, plain, x)
+            x = layer.eval()(x)
 
 
-@judge.property("every layer matters and is trained, and a batch of one works", points=1)
+@judge.property("every layer matters and is trained", points=1, essential=True)
 def _(lesson, given):
     network = _network(lesson, 4, 2, 5, 3, 2, 4)
     x = given.noise(3, 2, 12, 10)
     out = network(x)
     given.shape("the output", out, (3, 5))
-    given.close("one image alone and in a batch", network(x[:1]), out[:1])
     given.varies("the outputs for several images", out)
+    given.close("the output, layer by layer as in `forward`", out, _by_hand(network, x))
+    given.true("there are group convolutions", len(network.gconvs) > 0)
     given.trained(out, network, network.gconvs)
 
 
-@judge.property("it is invariant to quarter turns, on images of any shape", points=2)
+@judge.property(
+    "it is invariant to quarter turns, on images of any shape and a batch of one", points=2
+)
 def _(lesson, given):
     for order in (4, 8):
         network = _network(lesson, order, 1, 5, 3, 2, 4)
@@ -2190,6 +2334,9 @@ def _(lesson, given):
             x = given.noise(2, 1, *size)
             out = network(x)
             given.varies("the outputs for several images", out)
+            given.equal("the number of slices", network.lifting_conv(x).shape[2], order)
+            given.close("the output, layer by layer as in `forward`", out, _by_hand(network, x))
+            given.close("one image alone and in a batch", network(x[:1]), out[:1])
             for turns in (1, 2, 3):
                 got = network(given.turned(x, turns))
                 given.close(f"the output, turned by {90 * turns}°", got, out)
@@ -2442,21 +2589,33 @@ def make_trainer(name: str, epochs: int = 1) -> pl.Trainer:
 
 
 # %% id="train-model"
+EPOCHS = 10  # where nothing else is said
+
+
 def train_model(
-    model_name, data, *, name=None, epochs=10, seed=SEED, ckpt_path=None, **model_hparams
+    model_name,
+    data,
+    *,
+    kind=ImageClassifier,
+    name=None,
+    epochs=EPOCHS,
+    seed=SEED,
+    ckpt_path=None,
+    **sizes,
 ) -> tuple[ImageClassifier, dict]:
     """Train a network; return the best of its epochs and how well that does in the test.
 
     Args:
-        model_name, model_hparams: which network, see `create_model`.
+        model_name, sizes: which network, see `create_model`.
         data: a RotatedMNIST.
+        kind: the class of classifiers that trains it.
         name: the folder in runs/; the model's name if not given.
         epochs: how often all training digits are seen.
         seed: decides the first weights and the order of the digits.
         ckpt_path: "last" to go on with an interrupted training of this name.
     """
     pl.seed_everything(seed, verbose=False)
-    classifier = ImageClassifier(create_model(model_name, model_hparams))
+    classifier = kind(create_model(model_name, sizes))
     trainer = make_trainer(name or model_name, epochs)
     trainer.fit(classifier, datamodule=data, ckpt_path=ckpt_path)
     result = test_model(classifier, data, trainer, ckpt_path="best")
@@ -2488,57 +2647,23 @@ print(f'TRAINING = "{TRAINING}"')
 # numbers, never as code. If your network computes something else from the same weights, your layers arrange their weights
 # in another way, which may be just as right; then a short training takes the place.
 
-# %% id="load-trained" grade="readonly" tags=["hide-input"]
-# @title What is trained, and the networks that the course has trained
+# %% id="recipes" grade="readonly"
 SIZES = dict(in_channels=1, out_channels=10, kernel_size=5, num_hidden=4)
 RECIPES = {
     "CNN": dict(model_name="CNN", hidden_channels=32, **SIZES),
     "GCNN": dict(model_name="GCNN", group=CyclicGroup(order=4), hidden_channels=16, **SIZES),
 }
 RECIPES["CNN, turned training digits"] = RECIPES["CNN"] | dict(data=dict(turn_training=True))
-TABLES = {"rotated": list(RECIPES)}
-EPOCHS = 10  # where a recipe says nothing else
+TABLES = {"rotated": list(RECIPES), "images": []}
+for images, epochs in ((1_000, 30), (6_000, 15)):
+    for name in ("CNN", "GCNN"):
+        few = dict(data=dict(train_images=images), epochs=epochs)
+        RECIPES[f"{name}, {images:,} images"] = RECIPES[name] | few
+        TABLES["images"].append(f"{name}, {images:,} images")
 TRAINED = {
     "CNN": "{{sha256 cnn}}",
     "GCNN": "{{sha256 gcnn}}",
 }
-
-
-def file_name(name: str) -> str:
-    """Return the name of a recipe's file: "GCNN, 1,000 images" is kept in gcnn-1-000-images.pt."""
-    return "-".join(re.findall("[a-z0-9]+", name.lower()))
-
-
-def find_trained(name: str) -> Path | None:
-    """Return the file of a trained network, fetched if need be; None if there is none."""
-    path = DATA_FOLDER / "networks" / f"{file_name(name)}.pt"
-    url = f"{{edition_files}}/data/networks/{path.name}"
-    if not path.is_file() and not FAST_RUN:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(url, path, hash_prefix=TRAINED[name], progress=False)
-        except (OSError, RuntimeError) as error:
-            print(f"NOTICE: {url} cannot be fetched ({error}).")
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != TRAINED[name]:
-        print(f"NOTICE: {path} is not the file that this lesson was made with; it is not used.")
-        return None
-    return path if path.is_file() else None
-
-
-def load_trained(name: str, model: nn.Module) -> str | None:
-    """Load the course's weights into a network; return how they were trained, None if in vain."""
-    if (path := find_trained(name)) is None:
-        return None
-    trained = torch.load(path, map_location="cpu", weights_only=True)
-    copied = copy.deepcopy(model).eval()
-    with torch.no_grad(), contextlib.suppress(RuntimeError):  # weights of other shapes
-        copied.load_state_dict(trained["weights"])
-        if torch.allclose(copied(noise(2, 1, 28, 28)), trained["outputs"], rtol=1e-3, atol=1e-3):
-            model.load_state_dict(trained["weights"])
-            print(f"Loaded {path.name}: {name} as the course has trained it, {trained['how']}.")
-            return trained["how"]
-    print(f"NOTICE: your {name} arranges its weights in another way than those in {path.name}.")
-    return None
 
 
 # %% id="get-model"
@@ -2573,7 +2698,7 @@ for name, result in results.items():
 # by which a digit is turned, before you run the cell.
 
 
-# %%
+# %% id="over-angles"
 def accuracy_over_angles(network: nn.Module, images: Tensor, labels: Tensor, angles: Tensor):
     """Return the share of images [N, X, X] read correctly at every angle (degrees), [angles]."""
     shares = []
@@ -2584,6 +2709,7 @@ def accuracy_over_angles(network: nn.Module, images: Tensor, labels: Tensor, ang
     return torch.stack(shares)
 
 
+# %%
 angles = torch.arange(0.0, 361.0, 15.0)
 some = data.upright[:500]
 curves = {name: accuracy_over_angles(networks[name], *some, angles) for name in networks}
@@ -2644,6 +2770,7 @@ def strongest(features: Tensor) -> int:
     return features.transpose(0, 1).flatten(1).std(dim=1).argmax().item()
 
 
+# %%
 ANGLES = torch.arange(0, 360, 45)
 ANGLE_NAMES = [f"{angle}°" for angle in range(0, 360, 45)]
 digit, _ = data.upright[18]  # a test digit without symmetry

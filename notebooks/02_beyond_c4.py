@@ -952,6 +952,7 @@ def _(lesson, given):
         before, expected = grid.clone(), _disk(grid, 6)
         got = lesson.disk_mask(grid, 6)
         given.close(f"the mask of {list(shape)} positions", got, expected)
+        given.of_type("the mask of positions in float64", got, torch.float64)
         given.close("the grid, after the call", grid, before)
 
 
@@ -1183,9 +1184,16 @@ def _(lesson, given):
             given.close(
                 f"the error for {360 * step // order}° in C_{order}", error, torch.tensor(0.0)
             )
+        x, nothing = x.double(), torch.tensor(0.0).double()
+        error = lesson.equivariance_error(layer.double(), group, group.elements()[order // 4], x)
+        given.as_exact(f"the error for 90° in C_{order}, in float64", error, nothing)
 
 
-@judge.property("the right number for a layer that is not, in groups of several orders", points=1)
+@judge.property(
+    "the right number for a layer that is not, in groups of several orders",
+    points=1,
+    essential=True,
+)
 def _(lesson, given):
     for order in (3, 4, 8):
         layer, expected = _scaled(order)
@@ -1195,7 +1203,7 @@ def _(lesson, given):
         given.close(f"the error for {360 // order}° in C_{order}", error, expected, mistakes)
 
 
-@judge.property("both sides are turned by g, and norms run over all axes", points=1)
+@judge.property("both sides are turned by g, and norms run over all axes", points=1, essential=True)
 def _(lesson, given):
     for turns in (1, 3):
         x = given.noise(3, 2, 9, 9) * torch.tensor([1.0, 4.0, 0.2]).view(3, 1, 1, 1)
@@ -1606,7 +1614,7 @@ def _(lesson, given):
         given.same_pairs(f"h · h' in D_{n}", got, expected)
 
 
-@judge.property("rotations and reflections, in either order", points=1)
+@judge.property("rotations and reflections, in either order", points=1, essential=True)
 def _(lesson, given):
     for n, flip in ((4, 0.0), (5, 1.0), (3, 1.0), (8, 0.0)):
         a, b = given.pairs(n, 30, flip=flip), given.pairs(n, 30)
@@ -1624,11 +1632,12 @@ def _(lesson, given):
 
 @judge.property("broadcasts; angles in [0, 2π], flips 0 or 1", points=0.5)
 def _(lesson, given):
-    a, b = given.all_pairs(6)[:, None], given.all_pairs(6)[None, :]
+    a, b = given.all_pairs(6).double()[:, None], given.all_pairs(6).double()[None, :]
     before, expected = a.clone(), given.dihedral.product(a, b)
     got = lesson.DihedralGroup(6).product(a, b)
     given.same_pairs("h · h' of [12, 1, 2] and [1, 12, 2]", got, expected)
     given.in_circle("the angle of h · h'", given.tensor("h · h'", got)[..., 0])
+    given.of_type("h · h' in float64", got, torch.float64)
     given.close("h, after the call", a, before)
 
 
@@ -1663,7 +1672,7 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "dihedral-inverse", globals())
 
 
-@judge.property("rotations are undone", points=0.5)
+@judge.property("rotations are undone", points=0.5, essential=True)
 def _(lesson, given):
     for n in (3, 4, 8):
         h = given.pairs(n, 20, flip=0.0)
@@ -1672,7 +1681,7 @@ def _(lesson, given):
         given.same_pairs(f"h⁻¹ of rotations in D_{n}", got, expected, mistakes)
 
 
-@judge.property("reflections are their own inverses", points=1)
+@judge.property("reflections are their own inverses", points=1, essential=True)
 def _(lesson, given):
     for n in (3, 4, 5):
         h = given.pairs(n, 20, flip=1.0)
@@ -1688,12 +1697,13 @@ def _(lesson, given):
     "rotations and reflections in one tensor of any shape; angles in [0, 2π]", points=0.5
 )
 def _(lesson, given):
-    h = given.all_pairs(6).view(3, 4, 2)
+    h = given.all_pairs(6).double().view(3, 4, 2)
     expected = given.dihedral.inverse(h)
     before = h.clone()
     got = lesson.DihedralGroup(6).inverse(h)
     given.same_pairs("h⁻¹ of [3, 4] elements", got, expected)
     given.in_circle("the angle of h⁻¹", given.tensor("h⁻¹", got)[..., 0])
+    given.of_type("h⁻¹ in float64", got, torch.float64)
     given.close("h, after the call", h, before)
 
 
@@ -1740,15 +1750,19 @@ def _mistaken(given, h):
         "r0 was mirrored; F changes the sign of r1": given.dihedral.matrices(h, other_axis=True),
         "the flip is not used": given.rotations(h[..., 0]),
         "it turns clockwise": given.dihedral.matrices(h * torch.tensor([-1.0, 1.0]).to(h)),
+        "θ was converted to degrees, but cos and sin take radians": given.dihedral.matrices(
+            h * torch.tensor([180 / math.pi, 1.0]).to(h)
+        ),
     }
 
 
-@judge.property("rotations have their rotation matrix", points=0.5)
+@judge.property("rotations have their rotation matrix", points=0.5, essential=True)
 def _(lesson, given):
     for n in (4, 12):
         h = given.pairs(n, 8, flip=0.0)
         got = lesson.DihedralGroup(n).matrix_representation(h)
-        given.close(f"the matrices of rotations in D_{n}", got, given.dihedral.matrices(h))
+        what = f"the matrices of rotations in D_{n}"
+        given.close(what, got, given.dihedral.matrices(h), _mistaken(given, h))
 
 
 @judge.property("reflections: determinant −1, and lengths stay", points=0.5)
@@ -1763,7 +1777,7 @@ def _(lesson, given):
         given.close("M · Mᵀ of reflections", got @ got.mT, torch.eye(2).expand(8, 2, 2))
 
 
-@judge.property("reflections are first mirrored, then turned", points=0.5)
+@judge.property("reflections are first mirrored, then turned", points=0.5, essential=True)
 def _(lesson, given):
     for n in (4, 5):
         h = given.pairs(n, 8, flip=1.0)
@@ -1779,6 +1793,7 @@ def _(lesson, given):
         got = lesson.DihedralGroup(n).double().matrix_representation(h)
         what = f"the matrices of elements in a tensor of shape {list(h.shape)}"
         given.close(what, got, given.dihedral.matrices(h), _mistaken(given, h))
+        given.of_type("matrices in float64", got, torch.float64)
 
 
 judge.score()
@@ -1887,7 +1902,7 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "cayley", globals())
 
 
-@judge.property("for cyclic groups", points=0.5)
+@judge.property("for cyclic groups", points=0.5, essential=True)
 def _(lesson, given):
     for order in (2, 5, 8):
         steps = torch.arange(order)
@@ -1896,7 +1911,7 @@ def _(lesson, given):
         given.close(f"the table of C_{order}", got, expected)
 
 
-@judge.property("for dihedral groups, rows first", points=1)
+@judge.property("for dihedral groups, rows first", points=1, essential=True)
 def _(lesson, given):
     for n in (3, 4, 6):
         expected = torch.tensor(given.dihedral.table(n))
@@ -1905,7 +1920,7 @@ def _(lesson, given):
         given.close(f"the table of D_{n}", got, expected, mistakes)
 
 
-@judge.property("for any group, by its own product", points=0.5)
+@judge.property("for any group, by its own product", points=0.5, essential=True)
 def _(lesson, given):
     # 1, …, 6 with the product modulo 7, in an order of its own.
     residues, numbers = lesson.CyclicGroup(6), torch.tensor([1.0, 4.0, 6.0, 2.0, 5.0, 3.0])
@@ -2155,7 +2170,9 @@ def _kernel(lesson, group, *sizes):
 
 
 # Kernels of one pixel: nothing turns, what is left is the permutation.
-@judge.property("the group axis is looked up at h⁻¹h̃, for rotations and reflections", points=1)
+@judge.property(
+    "the group axis is looked up at h⁻¹h̃, for rotations and reflections", points=1, essential=True
+)
 def _(lesson, given):
     for n, flipped in ((4, False), (5, False), (3, True), (4, True)):
         group = lesson.DihedralGroup(n) if flipped else lesson.CyclicGroup(n)
@@ -2176,7 +2193,11 @@ def _(lesson, given):
         given.close(what, got, weight[places], mistakes)
 
 
-@judge.property("for D₄ the kernels are the weight in all eight poses", points=1)
+@judge.property(
+    "for D₄ the kernels are the weight in all eight poses, and for others they turn by h",
+    points=1,
+    essential=True,
+)
 def _(lesson, given):
     for size, inputs, outputs in ((3, 2, 3), (4, 3, 1)):
         kernel = _kernel(lesson, lesson.DihedralGroup(4), size, inputs, outputs)
@@ -2190,9 +2211,15 @@ def _(lesson, given):
         mistakes = {
             "slices are permuted, but neither turned nor mirrored": still,
             "slices are turned and mirrored, but not permuted": turned,
+            "they are divided by |H|, the number of elements": expected / 8,
         }
         what = f"k_h for D₄, {inputs} → {outputs} channels, {size} × {size}"
         given.close(what, got, expected, mistakes)
+    for order in (5, 8):
+        kernel = _kernel(lesson, lesson.CyclicGroup(order), 5, 2, 1)
+        slopes = given.slopes(kernel)
+        got = given.kernels(kernel.sample(), 1, order, 2, order, 5, 5)
+        given.turns_with(f"k_h for C_{order}", got, slopes)
 
 
 @judge.property("for C₄ it is the kernel of lesson 1, exactly", points=0.5)
@@ -2201,6 +2228,9 @@ def _(lesson, given):
     weight = given.randomize(kernel)
     got = given.kernels(kernel.sample(), 2, 4, 2, 4, 5, 5)
     given.close("k_h for C₄, 2 → 2 channels, 5 × 5", got, given.oracle.group_kernels(weight)[0])
+    got = given.kernels(kernel.double().sample(), 2, 4, 2, 4, 5, 5)
+    expected = given.oracle.group_kernels(weight.double())[0]
+    given.as_exact("k_h for C₄ in float64", got, expected)
 
 
 @judge.property("a group convolution with it is equivariant, for D₄ and C₈", points=1)
@@ -2219,7 +2249,7 @@ def _(lesson, given):
     given.close("conv(L_g x) for 90° in C₈", got, given.acted(layer(x), 1))
 
 
-@judge.property("every weight has an influence and learns", points=0.5)
+@judge.property("every weight has an influence and learns", points=0.5, essential=True)
 def _(lesson, given):
     kernel = _kernel(lesson, lesson.DihedralGroup(3), 3, 2, 1)
     given.influence(kernel.sample, kernel.weight)
@@ -3316,6 +3346,7 @@ def _(lesson, given):
         a, b = (_some_scales(given, 1.4, *shape) for shape in shapes)
         expected, mistakes = a * b, {"scales were added; they have to be multiplied": a + b}
         given.close("h · h'", group.product(a, b), expected, mistakes)
+        given.of_type("h · h' in float64", group.product(a.double(), b.double()), torch.float64)
 
 
 @judge.property("the inverse divides by the scale, and leaves it as it is", points=0.5)
@@ -3328,6 +3359,7 @@ def _(lesson, given):
         mistakes = {"h is returned as it is": before, "−h was returned, which is no scale": -before}
         given.close("h⁻¹", group.inverse(h), expected, mistakes)
         given.close("h, after the call", h, before)
+        given.of_type("h⁻¹ in float64", group.inverse(h.double()), torch.float64)
 
 
 @judge.property("a matrix for each scale, for tensors of any shape", points=1)
@@ -3341,6 +3373,7 @@ def _(lesson, given):
         mistakes = {"off the diagonal there have to be zeros": filled}
         got = lesson.DilationGroup(3, 1.5).double().matrix_representation(h)
         given.close(f"the matrices of {list(shape)} scales", got, expected, mistakes)
+        given.of_type("the matrices in float64", got, torch.float64)
 
 
 @judge.property("the determinant is the factor of areas", points=1.5)
@@ -3365,6 +3398,7 @@ def _(lesson, given):
         expected = h * h
         got = lesson.DilationGroup(3, 1.5).double().determinant(h)
         given.close(f"|h| of {list(shape)} scales", got, expected)
+        given.of_type("|h| in float64", got, torch.float64)
 
 
 judge.score()
@@ -3559,10 +3593,12 @@ def _(lesson, given):
     for order, step, size, inputs, outputs in ((2, 2.0, 3, 2, 3), (3, 1.4, 5, 3, 1)):
         got, right, _ = _dilated_kernel(lesson, given, order, step, size, inputs, outputs)
         given.close("k_h for h = 1", got[:, 0], right[:, 0])
+    kernel = lesson.DilatedLiftingKernel(lesson.DilationGroup(2, 2.0), 3, 2, 3).double()
+    given.of_type("k_h in float64", kernel.sample(), torch.float64)
 
 
 # Any factor in front of each: it is judged below.
-@judge.property("at every scale it is an enlarged copy of the weight", points=1)
+@judge.property("at every scale it is an enlarged copy of the weight", points=1, essential=True)
 def _(lesson, given):
     for order, step in ((2, 2.0), (3, 1.5)):
         got, right, _ = _dilated_kernel(lesson, given, order, step, 3, 2, 3)
@@ -3586,7 +3622,7 @@ def _(lesson, given):
         given.close("k_h", got, right / h**2, mistakes)
 
 
-@judge.property("every weight has an influence and learns", points=0.5)
+@judge.property("every weight has an influence and learns", points=0.5, essential=True)
 def _(lesson, given):
     kernel = lesson.DilatedLiftingKernel(lesson.DilationGroup(2, 2.0), 3, 2, 3)
     given.influence(kernel.sample, kernel.weight)
@@ -3802,7 +3838,9 @@ def _shifted_kernel(lesson, given, order, step, scales, inputs, outputs):
     return given.kernels(kernel.sample(), outputs, order, inputs, order, size, size), weight, size
 
 
-@judge.property("every scale uses its own weights, with zeros moved in at the end", points=1.5)
+@judge.property(
+    "every scale uses its own weights, with zeros moved in at the end", points=1.5, essential=True
+)
 def _(lesson, given):
     for order, step, scales, inputs, outputs in SHIFT_CASES:
         got, weight, size = _shifted_kernel(lesson, given, order, step, scales, inputs, outputs)
@@ -3842,7 +3880,7 @@ def _(lesson, given):
         given.close(f"k_h for {order} scales with S = {scales}", got, right, mistakes)
 
 
-@judge.property("every weight has an influence and learns", points=0.5)
+@judge.property("every weight has an influence and learns", points=0.5, essential=True)
 def _(lesson, given):
     kernel = lesson.DilatedGroupKernel(lesson.DilationGroup(3, 1.5), 3, 1, 2, 2)
     given.influence(kernel.sample, kernel.weight)
@@ -4298,8 +4336,13 @@ def _(lesson, given):
     kernel, weight = _continuous(lesson, given, 2, 3, 5, 0)
     outer, inner = 3 * given.noise(4), torch.zeros(1)
     right = [_asked(lesson, given, kernel, weight, outer, inner, 1, back) for back in (-1, 1)]
-    still = _asked(lesson, given, kernel, weight, 0 * outer, inner)
-    mistakes = {"nothing is turned": still}
+    degrees = 180 / math.pi
+    mistakes = {
+        "nothing is turned": _asked(lesson, given, kernel, weight, 0 * outer, inner),
+        "the angles were converted to degrees": _asked(
+            lesson, given, kernel, weight, outer, inner, 1, -degrees
+        ),
+    }
     given.close_to_one("k(h⁻¹x)", kernel.sample(outer, inner), right, mistakes)
 
 
@@ -4325,10 +4368,16 @@ def _(lesson, given):
         for back in (-1, 1)
         for sense in (1, -1)
     ]
-    given.close_to_one("k(h⁻¹x, h⁻¹h̃)", got, right)
+    degrees = 180 / math.pi
+    mistakes = {
+        "h⁻¹h̃ was converted to degrees, but waves take radians": _asked(
+            lesson, given, kernel, weight, outer, inner, degrees
+        ),
+    }
+    given.close_to_one("k(h⁻¹x, h⁻¹h̃)", got, right, mistakes)
 
 
-@judge.property("every weight has an influence and learns", points=0.5)
+@judge.property("every weight has an influence and learns", points=0.5, essential=True)
 def _(lesson, given):
     kernel, _ = _continuous(lesson, given, 2, 2, 3, 1)
     outer, inner = 3 * given.noise(4), 3 * given.noise(4)
@@ -4479,19 +4528,18 @@ def _(lesson, given):
     given.true("two calls give different angles", bool(calls.std(dim=0).min() > 1e-3), cause)
 
 
-@judge.property("it is the mean over the input angles", points=1)
+@judge.property("it is the mean over the input angles, and learns", points=1, essential=True)
 def _(lesson, given):
-    for inputs, outputs, m, n, padding in ((2, 3, 4, 3, 0), (1, 2, 2, 5, 1)):
-        layer = _estimating(lesson, inputs, outputs, 1, n, padding)
+    for inputs, outputs, m, n in ((2, 3, 4, 3), (1, 2, 2, 5)):
+        layer = _estimating(lesson, inputs, outputs, 1, n)
         layer.eval()
         inner, x = 3 * given.noise(m), given.noise(2, inputs, m, 7, 6)
         got, outer = layer(x, inner)
         kernels = given.tensor("the kernels", layer.kernel.sample(outer, inner))
         given.varies("the kernels of several output channels", kernels)
-        total = torch.zeros(2, outputs, n, 5 + 2 * padding, 4 + 2 * padding)
+        total = torch.zeros(2, outputs, n, 5, 4)
         for a, b in [(a, b) for a in range(n) for b in range(m)]:
-            part = torch.nn.functional.conv2d(x[:, :, b], kernels[:, a, :, b], padding=padding)
-            total[:, :, a] += part
+            total[:, :, a] += torch.nn.functional.conv2d(x[:, :, b], kernels[:, a, :, b])
         mistakes = {
             "the sum is not divided by the number of input angles": total,
             "it is divided by the number of output angles": total / n,
@@ -4502,9 +4550,12 @@ def _(lesson, given):
             .reshape(total.shape),
         }
         given.close(f"the estimate from {m} angles", got, total / m, mistakes)
+    weight = layer.kernel.weight
+    given.learns("the estimate", layer(x, inner)[0], weight, lambda: layer(x, inner)[0])
+    given.passes_on("the estimate", layer, x, inner)
 
 
-@judge.property("its size does not depend on the number of angles", points=0.5)
+@judge.property("its size does not depend on the number of angles; padding is used", points=0.5)
 def _(lesson, given):
     layer = _estimating(lesson, 2, 2, 1, 3)
     layer.eval()
@@ -4516,6 +4567,11 @@ def _(lesson, given):
     given.varies("the output channels", given.tensor("the estimate", results[0])[0])
     what = "the estimate from 8 even angles, compared with 4, for features without an angle"
     given.close(what, results[1], results[0])
+    got = layer.double()(x.expand(1, 2, 4, 6, 6).double(), inner[::2].double())[0]
+    given.of_type("the estimate in float64", got, torch.float64)
+    layer = _estimating(lesson, 2, 2, 1, 3, 2).eval()
+    got = layer(x.expand(1, 2, 4, 6, 6).clone(), inner[::2])[0]
+    given.shape("the estimate with padding=2", got, (1, 2, 3, 8, 8), "pass padding=self.padding")
 
 
 @judge.property("with evenly spread angles it is equivariant to quarter turns", points=0.5)

@@ -23,6 +23,7 @@ import marshal
 import math
 import operator
 import os
+import random
 import signal
 import socket
 import struct
@@ -189,7 +190,17 @@ class Decoder:
         return self.known(head, tensor) if "ref" in head else tensor
 
 
-# What is done to tensors, here or in the grader's process.
+# What is done here or in the grader's process.
+
+
+def plant(seed: int) -> None:
+    """Let all random numbers come from this seed."""
+    random.seed(seed)
+    torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
+    if torch is not None:
+        torch.manual_seed(seed)
+    if numpy is not None:
+        numpy.random.seed(seed % 2**32)
 
 
 def copies(call: list) -> list[tuple[Tensor, Tensor]]:
@@ -207,6 +218,46 @@ def assign(tensor: Tensor, values: Tensor) -> None:
 
     with torch.no_grad():
         tensor.copy_(values)
+
+
+def leaf(values: Tensor) -> Tensor:
+    """Return a copy of a tensor that gradients can be asked for."""
+    return values.detach().clone().requires_grad_()
+
+
+def mapped(ask: Callable[..., object]) -> Callable[..., object]:
+    """Return a function of tensors that torch.func.vmap can map as well.
+
+    What vmap hands on has no bytes that could be sent; the rule asks for one value after the other.
+    """
+
+    def call(*args: object, **kwargs: object) -> object:
+        if kwargs or "torch" not in sys.modules:
+            return ask(*args, **kwargs)
+        import torch
+
+        class Asked(torch.autograd.Function):
+            @staticmethod
+            def forward(*tensors: Tensor) -> object:
+                return ask(*tensors)
+
+            @staticmethod
+            def setup_context(ctx: Any, inputs: tuple, output: object) -> None:
+                if isinstance(output, torch.Tensor):
+                    ctx.mark_non_differentiable(output)
+
+            @staticmethod
+            def vmap(info: Any, in_dims: tuple, *tensors: Tensor) -> tuple[Tensor, int]:
+                def single(number: int) -> Any:
+                    pairs = zip(tensors, in_dims, strict=True)
+                    return call(*(t if dim is None else t.select(dim, number) for t, dim in pairs))
+
+                return torch.stack([single(number) for number in range(info.batch_size)]), 0
+
+        tensors = args and all(isinstance(arg, torch.Tensor) for arg in args)
+        return Asked.apply(*args) if tensors else ask(*args)
+
+    return call
 
 
 def gradients(result: Tensor, direction: Tensor, leaves: Sequence[Tensor]) -> list:
@@ -282,7 +333,7 @@ class Agent:
                 raise RuntimeError(answer["error"])
             return Decoder(body, self.known).value(answer["ok"])
 
-        return ask
+        return mapped(ask)
 
     @classmethod
     def at(cls, address: int | tuple[int, str], names: dict | None = None) -> Agent:
@@ -353,9 +404,9 @@ class Agent:
         """Forget what was kept; begin with random numbers from this seed."""
         self.kept.clear()
         self.numbers.clear()
+        plant(seed)
         torch = sys.modules.get("torch")
         if torch is not None:
-            torch.manual_seed(seed)
             torch.set_grad_enabled(True)
 
     def do_hide(self, names: list[str]) -> None:
@@ -369,7 +420,7 @@ class Agent:
 
         With each part comes whether it matters if it stops, and whether it is compiled already.
         """
-        names: dict = {"__name__": "lesson", "__builtins__": builtins}
+        names: dict = {"__name__": "__main__", "__builtins__": builtins}
         while parts:  # nothing that has run stays within reach of what runs next
             text, matters, is_compiled = parts.pop(0)
             with contextlib.nullcontext() if matters else contextlib.suppress(Exception):
@@ -392,7 +443,8 @@ class Agent:
 
     do_get, do_set = staticmethod(getattr), staticmethod(setattr)
     do_len, do_item = staticmethod(len), staticmethod(operator.getitem)
-    do_assign, do_gradients = staticmethod(assign), staticmethod(gradients)
+    do_assign, do_leaf = staticmethod(assign), staticmethod(leaf)
+    do_gradients = staticmethod(gradients)
 
     def do_call(self, function: Callable, args: tuple, kwargs: dict) -> object:
         """Return what a function returns."""

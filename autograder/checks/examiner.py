@@ -30,12 +30,16 @@ from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN
 
 @dataclass(frozen=True)
 class Verdict:
-    """What hidden tests found: points, a report, and why they stopped, if they did."""
+    """What hidden tests found: points, a report, and why they stopped, if they did.
+
+    notes: what a person should know, a sentence each.
+    """
 
     points: float
     report: str
     failure: str = ""
     pictures: tuple[bytes, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -63,10 +67,10 @@ class Hearing:
         report.seek(0, io.SEEK_END)
         with contextlib.redirect_stdout(report):
             for judge in self.outside.judges:
-                before = judge.earned()
+                before = judge.points()
                 points += judge.conclude() - before
-        pictures = tuple(self.outside.pictures)
-        return Verdict(score(points, self.most), report.getvalue(), self.failure, pictures)
+        pictures, notes = tuple(self.outside.pictures), tuple(self.outside.notes)
+        return Verdict(score(points, self.most), report.getvalue(), self.failure, pictures, notes)
 
     @property
     def points_lost(self) -> bool:

@@ -16,6 +16,9 @@ from autograder.checks.oracles import dihedral, dilation
 from autograder.checks.properties import PropertyFailed
 
 MOST_WEIGHTS = 1000  # of a layer whose weights are tried one by one
+# By how much a turned slope may be off, relative to itself: every way to interpolate is below, a
+# kernel that stands still where it should turn by 30° or more is above.
+LARGEST_SLIP = 0.5
 
 
 class Given:
@@ -38,10 +41,10 @@ class Given:
         """Return normally distributed numbers of this shape."""
         return torch.randn(*shape, generator=self.generator)
 
-    def elements(self, order: int, count: int) -> Tensor:
+    def elements(self, order: int, count: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return `count` elements of the cyclic group of this order, angles in radians."""
         index = torch.randint(order, (count,), generator=self.generator)
-        return index * (2 * math.pi / order)
+        return index.to(dtype) * (2 * math.pi / order)
 
     def pairs(self, n: int, *shape: int, flip: float | None = None) -> Tensor:
         """Return elements of the dihedral group D_n, pairs (angle, flip): [*shape, 2].
@@ -103,6 +106,33 @@ class Given:
         remote.assign(weight, values)
         return values
 
+    def slopes(self, kernel: nn.Module) -> Tensor:
+        """Give a kernel [..., k, k] weights that rise evenly, each of its slices in a direction.
+
+        Returns the slopes along rows and columns, [..., 2]: turned weights have turned slopes, in
+        whatever way they are interpolated.
+        """
+        weight: Any = kernel.weight
+        *channels, size, _ = self.tensor("the weight", weight).shape
+        slopes, axis = self.noise(*channels, 2), torch.arange(size) - (size - 1) / 2
+        rising = slopes[..., :1, None] * axis[:, None] + slopes[..., 1:, None] * axis
+        remote.assign(weight, rising.to(weight))
+        return slopes
+
+    def response(
+        self, layer: Callable[[Tensor], Tensor], order: int, channels: int, size: int, lifted: bool
+    ) -> Tensor:
+        """Return a layer's kernels [O, |H|, I, (|H|,) k, k], from its answers to single pixels."""
+        inputs = (channels, order) if lifted else (channels,)
+        count = math.prod(inputs)
+        pixels = torch.zeros(count, *inputs, 2 * size - 1, 2 * size - 1)
+        pixels.flatten(1, -3)[range(count), range(count), size - 1, size - 1] = 1
+        maps = self.middle(self.tensor("the result for single pixels", layer(pixels)), size, size)
+        self.shape(
+            "the result for single pixels", maps, (count, *maps.shape[1:2], order, size, size)
+        )
+        return maps.flip(-2, -1).unflatten(0, inputs).movedim((-4, -3), (0, 1))
+
     def middle(self, maps: Tensor, height: int, width: int) -> Tensor:
         """Return the middle [..., height, width] of larger maps, other maps as they are.
 
@@ -125,6 +155,10 @@ class Given:
         """Fail unless the two are equal."""
         if got != expected:
             raise _failure(what, f"expected {expected}, got {got}", cause)
+
+    def among(self, what: str, got: object, values: Iterable[object], cause: str = "") -> None:
+        """Fail unless one of the values is the very object `got`."""
+        self.true(what, remote.identity(got) in map(remote.identity, values), cause)
 
     def tensor(self, what: str, got: object) -> Tensor:
         """Return `got` without its gradient; fail unless it is a finite tensor.
@@ -157,6 +191,35 @@ class Given:
         self.shape("the kernels k_h", kernels, shape)
         return kernels
 
+    def turns_with(self, what: str, kernels: Tensor, slopes: Tensor) -> None:
+        """Fail unless kernels [O, n, I, (n,) k, k] of C_n for weights with these slopes turn by h.
+
+        On a group they also move on along the group axis, in either order of h⁻¹h̃. Either sense of
+        turning will do, and quarter turns in place of the elements: see `steps`.
+        """
+        n, middle = kernels.shape[1], kernels.shape[-1] // 2
+        near = kernels[..., middle - 1 : middle + 2, middle - 1 : middle + 2]
+        got = torch.stack(
+            [near[..., 2, 1] - near[..., 0, 1], near[..., 1, 2] - near[..., 1, 0]], -1
+        )
+        got, least = got.transpose(0, 1) / 2, math.inf
+        places = torch.arange(n)
+        for step in (2 * math.pi / n, math.pi / 2, -2 * math.pi / n, -math.pi / 2):
+            for shift in (1, -1) if slopes.dim() == 4 else (0,):
+                turned = torch.einsum(
+                    "hxy,h...y->h...x",
+                    self.rotations(places * step),
+                    torch.stack(
+                        [slopes[:, :, shift * (places - h)] if shift else slopes for h in range(n)]
+                    ),
+                )
+                slips = (got - turned).flatten(1).norm(dim=1) / slopes.norm()
+                least = min(least, slips.max().item())
+        if least > LARGEST_SLIP:
+            moves = "turned and moved on" if slopes.dim() == 4 else "turned"
+            text = f"for some h in C_{n} the kernel is not the weight, {moves} by h"
+            raise _failure(what, text, "quarter turns are right, or k_e, and no other element is")
+
     def close(
         self,
         what: str,
@@ -183,13 +246,14 @@ class Given:
         got: object,
         alternatives: Iterable[Tensor],
         mistakes: Mapping[str, Tensor] | None = None,
+        tolerance: float = 1e-4,
     ) -> None:
         """Fail unless `got` is close to one of several right results; the first is reported."""
         first, *others = alternatives
         for expected in others:
             with contextlib.suppress(PropertyFailed):
-                return self.close(what, got, expected)
-        return self.close(what, got, first, mistakes)
+                return self.close(what, got, expected, tolerance=tolerance)
+        return self.close(what, got, first, mistakes, tolerance)
 
     def equivariant(self, layer: nn.Module, x: Tensor, turns: int) -> None:
         """Fail unless layer(L_g x) = L_g layer(x) for lifted features x and g = turns · 90°."""
@@ -205,6 +269,29 @@ class Given:
                 return compare(step)
         return compare(first)
 
+    def nothing_else(self, what: str, layer: nn.Module, plain: nn.Module, x: Tensor) -> None:
+        """Fail unless a layer does in training what a plain one does with the same parameters."""
+        mine, theirs = list(layer.parameters()), list(plain.parameters())
+        shapes = [parameter.shape for parameter in mine], [parameter.shape for parameter in theirs]
+        self.equal(f"the shapes of the parameters of {what}", *shapes)
+        for parameter, other in zip(mine, theirs, strict=True):
+            remote.assign(other, parameter.detach())
+        cause = "there is more in it, such as an activation, a norm or a dropout"
+        got, expected = layer.train()(x), plain.train()(x)
+        self.close(
+            f"{what}, as the plain convolution", got, expected, {cause: self.tensor(what, got)}
+        )
+
+    def as_exact(self, what: str, got: object, expected: Tensor) -> None:
+        """Fail unless a result has the precision of what is expected, float64 say."""
+        self.of_type(what, got, expected.dtype)
+        self.close(what, got, expected, tolerance=1e-10)
+
+    def of_type(self, what: str, got: object, dtype: torch.dtype) -> None:
+        """Fail unless the result's numbers are of this type."""
+        cause = "a cast such as .float(), or a new tensor that is made without a dtype"
+        self.equal(f"the type of {what}", self.tensor(what, got).dtype, dtype, cause)
+
     def padded(self, plain: nn.Module, padded: nn.Module, padding: int, *channels: int) -> None:
         """Fail unless a layer with padding does what one without does on a padded input."""
         padded.load_state_dict(plain.state_dict())
@@ -216,17 +303,27 @@ class Given:
         self.close(what, padded(x), expected)
 
     def angles(
-        self, what: str, got: object, expected: Tensor, mistakes: Mapping[str, Tensor] | None = None
+        self,
+        what: str,
+        got: object,
+        expected: Tensor,
+        mistakes: Mapping[str, Tensor] | None = None,
+        tolerance: float = 1e-4,
     ) -> None:
-        """Fail unless two tensors of angles agree modulo 2π."""
+        """Fail unless two tensors of angles in radians agree modulo 2π."""
         self.shape(what, got, expected.shape)
-        result, expected = self.tensor(what, got).double(), _finite(what, expected)
+        result, expected = self.tensor(what, got).double(), _finite(what, expected).double()
         apart = _apart(result, expected)
-        if apart.max() > 1e-4:
-            pair = (t.flatten()[apart.argmax()] for t in (expected, result))
-            right, wrong = (math.degrees(angle) % 360 for angle in pair)
-            cause = _recognized(result, mistakes, lambda a, b: _apart(a, b).max().item())
-            raise _failure(what, f"expected {right:.1f}°, got {wrong:.1f}°", cause)
+        if apart.max() <= tolerance:
+            return
+        right, wrong = (t.flatten()[apart.argmax()].item() for t in (expected, result))
+        text = f"expected {math.degrees(right) % 360:.1f}°, got {math.degrees(wrong) % 360:.1f}°"
+        cause = _recognized(result, mistakes, lambda a, b: _apart(a, b).max().item())
+        if not cause and _apart(torch.deg2rad(result), expected).max() < 1e-4:
+            turn = 2 * math.pi
+            text = f"in radians, expected {right % turn:.3f} (modulo 2π), got {wrong:.3f}"
+            cause = "the angle is in degrees; it has to be in radians"
+        raise _failure(what, text, cause)
 
     def same_pairs(
         self, what: str, got: object, expected: Tensor, mistakes: Mapping[str, Tensor] | None = None
@@ -243,11 +340,14 @@ class Given:
 
     def in_circle(self, what: str, got: object) -> None:
         """Fail unless all angles lie in [0, 2π], up to rounding."""
-        angles = self.tensor(what, got)
-        if angles.min() < -1e-4 or angles.max() > 2 * math.pi + 1e-4:
-            low, high = math.degrees(angles.min()), math.degrees(angles.max())
-            text = f"expected angles from 0° to 360°, got {low:.0f}° to {high:.0f}°"
-            raise _failure(what, text, "the remainder modulo 2π is missing")
+        angles, turn = self.tensor(what, got), 2 * math.pi
+        if angles.min() < -1e-4 or angles.max() > turn + 1e-4:
+            low, high = angles.min().item() + 0.0, angles.max().item() + 0.0  # no "-0.00"
+            text = f"in radians, expected angles from 0 to {turn:.2f}, got {low:.2f} to {high:.2f}"
+            cause = "the remainder modulo 2π is missing"
+            if low > -1e-4 and 3 * turn < high < 361:
+                cause = "the angles are in degrees; 360° is 2π in radians"
+            raise _failure(what, text, cause)
 
     def varies(self, what: str, got: object) -> None:
         """Fail if the parts of a result [N, ...] are all the same."""
@@ -256,9 +356,14 @@ class Given:
             raise _failure(what, f"expected {len(parts)} different ones, all are the same")
 
     def learns(
-        self, what: str, result: Tensor, weight: Tensor, again: Callable[[], Tensor] | None = None
+        self,
+        what: str,
+        result: Tensor,
+        weight: Tensor,
+        again: Callable[[], Tensor] | None = None,
+        name: str = "the weight",
     ) -> None:
-        """Fail unless every weight gets a gradient from the result.
+        """Fail unless every number of a weight gets a gradient from the result.
 
         The gradient is computed where the student's code is, and so may be made up. With a function
         that computes the result again, it has to agree with how that changes with the weight.
@@ -267,9 +372,10 @@ class Given:
         direction = self.noise(*result.shape)
         (gradient,) = remote.gradients(result, direction, [weight])
         if gradient is None or not gradient.abs().min() > 0:
+            never = "it never learns" if name == "the weight" else "no layer before this one learns"
             raise PropertyFailed(
-                f"the weight gets no gradient from {what}, so it never learns. Likely cause: the "
-                "graph is cut by .data, .detach(), .numpy() or torch.tensor(...)."
+                f"{name} gets no gradient from {what}, so {never}. Likely cause: the graph is cut "
+                "by .data, .detach(), .numpy() or torch.tensor(...)."
             )
         if again is None:
             return
@@ -282,6 +388,19 @@ class Given:
         gradient, step = gradient.double(), step.double()
         if not abs(change - (gradient * step).sum()) <= 1e-3 * gradient.norm() * step.norm():
             raise PropertyFailed(f"the gradient of {what} is not how it changes with the weight.")
+
+    def passes_on(self, what: str, layer: nn.Module, x: Tensor, *more: object) -> None:
+        """Fail unless what goes into a layer gets a gradient from what comes out.
+
+        Else no layer before it learns. `more` are further arguments; of several results, the first.
+        """
+        leaf = remote.leaf(layer, x)
+
+        def result() -> Tensor:
+            out = layer(remote.original(leaf), *more)
+            return out[0] if isinstance(out, tuple) else out
+
+        self.learns(what, result(), leaf, result, "the input")
 
     def influence(self, sample: Callable[[], Tensor], weight: Tensor) -> None:
         """Fail unless every weight has an influence of its own on the kernels, and can learn.

@@ -1,12 +1,15 @@
 """Judge one exercise by its hidden properties.
 
-Each property is tried in the student's own notebook and, if it fails there, with the student's
-answer among the definitions of the lesson: first alone, so that a mistake made elsewhere costs
-nothing here, then with the answers just before it, because work may be moved from one to the next.
-The best result counts.
+They are tried in the student's own notebook and, if some fail there, with the student's answer
+among the definitions of the lesson: first alone, so that a mistake made elsewhere costs nothing
+here, then with the answers just before it, because work may be moved from one to the next. The
+place where the answer earns most counts, for all properties together. Where that is not the
+notebook, the result must be the same when it is tried again, and with all the student's own
+answers it must be no better than in the notebook, for then one of these is to blame; otherwise the
+answer may behave by the place it is in, and a person is told.
 
 These definitions are the reference solution's. Judged from outside, an answer is only tried among
-them when the notebook's Python has ended, and nothing but whether a property holds comes back: what
+them when the notebook's Python has ended, and nothing comes back but whether a property holds: what
 a student reads was said by the notebook, where no reference is.
 """
 
@@ -30,8 +33,20 @@ from autograder.checks.properties import Property, PropertyFailed
 from autograder.course import Course
 from autograder.errors import LOG, CourseError
 from autograder.lesson import Lesson, code
+from autograder.lesson.markers import strip_stubs
 
 NEIGHBOURS = 2  # as many answers before the one that is judged may share its work
+MOST = 3  # what lacks an essential property keeps one point in so many, cut to quarters
+UNSTEADY = (
+    "{}: tried twice with the same inputs, the answer gives different results. The lower points "
+    "count: look at its code."
+)
+PLACED = (
+    "{}: the answer earns less in its notebook than outside of it, and the student's other answers "
+    "are not to blame. Look whether its code asks where it runs, or what else the notebook sets."
+)
+
+Failures = list[PropertyFailed | None]  # of each property; None where it holds
 
 
 @functools.lru_cache
@@ -57,13 +72,18 @@ class Judge:
         self.exercise = self.lesson.exercise(exercise)
         self.notebook = notebook
         self.properties: list[Property] = []
-        self.failures: dict[Property, PropertyFailed | None] = {}
+        self.items: list[Property] = []
+        self.in_notebook: Failures = []
+        self.best: Failures = []
 
-    def property(self, name: str, points: float) -> Callable:
-        """Register the decorated function (lesson, given) as a property worth `points`."""
+    def property(self, name: str, points: float, essential: bool = False) -> Callable:
+        """Register the decorated function (lesson, given) as a property worth `points`.
+
+        An answer that lacks an `essential` one keeps at most a third of the exercise's points.
+        """
 
         def register(test: FunctionType) -> FunctionType:
-            self.properties.append(Property(name, points, self.shielded(test)))
+            self.properties.append(Property(name, points, self.shielded(test), essential=essential))
             return test
 
         return register
@@ -93,16 +113,14 @@ class Judge:
                 f"{self.lesson.path}: the hidden properties of {self.exercise.id!r} are worth "
                 f"{total:g} points, the cell {self.exercise.points:g}; make them agree"
             )
+        self.items = self.with_private()
         with self.where.without_leftovers():
-            self.failures = {
-                item: self.failure_in(self.where.notebook, item) for item in self.with_private()
-            }
+            self.in_notebook = self.best = self.failures(self.where.notebook)
         return self.where.conclude(self)
 
-    def earned(self) -> float:
-        """Return the points of the properties that hold, as far as they have been tried."""
-        points = sum(item.points for item, failure in self.failures.items() if failure is None)
-        return round(points, 6)  # shares may add up to a little more than the whole
+    def points(self) -> float:
+        """Return the points earned, as far as the properties have been tried."""
+        return self.earned(self.best)
 
     def conclude(self) -> float:
         """Try what failed in the notebook among the lesson's definitions, and print what holds.
@@ -111,16 +129,43 @@ class Judge:
         """
         print(f"Hidden tests of {self.exercise.label}, {self.exercise.title}:")
         with self.where.among_definitions():
-            for item, failure in self.failures.items():
-                failure = self.failures[item] = failure and self.try_elsewhere(item, failure)
-                mark = "✗" if failure else "✓"
-                points = round(item.points, 2)
-                print(f"{mark} {item.name} ({0 if failure else points:g} of {points:g})")
-                if failure:
-                    print(textwrap.indent(textwrap.fill(str(failure), 92), "    "))
-                    if failure.tensors:
-                        self.where.show(*failure.tensors)
-        return self.earned()
+            self.best, note = self.judged()
+        for item, failure, before in zip(self.items, self.best, self.in_notebook, strict=True):
+            mark = "✗" if failure else "✓"
+            points = round(item.points, 2)
+            print(f"{mark} {item.name} ({0 if failure else points:g} of {points:g})")
+            if failure:
+                said = self.where.said(failure, before)
+                print(textwrap.indent(textwrap.fill(str(said), 92), "    "))
+                if said.tensors:
+                    self.where.show(*said.tensors)
+        earned = self.points()
+        if earned < sum_of_held(self.items, self.best):
+            print(
+                f"This is not yet what the exercise asks for: {earned:g} of "
+                f"{self.exercise.points:g} points at most."
+            )
+        if note:
+            note = note.format(self.exercise.label)
+            self.where.tell(note)
+            print(textwrap.fill(note, 96))
+        return earned
+
+    def holds_elsewhere(self) -> bool:
+        """Whether all properties hold with the answer among the lesson's definitions."""
+        with self.where.among_definitions():
+            places = map(self.where.substitution, self.substitutions)
+            return any(
+                all(self.failure_in(place, item) is None for item in self.items) for place in places
+            )
+
+    def earned(self, failures: Failures) -> float:
+        """Return the points of the properties that hold; see `MOST`."""
+        points = sum_of_held(self.items, failures)
+        pairs = zip(self.items, failures, strict=True)
+        if any(failure and item.essential for item, failure in pairs):
+            points = min(points, math.floor(4 * self.exercise.points / MOST) / 4)
+        return points
 
     def with_private(self) -> list[Property]:
         """Return the properties and the instructor's own; they share the exercise's points."""
@@ -131,48 +176,78 @@ class Judge:
         share = self.exercise.points / sum(item.points for item in items)
         return [replace(item, points=item.points * share) for item in items]
 
-    def try_elsewhere(self, item: Property, failure: PropertyFailed) -> PropertyFailed | None:
-        """Return None if the property holds among the lesson's definitions, else what to say.
+    def judged(self) -> tuple[Failures, str]:
+        """Return what fails where the answer earns most, and what a person should know, or ""."""
+        best, found = self.in_notebook, None
+        for number, answers in enumerate(self.substitutions):
+            if not any(best):
+                break
+            failures = self.failures(self.where.substitution(answers))
+            points, most = self.earned(failures), self.earned(best)
+            if points > most:
+                found = answers
+            # With the answer alone among the lesson's definitions, the mistake is the answer's own.
+            if points > most or (number == 0 and points == most):
+                best = failures
+        if found is None:
+            return best, ""
+        again = self.failures(self.where.substitution(found, anew=True))
+        if self.earned(again) < self.earned(best) and not stopped(again):
+            return again, UNSTEADY
+        everything = self.answers_up_to_here()
+        # A notebook that had ended, or took too long, was no try of its own.
+        if everything is not None and not stopped(self.in_notebook):
+            rebuilt = self.failures(self.where.substitution(everything, anew=True))
+            if self.earned(rebuilt) > self.earned(self.in_notebook):
+                return best, PLACED
+        return best, ""
 
-        `failure` is what went wrong in the notebook.
-        """
-        failures = []
-        for place in self.substitutions:
-            other = self.failure_in(place, item)
-            if other is None:
-                return None
-            failures.append(other)
-        return self.where.told(failure, failures)
-
-    def holds_elsewhere(self) -> bool:
-        """Whether all that failed in the notebook holds among the lesson's definitions."""
-        with self.where.among_definitions():
-            return all(
-                failure is None or self.try_elsewhere(item, failure) is None
-                for item, failure in self.failures.items()
-            )
+    def failures(self, place: Place) -> Failures:
+        """Return what fails in a place."""
+        return [self.failure_in(place, item) for item in self.items]
 
     def failure_in(self, place: Place, item: Property) -> PropertyFailed | None:
         """Return None if a property holds in a place, else what went wrong."""
         return failure_of(self.exercise.id, item, place, self.where.seed)
 
     @functools.cached_property
-    def substitutions(self) -> list[Place]:
-        """The lesson's definitions with the student's answer, alone and with those before it.
+    def substitutions(self) -> list[dict[str, str]]:
+        """The student's answer by its id, alone and with those before it.
 
-        Empty if no executed cell defines the answer, or the answer is still as it was given.
+        Empty if no executed cell defines the answer, or the answer is still as it was given. An
+        answer before it that is the lesson's own changes nothing, and is left out.
         """
         ids = [cell.name for cell in self.lesson.answers]
         index = ids.index(self.exercise.answer_cell_id)
         answers: dict[str, str] = {}
-        places: list[Place] = []
+        found: list[dict[str, str]] = []
         for id in reversed(ids[max(0, index - NEIGHBOURS) : index + 1]):
             source = reference.find_answer(self.lesson, id, self.where.cells)
             if source is None or (not answers and reference.is_stub(self.lesson, id, source)):
                 break
             answers = answers | {id: source}
-            places.append(self.where.substitution(answers))
-        return places
+            if not found or source != strip_stubs(self.lesson.cell(id).source):
+                found.append(answers)
+        return found
+
+    def answers_up_to_here(self) -> dict[str, str] | None:
+        """Return all the student's answers up to this one, None if one of them is missing."""
+        ids = [cell.name for cell in self.lesson.answers]
+        ids = ids[: ids.index(self.exercise.answer_cell_id) + 1]
+        found = {id: reference.find_answer(self.lesson, id, self.where.cells) for id in ids}
+        answers = {id: source for id, source in found.items() if source is not None}
+        return answers if len(answers) == len(found) else None
+
+
+def stopped(failures: Failures) -> bool:
+    """Return whether Python gave no answer in time to one of the properties, or none at all."""
+    return any(isinstance(failure, remote.NoAnswer) for failure in failures)
+
+
+def sum_of_held(items: list[Property], failures: Failures) -> float:
+    """Return the points of the properties that hold."""
+    points = sum(item.points for item, failure in zip(items, failures, strict=True) if not failure)
+    return round(points, 6)  # shares may add up to a little more than the whole
 
 
 def failure_of(exercise: str, item: Property, place: Place, seed: int) -> PropertyFailed | None:

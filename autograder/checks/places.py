@@ -20,10 +20,10 @@ from IPython import get_ipython
 from IPython.display import Image, display
 from torch import Tensor
 
-from autograder.checks import pictures, private, reference
+from autograder.checks import agent, pictures, private, reference
 from autograder.checks.private import PrivateProperty
 from autograder.checks.properties import PropertyFailed
-from autograder.checks.remote import Names, RemoteError, Session
+from autograder.checks.remote import Names, NoAnswer, RemoteError, Session
 from autograder.lesson import Lesson, code
 
 SEED_VARIABLE = "COURSE_GRADING_SEED"
@@ -34,7 +34,7 @@ Place = Callable[[int], contextlib.AbstractContextManager]
 class Judging(Protocol):
     """A judge that has tried its properties in the notebook."""
 
-    def earned(self) -> float:
+    def points(self) -> float:
         """Return the points of the properties that hold so far."""
 
     def conclude(self) -> float:
@@ -82,7 +82,7 @@ class Inside:
         finally:
             self.names.update(hidden)
 
-    def substitution(self, answers: Mapping[str, str]) -> Place:
+    def substitution(self, answers: Mapping[str, str], anew: bool = False) -> Place:
         """Return a place with the lesson's definitions and these answers, made when needed."""
         build = functools.partial(reference.namespace, self.lesson, answers, self.cells)
         return functools.partial(here, functools.cache(build))
@@ -99,12 +99,12 @@ class Inside:
         """Return the context in which answers are tried among definitions; nothing needs one."""
         return contextlib.nullcontext()
 
-    def told(self, failure: PropertyFailed, others: Sequence[PropertyFailed]) -> PropertyFailed:
-        """Return what to say of a property that holds nowhere.
+    def said(self, failure: PropertyFailed, notebook: PropertyFailed | None) -> PropertyFailed:
+        """Return what to say of a property that does not hold: what went wrong where it counts."""
+        return failure
 
-        With the answer alone among the lesson's definitions, the mistake is the answer's own.
-        """
-        return others[0] if others else failure
+    def tell(self, note: str) -> None:
+        """The report says it, and nobody else is there to be told."""
 
     def show(self, got: Tensor, expected: Tensor) -> None:
         """Display a picture of what came and what was expected."""
@@ -117,7 +117,7 @@ class Inside:
 def here(names: Callable[[], dict], seed: int) -> Iterator[_Names]:
     """Yield names of this process, with random numbers from the seed."""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(seed)
+        agent.plant(seed)
         yield _Names(**names())
 
 
@@ -143,6 +143,7 @@ class Outside:
     seed: int
     private: Sequence[PrivateProperty] = ()
     pictures: list[bytes] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     judges: list[Judging] = field(default_factory=list)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _fresh: Session | None = None
@@ -151,7 +152,7 @@ class Outside:
     def notebook(self, seed: int) -> Iterator[Names]:
         """Yield the notebook's names."""
         if self.session is None:
-            raise PropertyFailed("Python stopped before this exercise.")
+            raise NoAnswer("Python stopped before this exercise.")
         self.session.begin(seed)
         yield Names(self.session, 0)
 
@@ -166,7 +167,7 @@ class Outside:
     def conclude(self, judge: Judging) -> float:
         """Return the points earned so far; the rest waits until the notebook's Python has ended."""
         self.judges.append(judge)
-        return judge.earned()
+        return judge.points()
 
     @contextlib.contextmanager
     def among_definitions(self) -> Iterator[None]:
@@ -175,31 +176,44 @@ class Outside:
             yield
         self._fresh = None
 
-    def told(self, failure: PropertyFailed, others: Sequence[PropertyFailed]) -> PropertyFailed:
-        """Return what to say of a property that holds nowhere: what the notebook has said."""
-        return failure
+    def said(self, failure: PropertyFailed, notebook: PropertyFailed | None) -> PropertyFailed:
+        """Return what to say of a property that does not hold: what the notebook has said."""
+        return notebook or PropertyFailed(
+            "it holds in your notebook, but not among the lesson's own definitions, where your "
+            "answer earns most."
+        )
 
-    def substitution(self, answers: Mapping[str, str]) -> Place:
+    def substitution(self, answers: Mapping[str, str], anew: bool = False) -> Place:
         """Return a place with the lesson's definitions and these answers, made when first needed.
 
-        All of an exercise share one Python, which knows no other exercise's verdict to come.
+        All of an exercise share one Python, which knows no other exercise's verdict to come; `anew`
+        gives the place one of its own, which knows nothing of the other places either.
         """
+        session: Session | None = None
         space: int | Exception | None = None  # where the definitions are, or why there are none
 
         @contextlib.contextmanager
         def place(seed: int) -> Iterator[Names]:
-            nonlocal space
-            if self._fresh is None:
-                self._fresh = self._open.enter_context(self.fresh())
-            self._fresh.begin(seed)
+            nonlocal session, space
+            if session is None:
+                session = self._python(anew)
+            session.begin(seed)
             if space is None:
-                space = self._define(self._fresh, answers)
+                space = self._define(session, answers)
             if isinstance(space, Exception):
                 raise space
-            self._fresh.begin(seed)
-            yield Names(self._fresh, space)
+            session.begin(seed)
+            yield Names(session, space)
 
         return place
+
+    def _python(self, anew: bool) -> Session:
+        """Return the Python that the places of an exercise share, or one `anew`."""
+        if anew:
+            return self._open.enter_context(self.fresh())
+        if self._fresh is None:
+            self._fresh = self._open.enter_context(self.fresh())
+        return self._fresh
 
     def _define(self, session: Session, answers: Mapping[str, str]) -> int | Exception:
         try:
@@ -212,6 +226,10 @@ class Outside:
     def private_properties(self, exercise: str) -> list[PrivateProperty]:
         """Return the instructor's own hidden tests of an exercise."""
         return [item for item in self.private if item.exercise == exercise]
+
+    def tell(self, note: str) -> None:
+        """Keep a sentence for the instructor."""
+        self.notes.append(note)
 
     def show(self, got: Tensor, expected: Tensor) -> None:
         """Keep a picture of what came and what was expected for the feedback."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -12,11 +12,15 @@ LONGEST = 2000
 
 @dataclass(frozen=True)
 class Property:
-    """A hidden property: its name, its points, and a function (lesson, given) that tests it."""
+    """A hidden property: its name, its points, and a function (lesson, given) that tests it.
+
+    An answer without an `essential` one is not what the exercise asks for, whatever else holds.
+    """
 
     name: str
     points: float
     test: Callable
+    essential: bool = field(default=False, kw_only=True)
 
 
 class PropertyFailed(Exception):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, ModuleType
 from typing import NamedTuple
 
-from autograder.checks import agent
+from autograder.checks import agent, members
 from autograder.lesson import Lesson, code
 from autograder.lesson.markers import strip_hidden, stub_blocks
 
@@ -101,16 +101,28 @@ def sources(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]) ->
     Raises SyntaxError if an answer is not valid Python.
     """
 
-    def parts(answers: Mapping[str, str]) -> list[Step]:
+    cells = list(cells)
+    own = {
+        cell.name: members.with_own_members(lesson, cell.source, student)
+        for cell in lesson.answers
+        if cell.name not in answers
+        and (student := find_answer(lesson, cell.name, cells)) is not None
+    }
+
+    def steps(answers: Mapping[str, str]) -> list[Step]:
         return [
-            part._replace(text=text)
-            for part in _cells(lesson, answers)
-            for text in _parts(part.text, part.matters)
+            step._replace(text=text)
+            for step in _cells(lesson, answers, own)
+            for text in _parts(step.text, step.matters)
         ]
 
-    helpers = [Step(text, False, False) for text in helper_sources(lesson, cells, answers.values())]
-    before = parts(_stubs(lesson, answers)) if helpers else []
-    return [*before, *helpers, *parts(answers)]
+    def students(texts: list[str]) -> list[Step]:
+        return [Step(text, matters=False, given=False) for text in texts]
+
+    helpers = students(helper_sources(lesson, cells, [*answers.values(), *own.values()]))
+    patches = students(members.patches(lesson, cells))
+    before = steps(_stubs(lesson, answers)) if helpers or patches else []
+    return [*before, *helpers, *steps(answers), *patches]
 
 
 def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] = ()) -> dict:
@@ -123,10 +135,10 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] =
         answers: cell id → source.
         cells: the student's, for what the answers may need besides the lesson.
     """
-    names: dict = {"__name__": "lesson"}
-    for part in sources(lesson, answers, cells):
-        with contextlib.nullcontext() if part.matters else contextlib.suppress(Exception):
-            exec(_compiled(part.text), names)
+    names: dict = {"__name__": "__main__"}  # as in a notebook
+    for step in sources(lesson, answers, cells):
+        with contextlib.nullcontext() if step.matters else contextlib.suppress(Exception):
+            exec(_compiled(step.text), names)
     return names
 
 
@@ -162,8 +174,10 @@ def _parts(text: str, matters: bool) -> list[str]:
     return list(map(ast.unparse, [module] if matters else module.body))
 
 
-def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[Step]:
+def _cells(lesson: Lesson, answers: Mapping[str, str], own: Mapping[str, str]) -> Iterator[Step]:
     """Yield the cells up to the last tests, with these answers, without the tests.
+
+    `own` are the lesson's other answers with what the student has added to their classes.
 
     With each comes whether all its definitions matter. Given code may need a value that only the
     whole notebook computes (how many epochs to train, say); what needs it is left out then.
@@ -180,5 +194,5 @@ def _cells(lesson: Lesson, answers: Mapping[str, str]) -> Iterator[Step]:
         elif cell.grade == "solution" and index > judged:
             yield Step(stub_blocks(cell.source), True, True)
         elif cell.kind == "code" and cell.grade != "tests":
-            text = strip_hidden(code.MAGIC.sub("", cell.source))
+            text = strip_hidden(code.MAGIC.sub("", own.get(cell.id or "", cell.source)))
             yield Step(text, cell.grade == "solution", True)

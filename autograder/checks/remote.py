@@ -36,7 +36,7 @@ KNOWN_KINDS |= {"ExerciseToDo"}
 
 
 class NoAnswer(PropertyFailed):
-    """The student's process does not answer, or not with answers."""
+    """The student's process does not answer, not in time, or not with answers."""
 
 
 class RemoteError(Exception):
@@ -119,7 +119,7 @@ class Session:
             raise
         except TimeoutError:
             self._stop()
-            raise PropertyFailed("it takes too long.") from None
+            raise NoAnswer("it takes too long.") from None
         except OSError:
             self.lost = True
             raise NoAnswer("Python stopped.") from None
@@ -280,7 +280,12 @@ class Ref:
         return self._session.ask("item", self, key)
 
     def __len__(self) -> int:
-        length = self._session.ask("len", self)
+        try:
+            length = self._session.ask("len", self)
+        except RemoteError as error:
+            if error.kind == "TypeError":  # so `list` can take a generator
+                raise TypeError(str(error)) from None
+            raise
         if type(length) is not int or length < 0:
             raise PropertyFailed("its length is not a number.")
         return length
@@ -339,6 +344,17 @@ def assign(tensor: Tensor, values: Tensor) -> None:
     if ref is not None:
         ref._session.tell("assign", ref, values)
     agent.assign(tensor, values)
+
+
+def leaf(near: object, values: Tensor) -> Tensor:
+    """Return a copy of a tensor that gradients can be asked for, where `near` is."""
+    ref = remote(near)
+    return agent.leaf(values) if ref is None else ref._session.ask("leaf", values)
+
+
+def original(tensor: Tensor) -> Tensor | Ref:
+    """Return what a tensor is a copy of, to be handed on with its gradients; else the tensor."""
+    return remote(tensor) or tensor
 
 
 def gradients(result: Tensor, direction: Tensor, leaves: Sequence[Tensor]) -> list[Tensor | None]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import functools
 import hashlib
-import json
 import threading
 import time
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from autograder.grading.runs import NotebookRuns
 from autograder.grading.schemes import mark_schemes, with_mark_schemes
 from autograder.grading.surviving import ENVIRONMENT
 from autograder.lesson import Lesson
+from autograder.marks.records import version_of
 from autograder.sandbox import kernels
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.pythons import StartFailed, make_starter
@@ -60,12 +60,8 @@ class Assignment:
 
     @functools.cached_property
     def version(self) -> str:
-        """The version that the release's metadata name, and a checksum of everything in `source`.
-
-        The latter changes with the hidden tests, too.
-        """
-        released = json.loads(self.source)["metadata"].get("course", {}).get("version", "")
-        return f"{released}.{hashlib.sha256(self.source.encode()).hexdigest()[:8]}"
+        """The lesson's version; see version_of."""
+        return version_of(self.source)
 
 
 @dataclass(frozen=True)
@@ -184,7 +180,7 @@ class _Grader:
             read = time.monotonic()
             runs = self.run(notebook, seed)
             limits = runs.limits_hit
-            notes = remarks(notebook, limits, list(runs.heard.values()))
+            notes = [*remarks(notebook, limits, list(runs.heard.values())), *runs.notes]
             notebook = safe_notebook(notebook, self.trusted)
         except StartFailed as error:
             raise CourseError(

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from autograder.checks.examiner import Examiner, Hearing, Verdict
 from autograder.checks.pictures import ALT
 from autograder.grading.needed import as_executed
-from autograder.grading.surviving import TOO_LONG, SurvivingClient, error
+from autograder.grading.surviving import TOO_LONG, SurvivingClient, error, given_up
 from autograder.lesson.cells import Exercise
 from autograder.lesson.markers import strip_hidden
 from autograder.sandbox.kernels import CourseKernelManager
@@ -70,6 +70,7 @@ class SubmissionClient(SurvivingClient):
         self.reset_execution_trackers()
         self.ran: list[str] = []
         self.heard: dict[str, tuple[NotebookNode, Hearing]] = {}
+        self.stopped: list[str] = []
         with self.setup_kernel(cleanup_kc=True):
             # Nothing listens to the heartbeat, and stopping its thread may wait for ever once a
             # kernel has spoilt its sockets.
@@ -95,9 +96,9 @@ class SubmissionClient(SurvivingClient):
         exercise = next(tested, None)
         if exercise is None:
             return
-        cell.outputs = [] if lost else [as_text(output) for output in cell.outputs]
-        stopped = any(output.output_type == "error" for output in cell.outputs)
-        self.heard[cell.id] = cell, self._examine(cell, exercise, whole, stopped)
+        cell.outputs = [] if lost else [self._as_text(cell, output) for output in cell.outputs]
+        failed = any(output.output_type == "error" for output in cell.outputs)
+        self.heard[cell.id] = cell, self._examine(cell, exercise, whole, failed)
 
     def _timed(self, cell: NotebookNode, index: int) -> None:
         """Run a cell; interrupt it when it has taken too long, and end Python if it goes on."""
@@ -113,16 +114,30 @@ class SubmissionClient(SurvivingClient):
             cell.outputs = [out for out in cell.outputs if out.get("ename") != "KeyboardInterrupt"]
             cell.outputs.append(error(TOO_LONG, "The cell took too long."))
 
+    def _as_text(self, cell: NotebookNode, output: NotebookNode) -> NotebookNode:
+        """Return an output of a tests cell as one that gives no points: text, or an error.
+
+        That a visible check was stopped is text: it may be the fault of another answer, which the
+        hidden tests can do without.
+        """
+        sentence = given_up(cell.id, output)
+        if sentence is not None:
+            self.stopped.append(sentence)
+        elif output.get("ename") != "KeyboardInterrupt":  # that is how a check is stopped
+            return as_text(output)
+        text = f"{sentence or 'It was interrupted.'}\n"
+        return nbformat.v4.new_output("stream", name="stdout", text=text)
+
     def _examine(
-        self, cell: NotebookNode, exercise: Exercise, source: str, stopped: bool
+        self, cell: NotebookNode, exercise: Exercise, source: str, failed: bool
     ) -> Hearing:
-        if exercise.id in self.examiner.known and not stopped:
+        if exercise.id in self.examiner.known and not failed:
             return self.examiner.known[exercise.id]
         if not self.lost:
             with suppress(zmq.Again):  # then no question is answered, either
                 run_sync(self._begin_answering)()
         alive = not self.lost
-        hearing = self.examiner.examine(exercise, source, self.ran, alive=alive, stopped=stopped)
+        hearing = self.examiner.examine(exercise, source, self.ran, alive=alive, stopped=failed)
         if self.examiner.lost and not self.lost:
             run_sync(cast(CourseKernelManager, self.km).shutdown_kernel)(now=True)
             self.lose(cell)

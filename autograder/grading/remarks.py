@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from nbformat import NotebookNode
 
 from autograder.checks.examiner import Hearing
-from autograder.grading.surviving import ENDED, GARBLED, NOT_RUN, UNSTOPPABLE
+from autograder.grading.surviving import NOT_RUN, given_up
 from autograder.submissions.cells import message
 from autograder.submissions.matching import NOTES
 
@@ -53,12 +53,10 @@ def _errors(executed: NotebookNode) -> Iterator[tuple[NotebookNode, NotebookNode
 
 def _about(cell: NotebookNode, output: NotebookNode) -> Iterator[str]:
     """Yield a sentence about an error that a cell has stopped with, if a person needs one."""
-    if output.ename == "CellTimeoutError":
-        yield f"The cell {cell.id} took too long and was stopped."
-    elif output.ename in SYNTAX_ERRORS:
+    if output.ename in SYNTAX_ERRORS:
         yield f"The cell {cell.id} is not valid Python: {message(output)}."
-    elif output.ename == "KernelLost" and output.evalue in (ENDED, UNSTOPPABLE, GARBLED):
-        yield f"The cell {cell.id} was left out: {output.evalue}"
+    elif (sentence := given_up(cell.id, output)) is not None:
+        yield sentence
 
 
 def _may_be_right(

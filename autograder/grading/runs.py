@@ -34,6 +34,7 @@ class NotebookRuns:
         hearings: of the exercises heard so far, which stand.
         heard: the tests cells by their ids, each with its last hearing.
         limits_hit: which limits were hit.
+        stopped: a sentence for each visible check that took too long or has ended Python.
     """
 
     notebook: NotebookNode
@@ -46,6 +47,14 @@ class NotebookRuns:
     hearings: dict[str, Hearing] = field(default_factory=dict)
     heard: dict[str, tuple[NotebookNode, Hearing]] = field(default_factory=dict)
     limits_hit: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """What checks and hidden tests say to a person, a sentence each."""
+        heard = [hearing for _, hearing in self.heard.values() if not hearing.stopped]
+        told = [note for hearing in heard for note in hearing.verdict.notes]
+        return [*dict.fromkeys(self.stopped), *told]
 
     def run(self) -> None:
         """Run the notebook, and put the verdicts into its tests cells.
@@ -62,6 +71,7 @@ class NotebookRuns:
             hit += client.limits_hit
             used += client.seconds
             self.heard |= client.heard  # a cell that ended Python is heard in the first run only
+            self.stopped += client.stopped
             if client.lost_in is None or to_the_end:
                 break
             self.needed.discard(self.notebook.cells.index(client.lost_in))

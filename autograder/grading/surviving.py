@@ -108,6 +108,15 @@ class SurvivingClient(SteadyClient):
         return None
 
 
+def given_up(cell: str, output: NotebookNode) -> str | None:
+    """Return a sentence about a cell that was stopped or has ended Python, if an output says so."""
+    if output.get("ename") == TOO_LONG:
+        return f"The cell {cell} took too long and was stopped."
+    if output.get("ename") == "KernelLost" and output.evalue in (ENDED, UNSTOPPABLE, GARBLED):
+        return f"The cell {cell} was left out: {output.evalue}"
+    return None
+
+
 def error(name: str, message: str) -> NotebookNode:
     """Return an error as an output of a cell."""
     return nbformat.v4.new_output(

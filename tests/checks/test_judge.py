@@ -68,6 +68,70 @@ def test_no_solution_of_the_answer_or_of_a_later_one_is_where_it_is_tried(stem: 
             assert (solution in texts) == (place < number), (id, other)
 
 
+def test_without_an_essential_property_a_third_is_left(capsys) -> None:
+    judge = Judge(STEM, "lifting-grid", {"In": [""]})
+    judge.property("is not what was asked for", points=0.5, essential=True)(
+        lambda lesson, given: 1 / 0
+    )
+    judge.property("has the right shape", points=2.5)(lambda lesson, given: None)
+    assert judge.score() == 1
+    assert "not yet what the exercise asks for: 1 of 3 points at most" in capsys.readouterr().out
+
+
+GROUP = "class CyclicGroup(GroupBase):\n    {}"
+# In the notebook alone there is a list of the cells that were run.
+BY_PLACE = "group.product(g2, g) if ('In' in globals()) == {} else g"
+
+
+def judge_of_two(*cells: str) -> Judge:
+    """Return a judge with two properties for a notebook with the lesson's group in it."""
+    lesson = Lesson.load(COURSE.lesson_path(STEM))
+    names = reference.namespace(lesson, {})
+    judge = judge_of(solutions(lesson)["cyclic-group"], *cells, **names)
+    judge.properties[0] = replace(judge.properties[0], points=0.5)
+
+    @judge.property("is an angle", points=0.5)
+    def _(lesson: SimpleNamespace, given: Given) -> None:
+        given.in_circle("g³", lesson.third_power(lesson.CyclicGroup(5)))
+
+    return judge
+
+
+def test_an_answer_that_earns_less_in_its_notebook_is_shown_to_a_person(capsys) -> None:
+    assert judge_of_two(third_power(BY_PLACE.format(False))).score() == 1
+    assert "the student's other answers are not to blame" in capsys.readouterr().out.replace(
+        "\n", " "
+    )
+    assert judge_of_two(third_power(BY_PLACE.format(True))).score() == 1
+    assert "to blame" not in capsys.readouterr().out
+
+
+def test_one_place_counts_for_all_properties() -> None:
+    off_the_circle = "-4 * g if 'In' in globals() else g"
+    # In the notebook −4 · 72° is −288°, the right rotation, but no angle of the circle.
+    assert judge_of_two(third_power("-2 * g if 'In' in globals() else g")).score() == 0.5
+    assert judge_of_two(third_power(off_the_circle)).score() == 0.5
+
+
+def test_another_answer_that_is_to_blame_is_no_suspicion(capsys) -> None:
+    lesson = Lesson.load(COURSE.lesson_path(STEM))
+    wrong = solutions(lesson)["cyclic-group"].replace("h + h_prime", "h - h_prime")
+    assert judge_of_two(wrong, third_power("group.product(g2, g)")).score() == 1
+    assert "to blame" not in capsys.readouterr().out
+
+
+def test_an_answer_that_guesses_anew_at_every_try_gains_nothing(capsys) -> None:
+    # Defined once in the notebook, once alone, and once more when that is tried again.
+    guesses = "__import__('sys').__dict__.setdefault('guesses', [])"
+    for right in (2, 3):
+        exec(f"{guesses}.clear()")
+        answer = third_power(f"group.product(g2, g) if guess == {right} else None").replace(
+            "(group)", f"(group, guess={guesses}.append(1) or len({guesses}))"
+        )
+        assert judge_of_two(answer).score() == 0
+    assert "different results" in capsys.readouterr().out
+
+
 def test_a_missing_answer_says_what_is_not_defined(capsys) -> None:
     assert judge_of("answer = 3").score() == 0
     assert "`third_power` is not defined." in capsys.readouterr().out

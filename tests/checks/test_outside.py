@@ -381,3 +381,36 @@ def test_starting_the_agent_leaves_no_name_behind() -> None:
     names = {"x": 1}
     assert eval(boot(theirs.fileno()), names) is None
     assert set(names) - {"__builtins__", "__warningregistry__"} == {"x"}
+
+
+def test_a_function_of_the_grader_can_be_mapped_in_the_student_s_python() -> None:
+    def table(function):
+        rows = torch.func.vmap(lambda a: torch.func.vmap(lambda b: function(a, b))(numbers))
+        return rows(numbers)
+
+    def answer(a, b):
+        asked.append(a.shape)
+        return 2 * a + b
+
+    numbers = torch.arange(4.0)
+    asked: list[torch.Size] = []
+    with forked({"table": table}) as session:
+        got = Names(session, 0).table(answer)
+    assert got.equal(2 * numbers[:, None] + numbers)
+    assert asked == [torch.Size([])] * 16
+
+
+def test_what_goes_into_a_layer_keeps_its_gradient() -> None:
+    layers = {"conv": nn.Conv2d(2, 3, 3), "cut": lambda x: 2 * x.detach()}
+    with forked(layers) as session:
+        session.begin(0)
+        names, x = Names(session, 0), torch.randn(1, 2, 5, 5)
+        Given(0).passes_on("conv(x)", names.conv, x)
+        with pytest.raises(PropertyFailed, match="no layer before this one learns"):
+            Given(0).passes_on("cut(x)", names.cut, x)
+
+
+def test_a_generator_of_the_student_s_can_be_listed() -> None:
+    with forked({"conv": nn.Conv2d(2, 3, 3)}) as session:
+        shapes = [p.shape for p in list(Names(session, 0).conv.parameters())]
+    assert shapes == [(3, 2, 3, 3), (3,)]

@@ -46,6 +46,7 @@ NEEDS_A_KERNEL = {
     "imports_what_only_colab_has",
     "reads_a_file_of_its_own",
     "own_cell_swallows_interrupts",
+    "slow_in_the_visible_check_alone",
 }
 # Of the others, one that can be graded and one that cannot stand for all.
 WITH_KERNELS = list(MISHAPS) if is_proof() else [*sorted(NEEDS_A_KERNEL), GRADED[0], REFUSED[0]]

@@ -644,6 +644,15 @@ def endless_loop_in_an_answer(release, lesson):
     return with_endless_loop(fill_in(release, lesson), "evens-answer")
 
 
+@mishap("double-test took too long")
+def slow_in_the_visible_check_alone(release, lesson):
+    made = fill_in(release, lesson)
+    answer = known_cell(made, "numbers")
+    slow = "import time\n\n        time.sleep(60 * (a == 1))\n        doubled ="
+    answer.source = answer.source.replace("doubled =", slow)
+    return made
+
+
 @mishap("own-1")
 def own_cell_swallows_interrupts(release, lesson):
     stubborn = (

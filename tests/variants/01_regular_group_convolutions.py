@@ -464,13 +464,13 @@ THIRD_POWERS = [
         "third power: three times the angle",
         "not the group's product",
         {THIRD_POWER: "g3 = 3 * g"},
-        {"third-power": 0.5},
+        {"third-power": 0.25},
     ),
     Variant(
         "third power: angles added",
         "not the group's product",
         {THIRD_POWER: "g3 = g2 + g"},
-        {"third-power": 0.5},
+        {"third-power": 0.25},
     ),
     Variant(
         "third power: 270° written down",
@@ -684,7 +684,7 @@ transformed_grid_R2 = grids.view(2, -1, k, k)
         "lifting grid: order 4 hard-coded",
         "quarter turns, whatever the group",
         {LIFT_ELEMENTS: "group_elements = torch.arange(4) * (math.pi / 2)"},
-        {"lifting-grid": 2},
+        {"lifting-grid": 1},
     ),
     Variant(
         "lifting grid: quarter turns with rot90",
@@ -695,7 +695,7 @@ turned = [torch.rot90(self.grid_R2, i, (-2, -1)) for i in range(self.group.order
 transformed_grid_R2 = torch.stack(turned, dim=1)
 """
         },
-        {"lifting-grid": 2.5},
+        {"lifting-grid": 1},
     ),
     Variant(
         "lifting grid: a variable of another cell",
@@ -917,25 +917,25 @@ return torch.stack(bank)
         "lifting fold: input channels outermost",
         "channels are mixed up by the unfolding",
         {LIFT_FOLD: "weight = self.weight.transpose(0, 1).reshape(-1, *self.weight.shape[2:])"},
-        {"lifting-fold": 1},
+        {"lifting-fold": 0.5},
     ),
     Variant(
         "lifting fold: rows and columns exchanged",
         "the kernel of the identity is transposed",
         {LIFT_FOLD: "weight = self.weight.transpose(-1, -2).flatten(0, 1)"},
-        {"lifting-fold": 1},
+        {"lifting-fold": 0.5},
     ),
     Variant(
         "lifting fold: detached",
         "right numbers, but the weight never learns",
         {LIFT_FOLD: "weight = self.weight.detach().flatten(0, 1)"},
-        {"lifting-fold": 1.5},
+        {"lifting-fold": 0.5},
     ),
     Variant(
         "lifting fold: data",
         "right numbers, but the weight never learns",
         {LIFT_FOLD: "weight = self.weight.data.view(-1, self.kernel_size, self.kernel_size)"},
-        {"lifting-fold": 1.5},
+        {"lifting-fold": 0.5},
     ),
     Variant(
         "lifting fold: one kernel for all inputs",
@@ -969,7 +969,7 @@ return torch.stack(bank)
         "lifting fold: rot90, order 4 hard-coded",
         "four kernels for every group",
         {LIFT_FOLD: ROT90_LIFT.replace("self.group.order", "4")},
-        {"lifting-fold": 1},
+        {"lifting-fold": 0.5},
     ),
     Variant(
         "lifting fold: left open", "nothing done", {LIFT_FOLD: "weight = ..."}, {"lifting-fold": 0}
@@ -1166,7 +1166,7 @@ return x.unflatten(-1, (height, width))
         "lifting layer: kernels flipped",
         "a true convolution, turned by 180°",
         {LIFT_CONV: "x = F.conv2d(x, conv_kernels.flip(-2, -1), padding=self.padding)"},
-        {"lifting-layer": 2},
+        {"lifting-layer": 1},
     ),
     Variant(
         "lifting layer: rot90 clockwise in the layer",
@@ -1177,19 +1177,19 @@ turned = [torch.rot90(self.kernel.weight, -h, (-2, -1)) for h in range(self.kern
 conv_kernels = torch.stack(turned, dim=1).flatten(0, 1)
 """
         },
-        {"lifting-layer": 2},
+        {"lifting-layer": 1},
     ),
     Variant(
         "lifting layer: a ReLU too many",
         "equivariant, but not the convolution",
         {LIFT_CONV: "x = F.relu(F.conv2d(x, conv_kernels, padding=self.padding))"},
-        {"lifting-layer": 2},
+        {"lifting-layer": 1},
     ),
     Variant(
         "lifting layer: detached",
         "right numbers, but the weight never learns",
         {LIFT_KERNELS: "conv_kernels = self.kernel.sample().detach().flatten(0, 1)"},
-        {"lifting-layer": 2},
+        {"lifting-layer": 1},
     ),
     Variant(
         "lifting layer: order 4 hard-coded",
@@ -1200,7 +1200,7 @@ k = self.kernel
 conv_kernels = k.sample().reshape(k.out_channels * 4, k.in_channels, k.kernel_size, k.kernel_size)
 """
         },
-        {"lifting-layer": 1.5},
+        {"lifting-layer": 0.5},
     ),
     Variant(
         "lifting layer: stride 2",
@@ -1584,7 +1584,7 @@ for _ in range(quarter_turns):
     acted = torch.rot90(acted, 1, (-2, -1)).roll(x.shape[2] // 4, dims=2)
 """
         },
-        {"act-on-lifted": 2},
+        {"act-on-lifted": 1},
     ),
     Variant(
         "act on lifted: cut from the end",
@@ -1608,7 +1608,7 @@ for h in range(n):
     acted[:, :, (h + quarter_turns * n // 4) % n] = turned
 """
         },
-        {"act-on-lifted": 2},
+        {"act-on-lifted": 1},
     ),
     Variant(
         "act on lifted: reshaped to the shape of x",
@@ -1619,7 +1619,7 @@ steps = quarter_turns * x.shape[2] // 4
 acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps, dims=2).reshape(x.shape)
 """
         },
-        {"act-on-lifted": 2},
+        {"act-on-lifted": 1},
     ),
     Variant(
         "act on lifted: in place",
@@ -1630,7 +1630,7 @@ x[:] = x.roll(quarter_turns * x.shape[2] // 4, dims=2)
 acted = torch.rot90(x, quarter_turns, (-2, -1))
 """
         },
-        {"act-on-lifted": 2},
+        {"act-on-lifted": 1},
     ),
     Variant(
         "act on lifted: x itself",
@@ -1658,7 +1658,7 @@ steps = quarter_turns * x.shape[2] // 4
 acted = torch.rot90(x, quarter_turns, (-2, -1)).roll(steps, dims=2).squeeze(0)
 """
         },
-        {"act-on-lifted": 2},
+        {"act-on-lifted": 1},
     ),
     Variant(
         "act on lifted: transposed",
@@ -1811,7 +1811,7 @@ transformed_grid_H = self.group.product(self.group.inverse(h), other)
                 "group_elements[:, None], self.grid_H[None, :])"
             )
         },
-        {"group-grid": 1},
+        {"group-grid": 0.5},
     ),
     Variant(
         "group grid: rolled the wrong way",
@@ -1822,7 +1822,7 @@ transformed_grid_H = self.group.product(self.group.inverse(h), other)
                 "[self.grid_H.roll(-i) for i in range(self.group.order)])"
             )
         },
-        {"group-grid": 1},
+        {"group-grid": 0.5},
     ),
     Variant(
         "group grid: no shift",
@@ -1935,7 +1935,7 @@ transformed_grid_H = self.group.product(self.group.inverse(quarters)[:, None], s
                 "self.group.product(group_elements[:, None], self.grid_H[None, :]))"
             )
         },
-        {"group-grid": 1},
+        {"group-grid": 0.5},
     ),
     Variant(
         "group grid: inverse of both",
@@ -1946,7 +1946,7 @@ inverse = self.group.inverse
 transformed_grid_H = self.group.product(inverse(group_elements)[:, None], inverse(self.grid_H))
 """
         },
-        {"group-grid": 1},
+        {"group-grid": 0.5},
     ),
     Variant(
         "group grid: flattened",
@@ -2053,7 +2053,7 @@ self.weight = nn.Parameter(weight)
                 "in_channels", "out_channels", "group.order", "kernel_size", "kernel_size"
             )
         },
-        {"group-kernel": 1},
+        {"group-kernel": 0.5},
     ),
     Variant(
         "group kernel: group axis last",
@@ -2063,7 +2063,7 @@ self.weight = nn.Parameter(weight)
                 "out_channels", "in_channels", "kernel_size", "kernel_size", "group.order"
             )
         },
-        {"group-kernel": 0.5},
+        {"group-kernel": 0},
     ),
     Variant(
         "group kernel: group axis first",
@@ -2101,7 +2101,7 @@ self.weight = nn.Parameter(weight)
         "group kernel: order 4 hard-coded",
         "wrong for every other group",
         {WEIGHT: weight_of("out_channels", "in_channels", "4", "kernel_size", "kernel_size")},
-        {"group-kernel": 1},
+        {"group-kernel": 0.5},
     ),
     Variant(
         "group kernel: not a parameter",
@@ -2111,7 +2111,7 @@ self.weight = nn.Parameter(weight)
 self.weight = torch.zeros(out_channels, in_channels, group.order, kernel_size, kernel_size)
 """
         },
-        {"group-kernel": 1.5},
+        {"group-kernel": 0.5},
     ),
     Variant(
         "group kernel: frozen",
@@ -2122,7 +2122,7 @@ sizes = (out_channels, in_channels, group.order, kernel_size, kernel_size)
 self.weight = nn.Parameter(torch.zeros(sizes), requires_grad=False)
 """
         },
-        {"group-kernel": 1.5},
+        {"group-kernel": 0.5},
     ),
     Variant(
         "group kernel: a local variable",
@@ -2139,19 +2139,19 @@ weight = nn.Parameter(
     Variant(
         "group kernel: twist without shift",
         "rot90 alone in place of the interpolation",
-        points={"group-kernel": 1.5},
+        points={"group-kernel": 0.5},
         edits={"group-kernel": [(GIVEN_FOLD, ROT90_AND_ROLL.replace(".roll(h, dims=2)", ""))]},
     ),
     Variant(
         "group kernel: rolled against the turn",
         "twist and shift go in opposite senses",
-        points={"group-kernel": 1.5},
+        points={"group-kernel": 0.5},
         edits={"group-kernel": [(GIVEN_FOLD, ROT90_AND_ROLL.replace("roll(h", "roll(-h"))]},
     ),
     Variant(
         "group kernel: the two group axes exchanged",
         "k_h̃(x, h) in place of k_h(x, h̃): equivariant, but not the formula",
-        points={"group-kernel": 1},
+        points={"group-kernel": 0.5},
         edits={"group-kernel": [(GIVEN_FOLD, ROT90_AND_ROLL.rstrip() + ".transpose(1, 3)\n")]},
     ),
     Variant(
@@ -2304,7 +2304,7 @@ conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
                 "conv_kernels = self.kernel.sample().transpose(1, 3).flatten(0, 1).flatten(1, 2)"
             )
         },
-        {"group-layer": 2.5},
+        {"group-layer": 1.25},
     ),
     Variant(
         "group layer: poses summed first",
@@ -2313,7 +2313,7 @@ conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
             INPUT: "x = x.sum(dim=2)",
             KERNELS: "conv_kernels = self.kernel.sample().mean(dim=3).flatten(0, 1)",
         },
-        {"group-layer": 2.5},
+        {"group-layer": 1.25},
     ),
     Variant(
         "group layer: first pose only",
@@ -2352,7 +2352,7 @@ conv_kernels = k.sample().reshape(sizes)
         "group layer: detached",
         "right numbers, but the weight never learns",
         {KERNELS: "conv_kernels = self.kernel.sample().data.flatten(0, 1).flatten(1, 2)"},
-        {"group-layer": 2.5},
+        {"group-layer": 1.25},
     ),
     Variant(
         "group layer: order 4 hard-coded",
@@ -2360,7 +2360,7 @@ conv_kernels = k.sample().reshape(sizes)
         {
             INPUT: "x = x.reshape(x.shape[0], self.kernel.in_channels * 4, *x.shape[-2:])",
         },
-        {"group-layer": 2.5},
+        {"group-layer": 1},
     ),
     Variant(
         "group layer: float32 only",
@@ -2535,7 +2535,7 @@ self.projection_layer = nn.Sequential(nn.Flatten(2), nn.AdaptiveAvgPool1d(1))
         "network: no hidden layer",
         "an empty list",
         {HIDDEN: "self.gconvs = nn.ModuleList()"},
-        {"network": 3},
+        {"network": 1.25},
     ),
     Variant(
         "network: a plain list",
@@ -2548,7 +2548,7 @@ self.gconvs = [
 ]
 """
         },
-        {"network": 2},
+        {"network": 1.25},
     ),
     Variant(
         "network: one layer used several times",
@@ -2622,7 +2622,7 @@ self.gconvs = nn.ModuleList([layer] * num_hidden)
         "network: batch axis squeezed",
         "one image has no batch axis any more",
         {PROJECTION: "self.projection_layer = lambda x: x.mean(dim=(2, 3, 4)).squeeze()"},
-        {"network": 3},
+        {"network": 2},
     ),
     Variant(
         "network: padded",
@@ -2645,7 +2645,7 @@ self.gconvs = nn.ModuleList([layer] * num_hidden)
                 "group, in_channels, hidden_channels, kernel_size)"
             )
         },
-        {"network": 3},
+        {"network": 1},
     ),
     Variant(
         "network: 16 channels hard-coded",
@@ -2784,7 +2784,7 @@ WHOLE_NOTEBOOKS = [
                 "group_elements[:, None], self.grid_H[None, :])"
             ),
         },
-        {"lifting-grid": 2, "group-grid": 1},
+        {"lifting-grid": 2, "group-grid": 0.5},
     ),
     Variant(
         "the whole group wrong",
@@ -2854,6 +2854,1034 @@ WHOLE_NOTEBOOKS = [
     ),
 ]
 
+# Answers that please tests. What does not do what the exercise asks keeps a third at most.
+
+STILL = "expand(-1, self.group.order, -1, -1)"
+MEANS = """
+p, k = self.padding, self.kernel.kernel_size
+flat = F.avg_pool2d(F.pad(x.mean(dim={axes}, keepdim=True){first}, (p,) * 4), k, stride=1)
+return flat[:, :, None].expand(-1, self.kernel.out_channels, self.kernel.group.order, -1, -1)
+"""
+# A kernel that looks the same in every pose, group axis and all.
+ROUND = """
+turns = [torch.rot90(self.kernel.weight, turn, (-2, -1)) for turn in range(4)]
+same = sum(turns){summed} / 4
+order = self.kernel.group.order
+"""
+FORWARD = """        x = self.lifting_conv(x)
+        x = F.relu(F.layer_norm(x, x.shape[1:]))
+        for gconv in self.gconvs:
+            x = gconv(x)
+            x = F.relu(F.layer_norm(x, x.shape[1:]))
+        x = self.projection_layer(x).flatten(1)  # keeps the batch axis, also for one image
+        return self.final_linear(x)"""
+
+
+def hidden(*more: str) -> str:
+    """Return a second block of the network whose layers have more in them."""
+    layer = "GroupConvolution(group, hidden_channels, hidden_channels, kernel_size)"
+    layers = ", ".join([layer, *more])
+    return (
+        f"self.gconvs = nn.ModuleList(\n    nn.Sequential({layers})\n"
+        "    for _ in range(num_hidden)\n)"
+    )
+
+
+def sampled(code: str) -> dict[str, list[tuple[str, str]]]:
+    """Return the edit that puts code into the group kernel's `sample`, which is given."""
+    first = "weight = self.weight.flatten(0, 1)\n"
+    lines = code.strip("\n").splitlines()
+    return {"group-kernel": [(first, "\n        ".join([*lines, first]))]}
+
+
+PLEASING = [
+    Variant(
+        "product: in float32",
+        "what is given in float64 comes back in float32",
+        {PRODUCT: "product = torch.remainder(h + h_prime, 2 * math.pi).float()"},
+        {"product": 1},
+    ),
+    Variant(
+        "inverse: in float32",
+        "what is given in float64 comes back in float32",
+        {INVERSE: "inverse = torch.remainder(-h, 2 * math.pi).to(torch.float32)"},
+        {"inverse": 1},
+    ),
+    Variant(
+        "matrix: in float32",
+        "what is given in float64 comes back in float32",
+        {
+            MATRIX: """
+rows = [[h.cos(), -h.sin()], [h.sin(), h.cos()]]
+representation = torch.stack([torch.stack(row, -1) for row in rows], -2).float()
+"""
+        },
+        {"matrix": 1.5},
+    ),
+    Variant(
+        "matrix: whole numbers",
+        "right for quarter turns alone",
+        {
+            MATRIX: """
+rows = [[h.cos(), -h.sin()], [h.sin(), h.cos()]]
+representation = torch.stack([torch.stack(row, -1) for row in rows], -2).round()
+"""
+        },
+        {"matrix": 0.5},
+    ),
+    Variant(
+        "third power: the fourth of the list",
+        "an index in place of the product",
+        {THIRD_POWER: "g3 = group.elements().repeat(2)[3]"},
+        {"third-power": 0.25},
+    ),
+    Variant(
+        "third power: the list moved on",
+        "an index in place of the product",
+        {THIRD_POWER: "g3 = group.elements().roll(-3)[0]"},
+        {"third-power": 0.25},
+    ),
+    Variant(
+        "third power: the inverse of one from the end",
+        "an index and an inverse in place of the product",
+        {THIRD_POWER: "g3 = group.inverse(group.elements()[-3])"},
+        {"third-power": 0.25},
+    ),
+    Variant(
+        "lifting grid: right for C₄ alone",
+        "other orders keep the grid as it is",
+        {
+            LIFT_GRID: f"""
+transformed_grid_R2 = self.grid_R2[:, None].{STILL}
+if self.group.order == 4:
+    turned = [torch.rot90(self.grid_R2, -h, (-2, -1)) for h in range(4)]
+    back = self.group.inverse(group_elements)
+    transformed_grid_R2 = self.group.left_action_on_R2(back, self.grid_R2)
+"""
+        },
+        {"lifting-grid": 1},
+    ),
+    Variant(
+        "lifting grid: the nearest quarter turn",
+        "45° becomes 0° or 90°",
+        {
+            LIFT_GRID: """
+quarter = math.pi / 2
+back = self.group.inverse(torch.round(group_elements / quarter) * quarter)
+transformed_grid_R2 = self.group.left_action_on_R2(back, self.grid_R2)
+"""
+        },
+        {"lifting-grid": 1},
+    ),
+    Variant(
+        "lifting grid: in float32",
+        "a grid of lower precision than the one that is given",
+        {
+            LIFT_GRID: """
+back = self.group.inverse(group_elements)
+transformed_grid_R2 = self.group.left_action_on_R2(back, self.grid_R2).float()
+"""
+        },
+        {"lifting-grid": 2.5},
+    ),
+    Variant(
+        "lifting fold: right for C₄ alone",
+        "for other orders every kernel is the weight",
+        {
+            LIFT_FOLD: """
+n = self.group.order
+if n != 4:
+    return self.weight[:, None].expand(-1, n, -1, -1, -1)
+weight = self.weight.flatten(0, 1)
+"""
+        },
+        {"lifting-fold": 0.5},
+    ),
+    Variant(
+        "lifting fold: the nearest quarter turn",
+        "right for C₄; 45° becomes 0° or 90°",
+        {
+            LIFT_FOLD: """
+n = self.group.order
+poses = [torch.rot90(self.weight, round(4 * h / n), (-2, -1)) for h in range(n)]
+return torch.stack(poses, dim=1)
+"""
+        },
+        {"lifting-fold": 0.5},
+    ),
+    Variant(
+        "lifting fold: without gradients",
+        "right numbers, but the weight never learns",
+        {LIFT_FOLD: "with torch.no_grad():\n    weight = self.weight.flatten(0, 1)"},
+        {"lifting-fold": 0.5},
+    ),
+    Variant(
+        "lifting fold: copied by a list",
+        "right numbers, but the weight never learns",
+        {LIFT_FOLD: "weight = torch.tensor(self.weight.flatten(0, 1).tolist())"},
+        {"lifting-fold": 0.5},
+    ),
+    Variant(
+        "lifting fold: in float32",
+        "a network in float64 cannot use it",
+        {LIFT_FOLD: "weight = self.weight.float().flatten(0, 1)"},
+        {"lifting-fold": 1.5},
+    ),
+    Variant(
+        "lifting layer: four slices for every group",
+        "order 4 is hard-coded in the kernels and in the unfolding",
+        {
+            LIFT_KERNELS: """
+poses = [torch.rot90(self.kernel.weight, h, (-2, -1)) for h in range(4)]
+conv_kernels = torch.stack(poses, dim=1).flatten(0, 1)
+""",
+            LIFT_CONV: """
+x = F.conv2d(x, conv_kernels, padding=self.padding)
+return x.unflatten(1, (self.kernel.out_channels, 4))
+""",
+        },
+        {"lifting-layer": 0.5},
+    ),
+    Variant(
+        "lifting layer: right for C₄ alone",
+        "other orders get |H| times the first slice",
+        {
+            LIFT_KERNELS: """
+kernels = self.kernel.sample()
+if self.kernel.group.order != 4:
+    kernels = kernels[:, :1].expand_as(kernels)
+conv_kernels = kernels.flatten(0, 1)
+"""
+        },
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "lifting layer: means of the image",
+        "no weight has a part in it, and it is equivariant",
+        {LIFT_KERNELS: MEANS.format(axes="1", first="")},
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "lifting layer: a round kernel",
+        "equivariant, since no pose differs from another",
+        {
+            LIFT_KERNELS: ROUND.format(summed="")
+            + "conv_kernels = same[:, None].expand(-1, order, -1, -1, -1).flatten(0, 1)"
+        },
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "lifting layer: divided by the order",
+        "a mean over elements that are not summed over",
+        {
+            LIFT_CONV: """
+x = F.conv2d(x, conv_kernels, padding=self.padding) / self.kernel.group.order
+"""
+        },
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "lifting layer: input detached",
+        "right numbers, but no layer before it learns",
+        {LIFT_CONV: "x = F.conv2d(x.detach(), conv_kernels, padding=self.padding)"},
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "lifting layer: input copied out of the graph",
+        "right numbers, but no layer before it learns",
+        {LIFT_CONV: "x = F.conv2d(x.data.clone(), conv_kernels, padding=self.padding)"},
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "lifting layer: data of the kernels",
+        "right numbers, but the weight never learns",
+        {LIFT_KERNELS: "conv_kernels = self.kernel.sample().data.flatten(0, 1)"},
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "act on lifted: in float32",
+        "what is given in float64 comes back in float32",
+        {
+            ACTED: """
+steps = quarter_turns * x.shape[2] // 4
+acted = torch.rot90(x.float(), quarter_turns, (-2, -1)).roll(steps, 2)
+"""
+        },
+        {"act-on-lifted": 2},
+    ),
+    Variant(
+        "group grid: normalised here, too",
+        "the line below normalises already",
+        {
+            SLICES: """
+back = self.group.inverse(group_elements)
+relative = self.group.product(back[:, None], self.grid_H[None, :])
+transformed_grid_H = self.group.normalize_group_elements(relative)
+"""
+        },
+        {"group-grid": 0},
+    ),
+    Variant(
+        "group grid: right for C₄ alone",
+        "other orders do not shift",
+        {
+            SLICES: """
+transformed_grid_H = self.grid_H.expand(len(self.grid_H), -1)
+if self.group.order == 4:
+    back = self.group.inverse(group_elements)
+    transformed_grid_H = self.group.product(back[:, None], self.grid_H[None, :])
+"""
+        },
+        {"group-grid": 0},
+    ),
+    Variant(
+        "group kernel: twist and shift for C₄ alone",
+        "for other orders every kernel is the weight",
+        edits=sampled("""
+order = self.group.order
+if order != 4:
+    return self.weight[:, None].expand(-1, order, -1, -1, -1, -1)
+"""),
+        points={"group-kernel": 0.5},
+    ),
+    Variant(
+        "group kernel: turned to the nearest quarter",
+        "the slices shift by h, but turn by 0° or 90° for 45°",
+        edits=sampled("""
+n = self.group.order
+poses = [torch.rot90(self.weight, round(4 * h / n), (-2, -1)).roll(h, 2) for h in range(n)]
+return torch.stack(poses, dim=1)
+"""),
+        points={"group-kernel": 0.5},
+    ),
+    Variant(
+        "group kernel: clockwise, and shifted forward",
+        "twist and shift go in opposite senses",
+        edits=sampled("""
+poses = [torch.rot90(self.weight, -h, (-2, -1)).roll(h, 2) for h in range(self.group.order)]
+return torch.stack(poses, dim=1)
+"""),
+        points={"group-kernel": 0.5},
+    ),
+    Variant(
+        "group kernel: a weight of double precision",
+        "features in float32 cannot meet it",
+        {
+            WEIGHT: """
+size = (out_channels, in_channels, group.order, kernel_size, kernel_size)
+self.weight = nn.Parameter(torch.zeros(size, dtype=torch.float64))
+"""
+        },
+        {"group-kernel": 0.5},
+    ),
+    Variant(
+        "group kernel: a copy of the parameter",
+        "the parameter is there, and has no part in the kernels",
+        {
+            WEIGHT: """
+size = (out_channels, in_channels, group.order, kernel_size, kernel_size)
+self.parameter = nn.Parameter(torch.zeros(size))
+self.weight = self.parameter.detach().clone()
+"""
+        },
+        {"group-kernel": 0.5},
+    ),
+    Variant(
+        "group layer: means of the features",
+        "no weight has a part in it, and it is equivariant",
+        {INPUT: MEANS.format(axes="(1, 2)", first="[:, :, 0]")},
+        {"group-layer": 1.25},
+    ),
+    Variant(
+        "group layer: a round kernel",
+        "equivariant, since no pose differs from another",
+        {
+            KERNELS: ROUND.format(summed=".mean(dim=2)")
+            + """
+same = same[:, None, :, None].expand(-1, order, -1, order, -1, -1)
+conv_kernels = same.flatten(2, 3).flatten(0, 1)
+"""
+        },
+        {"group-layer": 1.25},
+    ),
+    Variant(
+        "group layer: divided by the order",
+        "a mean over the poses, where the formula has a sum",
+        {
+            KERNELS: "n = len(self.kernel.grid_H)\n"
+            "conv_kernels = self.kernel.sample().flatten(2, 3).flatten(0, 1) / n"
+        },
+        {"group-layer": 1.25},
+    ),
+    Variant(
+        "group layer: input detached",
+        "right numbers, but no layer before it learns",
+        {INPUT: "x = x.detach().flatten(1, 2)"},
+        {"group-layer": 1.25},
+    ),
+    Variant(
+        "group layer: data of the input",
+        "right numbers, but no layer before it learns",
+        {INPUT: "x = x.data.flatten(1, 2)"},
+        {"group-layer": 1.25},
+    ),
+    Variant(
+        "group layer: kernels without gradients",
+        "right numbers, but the weight never learns",
+        {
+            KERNELS: """
+with torch.no_grad():
+    conv_kernels = self.kernel.sample().flatten(2, 3).flatten(0, 1)
+"""
+        },
+        {"group-layer": 1.25},
+    ),
+    Variant(
+        "group layer: right for C₄ alone",
+        "for other orders every output element has the first kernel",
+        {
+            KERNELS: """
+kernels = self.kernel.sample()
+if self.kernel.group.order != 4:
+    kernels = kernels[:, :1].expand_as(kernels)
+conv_kernels = kernels.flatten(2, 3).flatten(0, 1)
+"""
+        },
+        {"group-layer": 1.25},
+    ),
+    Variant(
+        "group layer: clockwise, and shifted forward",
+        "twist and shift go in opposite senses",
+        {
+            KERNELS: """
+weight, n = self.kernel.weight, self.kernel.group.order
+poses = [torch.rot90(weight, -h, (-2, -1)).roll(h, 2) for h in range(n)]
+conv_kernels = torch.stack(poses, dim=1).flatten(2, 3).flatten(0, 1)
+"""
+        },
+        {"group-layer": 0.5},
+    ),
+    Variant(
+        "network: the mean of the image alone",
+        "layers are built and not used; every parameter gets a gradient",
+        edits={
+            "network": [
+                (
+                    FORWARD,
+                    """        rest = sum(parameter.mean() for parameter in self.parameters())
+        shade = x.mean(dim=(1, 2, 3))[:, None].expand(-1, self.final_linear.in_features)
+        return self.final_linear(shade) + rest
+""",
+                )
+            ]
+        },
+        points={"network": 1},
+    ),
+    Variant(
+        "network: the group layers are left out",
+        "only the lifting layer is used",
+        edits={
+            "network": [
+                (
+                    FORWARD,
+                    """        x = F.relu(self.lifting_conv(x)).mean(dim=(2, 3, 4))
+        return self.final_linear(x) + 0 * sum(p.sum() for p in self.gconvs.parameters())
+""",
+                )
+            ]
+        },
+        points={"network": 1},
+    ),
+    Variant(
+        "network: a mean beside the layers",
+        "the layers count next to nothing",
+        edits={
+            "network": [
+                (
+                    "return self.final_linear(x)",
+                    "return self.final_linear(0.001 * x + image.mean(dim=(1, 2, 3))[:, None])\n",
+                ),
+                ("x = self.lifting_conv(x)\n", "image = x\n        x = self.lifting_conv(x)\n"),
+            ]
+        },
+        points={"network": 1},
+    ),
+    Variant(
+        "network: a dropout in every layer",
+        "not the layers that were asked for",
+        {HIDDEN: hidden("nn.Dropout(0.5)")},
+        {"network": 3},
+    ),
+    Variant(
+        "network: a ReLU in every layer",
+        "not the layers that were asked for",
+        {HIDDEN: hidden("nn.ReLU()")},
+        {"network": 3},
+    ),
+    Variant(
+        "network: a batch norm without weights in every layer",
+        "not the layers that were asked for",
+        {HIDDEN: hidden("nn.BatchNorm3d(hidden_channels, affine=False)")},
+        {"network": 3},
+    ),
+    Variant(
+        "network: an activation after lifting",
+        "not the layer that was asked for",
+        {
+            LIFTING: """
+lifting = LiftingConvolution(group, in_channels, hidden_channels, kernel_size)
+self.lifting_conv = nn.Sequential(lifting, nn.Sigmoid())
+"""
+        },
+        {"network": 3},
+    ),
+    Variant(
+        "network: a projection that cuts the graph",
+        "nothing before the last layer is trained",
+        {PROJECTION: "self.projection_layer = lambda x: x.detach().mean(dim=(2, 3, 4))"},
+        {"network": 1.25},
+    ),
+]
+
+# Right answers in forms that are seldom seen.
+
+FORMS = [
+    Variant(
+        "product: vmap",
+        "one pair after the other, all at once",
+        {
+            PRODUCT: """
+first, second = torch.broadcast_tensors(h, h_prime)
+add = torch.func.vmap(lambda a, b: torch.remainder(a + b, 2 * math.pi))
+product = add(first.reshape(-1), second.reshape(-1)).reshape(first.shape)
+"""
+        },
+    ),
+    Variant(
+        "product: einsum",
+        "a sum as a product with ones",
+        {
+            PRODUCT: """
+both = torch.stack(torch.broadcast_tensors(h, h_prime), dim=-1)
+product = torch.einsum("...k,k->...", both, both.new_ones(2)) % (2 * math.pi)
+"""
+        },
+    ),
+    Variant(
+        "inverse: complex numbers",
+        "the conjugate of a unit number is its inverse",
+        {
+            INVERSE: """
+inverse = torch.polar(torch.ones_like(h), h).conj().angle() % (2 * math.pi)
+"""
+        },
+    ),
+    Variant(
+        "inverse: by a static method",
+        "a helper that stands in the class",
+        {INVERSE: "inverse = self.on_circle(-h)"},
+        edits={
+            "cyclic-group": [
+                (
+                    "    def elements(self)",
+                    "    @staticmethod\n    def on_circle(angle):\n"
+                    "        return torch.remainder(angle, 2 * math.pi)\n\n    def elements(self)",
+                )
+            ]
+        },
+    ),
+    Variant(
+        "matrix: vmap",
+        "a function of one angle, mapped over all",
+        {
+            MATRIX: """
+def one(angle):
+    c, s = torch.cos(angle), torch.sin(angle)
+    return torch.stack([c, -s, s, c])
+
+representation = torch.func.vmap(one)(h.reshape(-1)).reshape(*h.shape, 2, 2)
+"""
+        },
+    ),
+    Variant(
+        "matrix: unit numbers as columns",
+        "e^ih and i·e^ih, seen as pairs",
+        {
+            MATRIX: """
+z = torch.polar(torch.ones_like(h), h)
+representation = torch.stack([torch.view_as_real(z), torch.view_as_real(1j * z)], dim=-1)
+"""
+        },
+    ),
+    Variant(
+        "matrix: cosine and sine of two basis matrices",
+        "as a sum of the identity and a quarter turn",
+        {
+            MATRIX: """
+basis = torch.tensor([[[1, 0], [0, 1]], [[0, -1], [1, 0]]]).to(h)
+waves = torch.stack([torch.cos(h), torch.sin(h)], dim=-1)
+representation = torch.einsum("...k,kij->...ij", waves, basis)
+"""
+        },
+    ),
+    Variant(
+        "matrix: einops",
+        "four numbers, arranged",
+        {
+            MATRIX: """
+from einops import rearrange
+
+numbers = torch.stack([h.cos(), -h.sin(), h.sin(), h.cos()])
+representation = rearrange(numbers, "(i j) ... -> ... i j", i=2)
+"""
+        },
+    ),
+    Variant(
+        "third power: vmap",
+        "mapped over a batch of one",
+        {THIRD_POWER: "g3 = torch.func.vmap(group.product)(g2[None], g[None])[0]"},
+    ),
+    Variant(
+        "third power: partial application",
+        "multiply by g, twice",
+        {
+            THIRD_POWER: """
+import functools
+
+times_g = functools.partial(group.product, g)
+g3 = times_g(times_g(g))
+"""
+        },
+    ),
+    Variant(
+        "third power: inverses",
+        "g⁻¹ after g⁴",
+        {THIRD_POWER: "g3 = group.product(group.inverse(g), group.product(g2, g2))"},
+    ),
+    Variant(
+        "lifting grid: vmap",
+        "a grid for one element, mapped over all",
+        {
+            LIFT_GRID: """
+def turned_back(h):
+    return self.group.left_action_on_R2(self.group.inverse(h), self.grid_R2)
+
+transformed_grid_R2 = torch.func.vmap(turned_back, out_dims=1)(group_elements)
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: complex numbers",
+        "positions times e^−ih",
+        {
+            LIFT_GRID: """
+z = torch.complex(self.grid_R2[0], self.grid_R2[1])
+turn = torch.polar(torch.ones_like(group_elements), -group_elements)
+transformed_grid_R2 = torch.view_as_real(turn[:, None, None] * z).movedim(-1, 0)
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: einops",
+        "points in a row, and back",
+        {
+            LIFT_GRID: """
+from einops import einsum, rearrange
+
+matrices = self.group.matrix_representation(self.group.inverse(group_elements))
+points = rearrange(self.grid_R2, "i r c -> i (r c)")
+turned = einsum(matrices.to(points), points, "h i j, j p -> i h p")
+transformed_grid_R2 = rearrange(turned, "i h (r c) -> i h r c", r=self.kernel_size)
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: a cached table",
+        "one grid for each order and size, computed once",
+        {
+            LIFT_ELEMENTS: "group_elements = self.group.elements()",
+            LIFT_GRID: "transformed_grid_R2 = table_of_grids(self.group.order, self.kernel_size)",
+        },
+        before={
+            "lifting-kernel-base": """
+import functools
+
+
+@functools.lru_cache(maxsize=None)
+def table_of_grids(order, size):
+    angles = -torch.arange(order, dtype=torch.float64) * (2 * math.pi / order)
+    c, s = torch.cos(angles), torch.sin(angles)
+    matrices = torch.stack([c, -s, s, c]).reshape(2, 2, order)
+    return torch.einsum("ijh,jrc->ihrc", matrices, create_grid_R2(size))
+"""
+        },
+    ),
+    Variant(
+        "lifting grid: a property",
+        "the inverses are asked for like an attribute",
+        {
+            LIFT_GRID: """
+transformed_grid_R2 = self.group.left_action_on_R2(self.inverses, self.grid_R2)
+"""
+        },
+        edits={
+            "lifting-kernel-base": [
+                (
+                    "    def sample(self)",
+                    "    @property\n    def inverses(self):\n"
+                    "        return self.group.inverse(self.group.elements())\n\n"
+                    "    def sample(self)",
+                )
+            ]
+        },
+    ),
+    Variant(
+        "lifting fold: einops",
+        "folded by a pattern",
+        {
+            LIFT_FOLD: """
+import einops
+
+weight = einops.rearrange(self.weight, "o i x y -> (o i) x y")
+"""
+        },
+    ),
+    Variant(
+        "lifting fold: vmap over the channels",
+        "every channel is sampled by itself",
+        {
+            LIFT_FOLD: """
+def poses(channel):
+    signal = channel.expand(self.group.order, 1, *channel.shape)
+    return bilinear_interpolation(signal, self.transformed_grid_R2)[:, 0]
+
+return torch.func.vmap(torch.func.vmap(poses))(self.weight).transpose(1, 2)
+"""
+        },
+    ),
+    Variant(
+        "lifting fold: grid_sample of one's own",
+        "in the weights' own precision, where quarter turns are exact up to rounding",
+        {
+            LIFT_FOLD: """
+signal = self.weight.flatten(0, 1).expand(self.group.order, -1, -1, -1)
+places = self.transformed_grid_R2.permute(1, 2, 3, 0).flip(-1).to(signal)
+kernels = F.grid_sample(signal, places, align_corners=True)
+return kernels.unflatten(1, (self.out_channels, self.in_channels)).transpose(0, 1)
+"""
+        },
+    ),
+    Variant(
+        "lifting fold: bicubic",
+        "another way to interpolate, which agrees at quarter turns",
+        {
+            LIFT_FOLD: """
+signal = self.weight.flatten(0, 1).expand(self.group.order, -1, -1, -1)
+places = self.transformed_grid_R2.permute(1, 2, 3, 0).flip(-1).to(signal)
+kernels = F.grid_sample(signal, places, mode="bicubic", align_corners=True)
+return kernels.unflatten(1, (self.out_channels, self.in_channels)).transpose(0, 1)
+"""
+        },
+    ),
+    Variant(
+        "lifting layer: vmap over the group",
+        "a convolution for one element, mapped over all",
+        {
+            LIFT_KERNELS: """
+poses = self.kernel.sample().transpose(0, 1)
+def one(kernel):
+    return F.conv2d(x, kernel, padding=self.padding)
+
+return torch.func.vmap(one, out_dims=2)(poses)
+"""
+        },
+    ),
+    Variant(
+        "lifting layer: patches and einsum",
+        "the convolution as a product with all patches",
+        {
+            LIFT_KERNELS: """
+from einops import rearrange
+
+k, height, width = self.kernel.kernel_size, *x.shape[-2:]
+patches = F.unfold(x, k, padding=self.padding)
+kernels = rearrange(self.kernel.sample(), "o h i x y -> o h (i x y)")
+maps = torch.einsum("ohp,bpl->bohl", kernels, patches)
+return maps.unflatten(-1, (height + 2 * self.padding - k + 1, -1))
+"""
+        },
+    ),
+    Variant(
+        "lifting layer: functional_call",
+        "an nn.Conv2d that is called with the sampled kernels",
+        {
+            LIFT_CONV: """
+conv = nn.Conv2d(1, 1, 1, padding=self.padding, bias=False)
+x = torch.func.functional_call(conv, {"weight": conv_kernels}, (x,))
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: vmap over the slices",
+        "every slice turns",
+        {
+            ACTED: """
+turn = torch.func.vmap(lambda s: torch.rot90(s, quarter_turns, (-2, -1)), in_dims=2, out_dims=2)
+acted = torch.roll(turn(x), quarter_turns * x.shape[2] // 4, 2)
+"""
+        },
+    ),
+    Variant(
+        "act on lifted: einops",
+        "the group axis in front, then back",
+        {
+            ACTED: """
+from einops import rearrange
+
+slices = rearrange(torch.rot90(x, quarter_turns, (-2, -1)), "b c h x y -> h b c x y")
+slices = torch.roll(slices, quarter_turns * len(slices) // 4, 0)
+acted = rearrange(slices, "h b c x y -> b c h x y")
+"""
+        },
+    ),
+    Variant(
+        "group grid: vmap in vmap",
+        "the product of two elements, mapped over both",
+        {
+            SLICES: """
+back = self.group.inverse(group_elements)
+row = lambda a: torch.func.vmap(lambda b: self.group.product(a, b))(self.grid_H)
+transformed_grid_H = torch.func.vmap(row)(back)
+"""
+        },
+    ),
+    Variant(
+        "group grid: einops",
+        "repeated along the missing axis",
+        {
+            SLICES: """
+from einops import repeat
+
+n = self.group.order
+first = repeat(self.group.inverse(group_elements), "h -> h k", k=n)
+transformed_grid_H = self.group.product(first, repeat(self.grid_H, "k -> h k", h=n))
+"""
+        },
+    ),
+    Variant(
+        "group kernel: two names for the weight",
+        "one parameter, two attributes",
+        {
+            WEIGHT: """
+size = (out_channels, in_channels, group.order, kernel_size, kernel_size)
+self.all_weights = self.weight = nn.Parameter(torch.zeros(size))
+"""
+        },
+    ),
+    Variant(
+        "group kernel: the weight in a list",
+        "one parameter, also found in a ParameterList",
+        {
+            WEIGHT: """
+size = (out_channels, in_channels, group.order, kernel_size, kernel_size)
+self.every = nn.ParameterList([nn.Parameter(torch.randn(size))])
+self.weight = self.every[0]
+"""
+        },
+    ),
+    Variant(
+        "group layer: vmap over the outputs",
+        "a convolution for one output element, mapped over all",
+        {
+            KERNELS: """
+poses = self.kernel.sample().flatten(2, 3).transpose(0, 1)
+one = lambda kernel: F.conv2d(x, kernel, padding=self.padding)
+return torch.func.vmap(one, out_dims=2)(poses)
+"""
+        },
+    ),
+    Variant(
+        "group layer: einops",
+        "both folds by patterns",
+        {
+            INPUT: 'import einops\n\nx = einops.rearrange(x, "b c h x y -> b (c h) x y")',
+            KERNELS: """
+pattern = "o h i g x y -> (o h) (i g) x y"
+conv_kernels = einops.rearrange(self.kernel.sample(), pattern)
+""",
+        },
+    ),
+    Variant(
+        "network: a subclass of the lifting layer, and a partial projection",
+        "named arguments that are set beforehand",
+        {
+            LIFTING: """
+import functools
+
+class First(LiftingConvolution):
+    def __init__(self, **settings):
+        super().__init__(group, padding=0, **settings)
+
+self.lifting_conv = First(
+    in_channels=in_channels, out_channels=hidden_channels, kernel_size=kernel_size
+)
+""",
+            PROJECTION: "self.projection_layer = functools.partial(torch.mean, dim=(2, 3, 4))",
+        },
+    ),
+    Variant(
+        "network: a Sequential of layers, and einops",
+        "it is iterated over like a list",
+        {
+            HIDDEN: """
+width = (hidden_channels, hidden_channels)
+self.gconvs = nn.Sequential(
+    *[GroupConvolution(group, *width, kernel_size) for _ in range(num_hidden)]
+)
+""",
+            PROJECTION: """
+from einops.layers.torch import Reduce
+
+self.projection_layer = Reduce("b c h x y -> b c", "mean")
+""",
+        },
+    ),
+]
+
+# Right answers whose helpers stand elsewhere, beside a mistake that must not cost them anything.
+
+ONE_ANGLE = {
+    MATRIX: """
+c, s = torch.cos(h), torch.sin(h)
+representation = torch.tensor([[c, -s], [s, c]])
+"""
+}
+
+
+def method(cell: str, code: str) -> dict[str, list[tuple[str, str]]]:
+    """Return the edit that puts a method of a student's own into a kernel's class."""
+    lines = "\n".join(f"    {line}".rstrip() for line in code.strip("\n").splitlines())
+    return {cell: [("    def sample(self)", f"{lines}\n\n    def sample(self)")]}
+
+
+BACK = """
+def turned_back(self):
+    return self.group.inverse(self.group.elements())
+"""
+
+HELPED = [
+    Variant(
+        "group grid: a method of an earlier class, and a wrong matrix",
+        "the method is the student's own, the mistake stands elsewhere",
+        {
+            **ONE_ANGLE,
+            SLICES: """
+first = LiftingKernelBase.turned_back(self)
+transformed_grid_H = self.group.product(first[:, None], self.grid_H)
+""",
+        },
+        {"matrix": 1},
+        edits=method("lifting-kernel-base", BACK),
+    ),
+    Variant(
+        "group grid: a method of the group, and a wrong matrix",
+        "both stand in one class; the method is carried along, the mistake is not",
+        {
+            **ONE_ANGLE,
+            SLICES: "transformed_grid_H = self.group.all_relative()",
+        },
+        {"matrix": 1},
+        edits={
+            "cyclic-group": [
+                (
+                    "    def elements(self)",
+                    "    def all_relative(self):\n        h = self.elements()\n"
+                    "        return self.product(self.inverse(h)[:, None], h)\n\n"
+                    "    def elements(self)",
+                )
+            ]
+        },
+    ),
+    Variant(
+        "lifting fold: an attribute of the base, and a wrong grid",
+        "the base's __init__ sets one attribute more; its grids turn the wrong way",
+        {
+            LIFT_GRID: """
+transformed_grid_R2 = self.group.left_action_on_R2(group_elements, self.grid_R2)
+""",
+            LIFT_FOLD: "weight = self.weight.reshape(self.folded_shape)",
+        },
+        {"lifting-grid": 2},
+        edits={
+            "lifting-kernel-base": [
+                (
+                    "        self.group, self.kernel_size = group, kernel_size\n",
+                    "        self.group, self.kernel_size = group, kernel_size\n"
+                    "        self.folded_shape = (-1, kernel_size, kernel_size)\n",
+                )
+            ]
+        },
+    ),
+    Variant(
+        "lifting fold: a static method of the base, and a wrong grid",
+        "a helper of the class before",
+        {
+            LIFT_GRID: "transformed_grid_R2 = self.grid_R2[:, None] * torch.ones(2, 1, 1, 1)",
+            LIFT_FOLD: "weight = self.fold(self.weight)",
+        },
+        {"lifting-grid": 0},
+        edits=method(
+            "lifting-kernel-base",
+            "@staticmethod\ndef fold(t):\n    return t.flatten(0, 1)",
+        ),
+    ),
+    Variant(
+        "group layer: a method of a class four cells before, and a wrong action",
+        "the lifting layer's helper folds the group layer's kernels, too",
+        {
+            ACTED: "acted = x.roll(quarter_turns, 2)",
+            KERNELS: "conv_kernels = InterpolativeLiftingKernel.flat(self.kernel.sample(), 2)",
+        },
+        {"act-on-lifted": 0},
+        edits=method(
+            "lifting-kernel",
+            "@classmethod\ndef flat(cls, kernels, at):\n"
+            "    return kernels.flatten(at, at + 1).flatten(0, 1)",
+        ),
+    ),
+    Variant(
+        "network: a function of another answer's cell, and a group layer that is wrong",
+        "the helper stands below the third power",
+        {
+            INPUT: "x = x.flatten(1, 2).flip(1)",
+            PROJECTION: "self.projection_layer = everything_but_channels",
+        },
+        {"group-layer": 0.5},
+        edits={
+            "third-power": [
+                (
+                    "    return g3",
+                    "    return g3\n\n\ndef everything_but_channels(x):\n"
+                    "    return x.mean(dim=(2, 3, 4))\n",
+                )
+            ]
+        },
+    ),
+    Variant(
+        "lifting layer: a method given to a class afterwards, and a wrong grid",
+        "a cell of the student's own completes the kernel's class",
+        {
+            LIFT_GRID: "transformed_grid_R2 = self.grid_R2[:, None] * torch.ones(2, 1, 1, 1)",
+            LIFT_KERNELS: "conv_kernels = self.kernel.bank()",
+        },
+        {"lifting-grid": 0},
+        before={
+            "lifting-convolution": "def bank(self):\n    return self.sample().flatten(0, 1)\n\n\n"
+            "InterpolativeLiftingKernel.bank = bank"
+        },
+    ),
+]
+
 VARIANTS = [
     *PRODUCTS,
     *INVERSES,
@@ -2868,4 +3896,7 @@ VARIANTS = [
     *GROUP_LAYERS,
     *NETWORKS,
     *WHOLE_NOTEBOOKS,
+    *PLEASING,
+    *FORMS,
+    *HELPED,
 ]

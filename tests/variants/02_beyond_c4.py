@@ -325,7 +325,7 @@ error = (mask * (of_turned - turned).flatten()).norm(p=2) / (mask * turned.flatt
             "no mask",
             "the corners count as well",
             "error = (of_turned - turned).norm() / turned.norm()",
-            1.5,
+            1,
         ),
         (
             "mask above only",
@@ -353,13 +353,13 @@ error = difference.square().sum() / (turned * inside).square().sum()
             "relative to the other side",
             "the sizes are equal for an equivariant layer only",
             "error = ((of_turned - turned) * inside).norm() / (of_turned * inside).norm()",
-            2,
+            1,
         ),
         (
             "relative to the unturned features",
             "interpolation makes these larger",
             "error = ((of_turned - turned) * inside).norm() / (layer(images) * inside).norm()",
-            2,
+            1,
         ),
         (
             "sum of the two",
@@ -400,7 +400,7 @@ error = ((of_turned - turned) * inside).abs().sum() / (turned * inside).abs().su
 difference = ((of_turned - turned) * inside).flatten(1).norm(dim=1)
 error = (difference / (turned * inside).flatten(1).norm(dim=1)).mean()
 """,
-            2,
+            1,
         ),
         (
             "norm over one axis",
@@ -417,7 +417,7 @@ error = ((of_turned - turned) * inside).norm(dim=1) / (turned * inside).norm(dim
 outside = 1 - inside
 error = ((of_turned - turned) * outside).norm() / (turned * outside).norm()
 """,
-            1.5,
+            1,
         ),
         (
             "one in the denominator",
@@ -437,7 +437,7 @@ error = ((of_turned - turned) * outside).norm() / (turned * outside).norm()
             """
 error = ((of_turned - turned) * inside)[:, 0].norm() / (turned * inside)[:, 0].norm()
 """,
-            2,
+            1,
         ),
         ("left open", "nothing done", "error = ...", 0),
     ],
@@ -540,7 +540,7 @@ turned = layer(images)[:, :, places]
             OF_TURNED: "of_turned = layer(act_on_images(group, group.inverse(g), images))",
             TURNED: "turned = act_on_features(group, group.inverse(g), layer(images))",
         },
-        {"error": 2},
+        {"error": 1},
     ),
     Variant(
         "error: turned twice",
@@ -556,7 +556,7 @@ of_turned = layer(act_on_images(group, g, act_on_images(group, g, images)))
         "error: C₄ only",
         "a group of its own",
         {TURNED: "turned = act_on_features(CyclicGroup(4), g, layer(images))"},
-        {"error": 1.5},
+        {"error": 1},
     ),
     Variant(
         "error: first block open",
@@ -997,7 +997,7 @@ inverse_flip = flip
 """,
             0.5,
         ),
-        ("h itself", "rotations are not", "inverse_angle, inverse_flip = angle.clone(), flip", 1),
+        ("h itself", "rotations are not", "inverse_angle, inverse_flip = angle.clone(), flip", 0.5),
         (
             "flip turned round",
             "a reflection becomes a rotation",
@@ -1032,7 +1032,7 @@ inverse_flip = torch.zeros_like(flip)
 inverse_angle = torch.where(flip == 0, -angle % (2 * math.pi), angle)
 inverse_flip = torch.ones_like(flip)
 """,
-            1,
+            0.5,
         ),
         (
             "no remainder",
@@ -1074,7 +1074,7 @@ inverse_flip = flip
 inverse_angle = torch.where(flip == 0, angle + math.pi, angle) % (2 * math.pi)
 inverse_flip = flip
 """,
-            1,
+            0.5,
         ),
         (
             "modulo half a turn",
@@ -1083,7 +1083,7 @@ inverse_flip = flip
 inverse_angle = torch.where(flip == 0, -angle % math.pi, angle)
 inverse_flip = flip
 """,
-            1,
+            0.5,
         ),
         (
             "2π for all",
@@ -1118,7 +1118,7 @@ steps = torch.round(-angle / (math.pi / 2)) % 4
 inverse_angle = torch.where(flip == 0, steps * (math.pi / 2), angle)
 inverse_flip = flip
 """,
-            1,
+            0.5,
         ),
         (
             "one over θ",
@@ -1287,7 +1287,7 @@ representation = torch.stack([first, second], dim=-2)
             + """
 representation = torch.stack([torch.ones_like(flip), sign], dim=-1)[..., None] * rotation
 """,
-            1,
+            0.5,
         ),
         (
             "the other axis",
@@ -1296,7 +1296,7 @@ representation = torch.stack([torch.ones_like(flip), sign], dim=-1)[..., None] *
             + """
 representation = rotation * torch.stack([sign, torch.ones_like(flip)], dim=-1)[..., None, :]
 """,
-            1,
+            0.5,
         ),
         (
             "clockwise",
@@ -1314,7 +1314,7 @@ representation = torch.stack([c, s * sign, -s, c * sign], dim=-1).unflatten(-1, 
 c, s, sign = torch.cos(angle), torch.sin(angle), 1 - 2 * flip
 representation = torch.stack([c, s, -s * sign, c * sign], dim=-1).unflatten(-1, (2, 2))
 """,
-            1,
+            0.5,
         ),
         (
             "minus the rotation",
@@ -1347,7 +1347,7 @@ representation = rotation * torch.stack([torch.ones_like(flip), 1 - flip], -1)[.
             + """
 representation = rotation * torch.stack([torch.ones_like(flip), -flip], dim=-1)[..., None, :]
 """,
-            1,
+            0.5,
         ),
         (
             "doubled angle",
@@ -1366,7 +1366,7 @@ twice, sign = angle * (1 + flip), 1 - 2 * flip
 c, s = torch.cos(twice), torch.sin(twice)
 representation = torch.stack([c, -s * sign, s, c * sign], dim=-1).unflatten(-1, (2, 2))
 """,
-            1,
+            0.5,
         ),
         (
             "degrees",
@@ -1572,7 +1572,7 @@ table = torch.from_numpy(table)
             "transposed",
             "columns first",
             "table = group_index(group, group.product(elements[None, :], elements[:, None]))",
-            1,
+            0.5,
         ),
         (
             "transposed by loops",
@@ -1584,7 +1584,7 @@ for a in range(n):
     for b in range(n):
         table[b, a] = group_index(group, group.product(elements[a], elements[b]))
 """,
-            1,
+            0.5,
         ),
         (
             "made symmetric",
@@ -1593,7 +1593,7 @@ for a in range(n):
 table = group_index(group, group.product(elements[:, None], elements[None, :]))
 table = table.triu() + table.triu(1).T
 """,
-            1,
+            0.5,
         ),
         (
             "elements",
@@ -1649,7 +1649,7 @@ table = squares[:, None].expand(group.order, group.order)
             """
 table = group_index(group, group.product(elements[..., None], elements[None]))
 """,
-            1,
+            0.5,
         ),
         (
             "inverse of the first",
@@ -1693,7 +1693,7 @@ table = group_index(group, group.product(half[:, None], half[None, :]))
 rows = [group.product(elements[a], elements) for a in range(2 * group.n)]
 table = group_index(group, torch.stack(rows))
 """,
-            1,
+            0.5,
         ),
         (
             "angles added",
@@ -1829,7 +1829,7 @@ permutation = group_index(self.group, products)
 products = self.group.product(self.group.inverse(elements)[None, :], elements[:, None])
 permutation = group_index(self.group, products)
 """,
-            1.5,
+            1.25,
         ),
         (
             "inverse of the other",
@@ -1960,7 +1960,7 @@ permuted = torch.stack([self.weight.roll(h, dims=2) for h in range(n)], dim=2)
             "transposed permutation",
             "h̃⁻¹ · h",
             "permuted = self.weight[:, :, self.permutation.T]",
-            1.5,
+            1.25,
         ),
         (
             "the wrong axis",
@@ -1972,7 +1972,7 @@ permuted = torch.stack([self.weight.roll(h, dims=2) for h in range(n)], dim=2)
             "copied out of the graph",
             "it never learns",
             "permuted = self.weight.data[:, :, self.permutation]",
-            3.5,
+            1.25,
         ),
         (
             "mean over the group",
@@ -2024,25 +2024,25 @@ return torch.stack(kernels, dim=1)
             """
 signal = permuted.reshape(self.group.order, -1, self.kernel_size, self.kernel_size)
 """,
-            1.5,
+            1.25,
         ),
         (
             "elements before channels",
             "the channels are in another order",
             "signal = permuted.permute(2, 3, 0, 1, 4, 5).flatten(1, 3)",
-            1.5,
+            1.25,
         ),
         (
             "channels exchanged",
             "input channels outermost",
             "signal = permuted.permute(2, 1, 0, 3, 4, 5).flatten(1, 3)",
-            2.5,
+            1.25,
         ),
         (
             "h̃ in front",
             "the same as h̃⁻¹ · h",
             "signal = permuted.movedim(3, 0).flatten(1, 3)",
-            1.5,
+            1.25,
         ),
         (
             "the identity for all",
@@ -2058,13 +2058,13 @@ signal = permuted[:, :, 0].flatten(0, 2).expand(self.group.order, -1, -1, -1)
             """
 signal = permuted.movedim(2, 0).reshape(8, -1, self.kernel_size, self.kernel_size)
 """,
-            2,
+            1,
         ),
         (
             "detached",
             "it never learns",
             "signal = permuted.movedim(2, 0).flatten(1, 3).detach()",
-            3.5,
+            1.25,
         ),
         ("third block left open", "nothing done", "signal = ...", 0),
     ],
@@ -2571,7 +2571,7 @@ for n, h in enumerate(elements):
                 "detached",
                 "the weights never learn",
                 "kernels = dilated.detach() / self.group.determinant(elements).view(-1, 1, 1, 1)",
-                2.5,
+                1,
             ),
             (
                 "a mean",
@@ -2920,7 +2920,7 @@ for h, other in itertools.product(range(n), range(n)):
     if 0 <= m < self.scales:
         kernels[:, h, :, other] = dilated[:, h, :, m].detach()
 """,
-                2.5,
+                1,
             ),
             ("kernels left open", "nothing done", "kernels = ...", 0),
         ],
@@ -3091,7 +3091,7 @@ relative = self.rotations.product(back[:, None], inner[None, :])
                 "no angles",
                 "all zero",
                 "relative = torch.zeros(len(outer), len(inner))",
-                2.5,
+                1.25,
             ),
             ("relative left open", "nothing done", "relative = ...", 0),
         ],
@@ -3175,7 +3175,7 @@ kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose) / len(
 kernels = torch.einsum("oij,jnxy->onixy", self.weight[:, :, 0], space)[:, :, :, None]
 kernels = kernels.expand(-1, -1, -1, len(inner), -1, -1)
 """,
-                2.5,
+                1.25,
             ),
             (
                 "detached",
@@ -3183,7 +3183,7 @@ kernels = kernels.expand(-1, -1, -1, len(inner), -1, -1)
                 """
 kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight.detach(), space, pose)
 """,
-                3.5,
+                1.25,
             ),
             (
                 "weights in another order",
@@ -3390,7 +3390,7 @@ x = F.conv2d(room, kernels.flatten(0, 1).flatten(1, 2)) / x.shape[2]
 folded = kernels.flatten(0, 1).flatten(1, 2)
 x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding)
 """,
-                1.5,
+                1,
             ),
             (
                 "divided by N",
@@ -3399,7 +3399,7 @@ x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding)
 folded = kernels.flatten(0, 1).flatten(1, 2)
 x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / self.samples
 """,
-                1.5,
+                1,
             ),
             (
                 "divided by the root",
@@ -3408,7 +3408,7 @@ x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / self.samples
 folded = kernels.flatten(0, 1).flatten(1, 2)
 x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / math.sqrt(len(inner))
 """,
-                1.5,
+                1,
             ),
             (
                 "channels in the mean",
@@ -3417,7 +3417,7 @@ x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / math.sqrt(len(inne
 y, folded = x.flatten(1, 2), kernels.flatten(0, 1).flatten(1, 2)
 x = F.conv2d(y, folded, padding=self.padding) / y.shape[1]
 """,
-                2,
+                1,
             ),
             (
                 "padding forgotten",
@@ -3426,7 +3426,7 @@ x = F.conv2d(y, folded, padding=self.padding) / y.shape[1]
 folded = kernels.flatten(0, 1).flatten(1, 2)
 x = F.conv2d(x.flatten(1, 2), folded) / len(inner)
 """,
-                2,
+                2.5,
             ),
             (
                 "folded in another order",
@@ -3435,7 +3435,7 @@ x = F.conv2d(x.flatten(1, 2), folded) / len(inner)
 folded = kernels.flatten(0, 1).flatten(1, 2)
 x = F.conv2d(x.transpose(1, 2).flatten(1, 2), folded, padding=self.padding) / len(inner)
 """,
-                1.5,
+                1,
             ),
             (
                 "output angles first",
@@ -3444,13 +3444,13 @@ x = F.conv2d(x.transpose(1, 2).flatten(1, 2), folded, padding=self.padding) / le
 folded = kernels.transpose(0, 1).flatten(0, 1).flatten(1, 2)
 x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / len(inner)
 """,
-                1.5,
+                1,
             ),
             (
                 "first angle only",
                 "the others are left out",
                 "x = F.conv2d(x[:, :, 0], kernels[:, :, :, 0].flatten(0, 1), padding=self.padding)",
-                1.5,
+                1,
             ),
             (
                 "means of both",
@@ -3459,7 +3459,7 @@ x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / len(inner)
 folded = kernels.mean(dim=3).flatten(0, 1)
 x = F.conv2d(x.mean(dim=2), folded, padding=self.padding)
 """,
-                2,
+                1,
             ),
             (
                 "the largest",
@@ -3471,7 +3471,7 @@ parts = [
 ]
 x = torch.stack(parts).amax(dim=0)
 """,
-                1.5,
+                1,
             ),
             (
                 "with a ReLU",
@@ -3480,7 +3480,7 @@ x = torch.stack(parts).amax(dim=0)
 folded = kernels.flatten(0, 1).flatten(1, 2)
 x = F.relu(F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / len(inner))
 """,
-                2,
+                1,
             ),
             ("estimate left open", "nothing done", "x = ...", 1),
         ],
@@ -3515,3 +3515,493 @@ x = F.conv2d(x.transpose(1, 2).flatten(1, 2), folded, padding=self.padding)
 ]
 
 VARIANTS += [*CONTINUOUS, *ESTIMATES]
+
+# Answers that please tests. What does not do what the exercise asks keeps a third at most.
+
+PLEASING = [
+    *catalogue(
+        "cayley",
+        CAYLEY,
+        [
+            (
+                "by formulas for C and D alone",
+                "not by the group's own product",
+                """
+n = group.order
+a, b = torch.arange(n)[:, None], torch.arange(n)
+if group.dimension == 1:
+    table = (a + b) % n
+else:
+    m = n // 2
+    turn = torch.where(a < m, a % m + b % m, a % m - b % m) % m
+    table = turn + m * ((a < m) != (b < m))
+""",
+                0.5,
+            ),
+        ],
+    ),
+    *catalogue(
+        "disk",
+        DISK,
+        [
+            (
+                "in float32",
+                "of lower precision than the grid",
+                EDGE + "mask = edge.clamp(0, 1).float()",
+                1.5,
+            )
+        ],
+    ),
+    *catalogue(
+        "dihedral-matrix",
+        MATRIX,
+        [
+            (
+                "whole numbers",
+                "right for quarter turns alone",
+                """
+cos, sin, sign = torch.cos(angle), torch.sin(angle), 1 - 2 * flip
+rows = torch.stack([cos, -sin * sign, sin, cos * sign], dim=-1).round()
+representation = rows.unflatten(-1, (2, 2))
+""",
+                0,
+            ),
+        ],
+    ),
+    *catalogue(
+        "dihedral-product",
+        PRODUCT,
+        [
+            (
+                "in float32",
+                "what is given in float64 comes back in float32",
+                """
+turned = angle + (1 - 2 * flip) * angle_prime
+product_angle = torch.remainder(turned, 2 * math.pi).float()
+product_flip = torch.remainder(flip + flip_prime, 2).float()
+""",
+                1.5,
+            ),
+        ],
+    ),
+    Variant(
+        "error: right for C₄ alone",
+        "for other groups nothing is turned",
+        {
+            TURNED: """
+turned = act_on_features(group, g, layer(images)) if group.order == 4 else layer(images)
+"""
+        },
+        {"error": 1},
+    ),
+    Variant(
+        "permuted-kernel: poses for D₄ alone",
+        "in other groups the slices are permuted, but do not turn",
+        {
+            PERMUTED: """
+permuted = self.weight[:, :, self.permutation]
+if self.group.order != 8 or self.group.dimension == 1:
+    return permuted.transpose(1, 2)
+"""
+        },
+        {"permuted-kernel": 1.25},
+    ),
+    Variant(
+        "permuted-kernel: without gradients",
+        "right numbers, but the weight never learns",
+        {
+            PERMUTED: """
+with torch.no_grad():
+    permuted = self.weight[:, :, self.permutation]
+"""
+        },
+        {"permuted-kernel": 1.25},
+    ),
+    Variant(
+        "permuted-kernel: divided by the order",
+        "nothing is summed over here",
+        {PERMUTED: "permuted = self.weight[:, :, self.permutation] / self.group.order"},
+        {"permuted-kernel": 1.25},
+    ),
+    Variant(
+        "dilation: right for the scale 2 alone",
+        "h + 2 and 2h are h² there",
+        {AREA: "determinant = h + 2"},
+        {"dilation": 2},
+    ),
+    Variant(
+        "dilation: in float32",
+        "what is given in float64 comes back in float32",
+        {SCALED: "product = (h * h_prime).float()", UNSCALED: "inverse = (1 / h).float()"},
+        {"dilation": 3},
+    ),
+    Variant(
+        "dilation-kernel: without gradients",
+        "right numbers, but the weights never learn",
+        {
+            DIVIDED: """
+with torch.no_grad():
+    kernels = dilated / self.group.determinant(elements).view(-1, 1, 1, 1)
+"""
+        },
+        {"dilation-kernel": 1},
+    ),
+    Variant(
+        "dilation-shift: data of the kernels",
+        "right numbers, but the weights never learn",
+        {
+            SHIFTED: """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    if 0 <= self.steps[h, other] < self.scales:
+        kernels[:, h, :, other] = dilated.data[:, h, :, self.steps[h, other]]
+"""
+        },
+        {"dilation-shift": 1},
+    ),
+    Variant(
+        "continuous-kernel: data of the weight",
+        "right numbers, but the weight never learns",
+        {SUMMED: 'kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight.data, space, pose)'},
+        {"continuous-kernel": 1.25},
+    ),
+    *[
+        Variant(
+            f"monte-carlo-layer: {name}",
+            why,
+            {
+                ESTIMATE: f"""
+folded = {kernels}.flatten(0, 1).flatten(1, 2)
+x = F.conv2d({features}.flatten(1, 2), folded, padding=self.padding) / len(inner)
+"""
+            },
+            {"monte-carlo-layer": 1},
+        )
+        for name, why, kernels, features in (
+            ("kernels detached", "the weights never learn", "kernels.detach()", "x"),
+            ("data of the kernels", "the weights never learn", "kernels.data", "x"),
+            ("input detached", "no layer before it learns", "kernels", "x.detach()"),
+            ("data of the input", "no layer before it learns", "kernels", "x.data"),
+        )
+    ],
+    Variant(
+        "monte-carlo-layer: the mean of the features",
+        "no kernel has a part in it",
+        {
+            ESTIMATE: """
+k = self.kernel.kernel_size
+flat = F.pad(x.mean(dim=(1, 2), keepdim=True)[:, :, 0], (self.padding,) * 4)
+x = F.avg_pool2d(flat, k, stride=1).expand(-1, len(kernels) * len(outer), -1, -1)
+"""
+        },
+        {"monte-carlo-layer": 1},
+    ),
+]
+
+# Right answers in forms that are seldom seen.
+
+FORMS = [
+    *catalogue(
+        "disk",
+        DISK,
+        [
+            (
+                "vmap",
+                "a function of one position, mapped over all",
+                """
+def one(x):
+    return (kernel_size / 2 - torch.linalg.vector_norm(x) * (kernel_size - 1) / 2).clamp(0, 1)
+
+points = grid.flatten(1) if grid.dim() > 1 else grid[:, None]
+mask = torch.func.vmap(one, in_dims=1)(points).reshape(grid.shape[1:])
+""",
+            ),
+            (
+                "einops",
+                "reduced by a pattern",
+                """
+from einops import reduce
+
+length = reduce(grid.square(), "c ... -> ...", "sum").sqrt()
+mask = (kernel_size / 2 - length * (kernel_size - 1) / 2).clamp(0, 1)
+""",
+            ),
+        ],
+    ),
+    Variant(
+        "error: vmap over the images",
+        "the layer is mapped over a batch",
+        {
+            OF_TURNED: """
+each = torch.func.vmap(lambda image: layer(image[None])[0])
+of_turned = each(act_on_images(group, g, images))
+""",
+        },
+    ),
+    Variant(
+        "error: functions in a row",
+        "composed before they are called",
+        {
+            OF_TURNED: """
+import functools
+
+on_images = functools.partial(act_on_images, group, g)
+on_features = functools.partial(act_on_features, group, g)
+of_turned = layer(on_images(images))
+""",
+            TURNED: "turned = on_features(layer(images))",
+            ERROR: """
+length = lambda features: torch.linalg.vector_norm(features * inside)
+error = length(of_turned - turned) / length(turned)
+""",
+        },
+    ),
+    *catalogue(
+        "dihedral-product",
+        PRODUCT,
+        [
+            (
+                "einops and a table of signs",
+                "the sign is looked up",
+                """
+signs = torch.tensor([1.0, -1.0]).to(angle)
+product_angle = torch.remainder(angle + signs[flip.long()] * angle_prime, 2 * math.pi)
+product_flip = (flip + flip_prime).remainder(2)
+""",
+            ),
+        ],
+    ),
+    *catalogue(
+        "dihedral-matrix",
+        MATRIX,
+        [
+            (
+                "exponentials of two generators",
+                "a turn as one exponential, the mirror as a power",
+                """
+J = torch.tensor([[0.0, -1.0], [1.0, 0.0]]).to(angle)
+mirror = torch.diag_embed(torch.stack([torch.ones_like(flip), 1 - 2 * flip], dim=-1))
+representation = torch.linalg.matrix_exp(angle[..., None, None] * J) @ mirror
+""",
+            ),
+            (
+                "vmap",
+                "a function of one pair, mapped over all",
+                """
+def one(a, f):
+    c, s, sign = a.cos(), a.sin(), 1 - 2 * f
+    return torch.stack([torch.stack([c, -s * sign]), torch.stack([s, c * sign])])
+
+flat = torch.func.vmap(one)(angle.reshape(-1), flip.reshape(-1))
+representation = flat.reshape(*angle.shape, 2, 2)
+""",
+            ),
+        ],
+    ),
+    *catalogue(
+        "cayley",
+        CAYLEY,
+        [
+            (
+                "vmap in vmap",
+                "the product of two elements, mapped over both",
+                """
+row = lambda a: torch.func.vmap(lambda b: group.product(a, b))(elements)
+table = group_index(group, torch.func.vmap(row)(elements))
+""",
+            ),
+            (
+                "vmap over the columns",
+                "in_dims and out_dims say where",
+                """
+column = torch.func.vmap(group.product, in_dims=(0, None))
+products = torch.func.vmap(column, in_dims=(None, 0), out_dims=1)(elements, elements)
+table = group_index(group, products)
+""",
+            ),
+            (
+                "einops",
+                "repeated along the missing axis",
+                """
+from einops import repeat
+
+n = len(elements)
+rows, columns = (repeat(elements, p, n=n) for p in ("a ... -> a n ...", "b ... -> n b ..."))
+table = group_index(group, group.product(rows, columns))
+""",
+            ),
+        ],
+    ),
+    Variant(
+        "permuted-kernel: a product with zeros and ones",
+        "einsum with the permutation as matrices",
+        {
+            PERMUTED: """
+moves = F.one_hot(self.permutation, self.group.order).to(self.weight)
+permuted = torch.einsum("hgs,oisxy->oihgxy", moves, self.weight)
+""",
+            SIGNAL: """
+from einops import rearrange
+
+signal = rearrange(permuted, "o i h g x y -> h (o i g) x y")
+""",
+        },
+    ),
+    Variant(
+        "permuted-kernel: vmap over h",
+        "a row of the table, mapped over all",
+        {
+            PERMUTATION: """
+def row(back):
+    return self.group.product(back.expand_as(elements), elements)
+
+permutation = group_index(self.group, torch.func.vmap(row)(self.group.inverse(elements)))
+""",
+            PERMUTED: """
+permuted = torch.func.vmap(lambda p: self.weight[:, :, p], out_dims=2)(self.permutation)
+""",
+        },
+    ),
+    Variant(
+        "dilation: logarithms and diagonals",
+        "scales as exponents",
+        {
+            SCALED: "product = torch.exp(torch.log(h) + torch.log(h_prime))",
+            UNSCALED: "inverse = h.reciprocal()",
+            SCALING: "representation = torch.diag_embed(h[..., None].expand(*h.shape, 2))",
+            AREA: "determinant = torch.linalg.det(self.matrix_representation(h)).abs()",
+        },
+    ),
+    Variant(
+        "dilation: vmap",
+        "a matrix for one scale, mapped over all",
+        {
+            SCALING: """
+one = lambda scale: scale * torch.eye(2, dtype=h.dtype)
+representation = torch.func.vmap(one)(h.reshape(-1)).reshape(*h.shape, 2, 2)
+"""
+        },
+    ),
+    Variant(
+        "dilation-kernel: vmap over the scales",
+        "positions for one scale, mapped over all",
+        {
+            WHERE: """
+def one(h):
+    return self.group.left_action_on_R2(self.group.inverse(h), self.grid_R2)
+
+positions = torch.func.vmap(one, out_dims=1)(elements)
+""",
+            DIVIDED: """
+kernels = torch.einsum("ohixy,h->ohixy", dilated, 1 / self.group.determinant(elements).to(dilated))
+""",
+        },
+    ),
+    Variant(
+        "dilation-shift: a table of places",
+        "a row of zeros behind the weights, looked up where there are none",
+        {
+            SHIFTED: """
+padded = torch.cat([dilated, torch.zeros_like(dilated[:, :, :, :1])], dim=3)
+place = torch.where((self.steps < 0) | (self.steps >= self.scales), self.scales, self.steps)
+kernels = torch.stack([padded[:, h][:, :, place[h]] for h in range(n)], dim=1)
+"""
+        },
+    ),
+    Variant(
+        "dilation-shift: one-hot and einsum",
+        "what lies outside has no one in its row",
+        {
+            SHIFTED: """
+ones = (self.steps[..., None] == torch.arange(self.scales)).to(dilated)
+kernels = torch.einsum("hgm,ohimxy->ohigxy", ones, dilated)
+"""
+        },
+    ),
+    Variant(
+        "continuous-kernel: vmap over the output angles",
+        "everything for one angle, mapped over all",
+        {
+            SUMMED: """
+def one(space, pose):
+    return torch.tensordot(torch.tensordot(self.weight, pose, ([2], [0])), space, ([2], [0]))
+
+kernels = torch.func.vmap(one, in_dims=(1, 1), out_dims=1)(space, pose)
+"""
+        },
+    ),
+    Variant(
+        "monte-carlo-layer: uniform_, and einsum",
+        "the convolution as a product with all patches",
+        {
+            DRAWN: "angles = torch.empty(self.samples).uniform_(0, 2 * math.pi)",
+            ESTIMATE: """
+k, height, width = self.kernel.kernel_size, *x.shape[-2:]
+patches = F.unfold(x.flatten(1, 2), k, padding=self.padding)
+maps = torch.einsum("onp,bpl->bonl", kernels.flatten(2), patches) / len(inner)
+x = maps.flatten(1, 2).unflatten(-1, (height + 2 * self.padding - k + 1, -1))
+""",
+        },
+    ),
+    Variant(
+        "monte-carlo-layer: NumPy's random numbers, and vmap",
+        "a convolution for each input angle, then the mean",
+        {
+            DRAWN: "angles = torch.from_numpy(np.random.uniform(0, 2 * np.pi, self.samples))",
+            ESTIMATE: """
+one = lambda maps, kernel: F.conv2d(maps, kernel.flatten(0, 1), padding=self.padding)
+x = torch.func.vmap(one, in_dims=(2, 3))(x, kernels).mean(dim=0)
+""",
+        },
+    ),
+    Variant(
+        "monte-carlo-layer: a distribution",
+        "as a probabilist writes it",
+        {DRAWN: "angles = torch.distributions.Uniform(0.0, 2 * math.pi).sample((self.samples,))"},
+    ),
+]
+
+# A helper that stands in the class of another answer, beside a mistake made there.
+
+HELPED = [
+    Variant(
+        "cayley: a method of the group, and a wrong matrix",
+        "the method is carried along, the mistake is not",
+        {
+            MATRIX: "representation = torch.eye(2).expand(*angle.shape, 2, 2)",
+            CAYLEY: "table = group_index(group, DihedralGroup.pairs(group, elements))",
+        },
+        {"dihedral-matrix": 0},
+        edits={
+            "dihedral-group": [
+                (
+                    "    def determinant(self",
+                    "    def pairs(self, h):\n        return self.product(h[:, None], h[None])\n\n"
+                    "    def determinant(self",
+                )
+            ]
+        },
+    ),
+    Variant(
+        "dilation-shift: a method of the lifting kernel, and a wrong factor",
+        "the mistake is in the class that the method stands in",
+        {
+            DIVIDED: "kernels = dilated",
+            STEPS: "steps = self.steps_between(elements)",
+        },
+        {"dilation-kernel": 2},
+        edits={
+            "dilated-lifting-kernel": [
+                (
+                    "    def sample(self)",
+                    "    def steps_between(self, h):\n"
+                    "        back = self.group.inverse(h)[:, None]\n"
+                    "        return self.group.steps(self.group.product(back, h))\n\n"
+                    "    def sample(self)",
+                )
+            ]
+        },
+    ),
+]
+
+VARIANTS += [*PLEASING, *FORMS, *HELPED]
