@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fresh",
         dest="forked",
         action="store_false",
-        help="start a new Python for each submission instead of forking a warm one (slower)",
+        help="start a new Python for each submission, without forking a warm one: as safe, slower",
     )
     parser.add_argument(
         "--no-sandbox",
