@@ -341,6 +341,14 @@ class checking:
         expected = torch.as_tensor(degrees, dtype=got.dtype)
         self.close(f"{what} (in degrees)", got, expected, because, 1e-2, mistakes)
 
+    def learns(self, what: str, result: Tensor, source: Tensor) -> None:
+        """Check that a weight, or what goes into a layer, gets a gradient from a result."""
+        gradient = None
+        if result.requires_grad:
+            (gradient,) = torch.autograd.grad(result.square().sum(), source, allow_unused=True)
+        because = "the graph is cut by .data, .detach(), .numpy(), no_grad() or torch.tensor(…)."
+        self.true(what, gradient is not None and bool(gradient.abs().max() > 0), because)
+
     def __exit__(self, kind, error, trace) -> bool:
         if error is None:
             self.passed.add(self.exercise)
@@ -636,12 +644,15 @@ with checking("{{number product}}") as check:
     )
     table = c4.product(angles[:, None], angles[None, :])
     check.shape("the product of [4, 1] and [1, 4] elements is a 4 × 4 table", table, (4, 4))
-    rows = torch.round(table / quarter).sort(dim=-1).values
+    rows = (torch.round(table / quarter) % 4).sort(dim=-1).values
     check.true(
         "every row of the table holds every element once (closure)",
         (rows == torch.arange(4)).all(),
         "some products fall outside the group.",
     )
+    sixth = torch.tensor(math.pi / 3)
+    check.angle("60° · 60° = 120°, in C₆", CyclicGroup(6).product(sixth, sixth), 120)
+    check.true("angles in float64 stay in float64", table.dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -690,6 +701,7 @@ with checking("{{number inverse}}") as check:
         ((c4.inverse(angles) >= 0) & (c4.inverse(angles) <= 2 * math.pi + 1e-5)).all(),
         "a negative angle is right in principle; bring it back to the circle modulo 2π.",
     )
+    check.true("angles in float64 stay in float64", c4.inverse(angles).dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -733,6 +745,8 @@ with checking("{{number matrix}}") as check:
         "a sign or a row is exchanged: first row (cos, −sin), second row (sin, cos).",
         mistakes={"it turns clockwise: −sin belongs into the first row.": torch.tensor([1.0, 0.0])},
     )
+    eighth = c4.matrix_representation(torch.tensor(math.pi / 4))
+    check.close("R(45°) R(45°) = R(90°)", eighth @ eighth, quarter, "45° is an angle, too.")
     matrices = c4.matrix_representation(c4.elements())
     check.shape(
         "four elements give four matrices",
@@ -741,6 +755,7 @@ with checking("{{number matrix}}") as check:
         "stack along the last axes (dim=-1, dim=-2), so that leading axes stay in front.",
     )
     check.close("R(g²) = R(g) R(g), for every g in C₄", matrices[[0, 2, 0, 2]], matrices @ matrices)
+    check.true("matrices of angles in float64 are in float64", matrices.dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -888,6 +903,16 @@ with checking("{{number third-power}}", needs="{{number product}}") as check:
     for order, degrees in ((4, 270), (12, 90), (5, 216)):
         g3 = third_power(CyclicGroup(order))
         check.angle(f"in C_{order}, g³ is the turn by {degrees}°", g3, degrees, "g³ = g² · g.")
+    numbers = CyclicGroup(6)
+    numbers.elements = lambda: torch.tensor([1.0, 5.0, 4.0, 2.0, 3.0, 6.0])
+    numbers.product = lambda h, h_prime: h * h_prime % 7
+    numbers.inverse = lambda h: h**5 % 7
+    check.close(
+        "in another group, 1 to 6 with the product modulo 7 and g = 5, it is 6",
+        third_power(numbers),
+        6.0,
+        "take the group's own product of e, g and g²; no angle, no other element of the list.",
+    )
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1125,12 +1150,20 @@ with checking("{{number lifting-grid}}", needs="{{number inverse}} {{number matr
     check.close("for 180°, every x goes to −x", grids[:, 2], -grid)
     eight = LiftingKernelBase(CyclicGroup(8), 3, 1, 1).transformed_grid_R2
     check.shape("it works for other orders and sizes", eight, (2, 8, 3, 3), "4 or 5 is hard-coded.")
+    check.close(
+        "for 45°, x = (0, 1) goes to h⁻¹x = (√½, √½)",
+        eight[:, 1, 1, 2],
+        torch.tensor([0.5, 0.5]).sqrt(),
+        "every element of C₈ turns the grid by its own angle.",
+        mistakes={"L_h looks back with the inverse of h.": torch.tensor([-(0.5**0.5), 0.5**0.5])},
+    )
     radius = eight.norm(dim=0)
     check.close(
         "for C₈, every position keeps its distance from the middle",
         radius,
         radius[:1].expand(8, 3, 3),
     )
+    check.true("grids are in float64, as the given one", grids.dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1266,6 +1299,13 @@ with checking("{{number lifting-fold}}", needs="{{number lifting-grid}}") as che
             kernels[:, h],
             torch.rot90(weight, h, (-2, -1)),
         )
+    check.learns(
+        "the weight gets a gradient from the kernels, so it learns", kernels, kernel.weight
+    )
+    eight = InterpolativeLiftingKernel(CyclicGroup(8), 3, in_channels=2, out_channels=3).sample()
+    check.shape("it works for other orders and sizes", eight, (3, 8, 2, 3, 3), "4 is hard-coded.")
+    check.true("for 45° it is not that of 0°", (eight[:, 1] - eight[:, 0]).abs().max() > 1e-3)
+    check.true("in float64, so are the kernels", kernel.double().sample().dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1424,8 +1464,15 @@ with checking("{{number lifting-layer}}", needs="{{number lifting-fold}}") as ch
     )
     padded = LiftingConvolution(CyclicGroup(4), 3, 2, kernel_size=3, padding=1)
     check.shape("padding is used", padded(images), (2, 2, 4, 9, 7), "pass padding=self.padding.")
-    eight = LiftingConvolution(CyclicGroup(8), 3, 2, kernel_size=3)
-    check.shape("it works for C₈", eight(images), (2, 2, 8, 7, 5), "4 is hard-coded.")
+    eight = LiftingConvolution(CyclicGroup(8), 3, 2, kernel_size=3)(images[:1])
+    check.shape("it works for C₈ and one image", eight, (1, 2, 8, 7, 5), "4 is hard-coded.")
+    check.true(
+        "the maps of 0° and 45° differ", (eight[:, :, 0] - eight[:, :, 1]).abs().max() > 1e-3
+    )
+    images.requires_grad_()
+    check.learns("the weight learns", layer(images), layer.kernel.weight)
+    check.learns("so would a layer before it", layer(images), images)
+    check.true("it works in float64", layer.double()(images.double()).dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1554,6 +1601,8 @@ with checking("{{number act-on-lifted}}") as check:
     check.close("four quarter turns change nothing", act_on_lifted(slices, 4), slices)
     back = act_on_lifted(got, -1)
     check.close("−1 quarter turns undo it", back, slices, "negative turns go the other way round.")
+    check.close("x itself stays as it is", slices, noise(1, 1, 4, 3, 3), "x is changed in place.")
+    check.true("float64 stays", act_on_lifted(slices.double(), 1).dtype == torch.float64)
     check.builds_on("{{number lifting-layer}}")
     images = noise(2, 3, 9, 7)
     for order, turns in ((4, 1), (4, 3), (8, 1), (8, 2)):
@@ -1737,6 +1786,8 @@ with checking("{{number group-grid}}", needs="{{number product}} {{number liftin
     )
     eight = GroupKernelBase(CyclicGroup(8), 3, 1, 1).transformed_grid_R2xH
     check.shape("it works for other orders and sizes", eight, (3, 8, 8, 3, 3), "4 is hard-coded.")
+    places = torch.round((eight[2, :, :, 0, 0] + 1) / 2 * 7)
+    check.true("for C₈, too, it is that of the identity there", (places.diagonal() == 0).all())
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1855,15 +1906,23 @@ with checking("{{number group-kernel}}", needs="{{number group-grid}}") as check
         (3, 2, 4, 5, 5),
         "the axes stand in another order.",
     )
+    check.true("its numbers are float32, as in every layer", kernel.weight.dtype == torch.float32)
     kernels = kernel.sample()
     check.shape("the kernels are [C_out, |H|, C_in, |H|, k, k]", kernels, (3, 4, 2, 4, 5, 5))
     for h in range(1, 4):
-        turned = torch.rot90(kernels[:, 0], h, (-2, -1))
-        shifted = [turned.roll(sense * h, dims=2) for sense in (1, -1)]
-        check.true(
+        check.close(
             f"the kernel of {TURNS[h]} is that of 0°, twisted and shifted",
-            any(torch.allclose(kernels[:, h], each, atol=1e-6) for each in shifted),
+            kernels[:, h],
+            torch.rot90(kernels[:, 0], h, (-2, -1)).roll(h, dims=2),
         )
+    eight = InterpolativeGroupKernel(CyclicGroup(8), kernel_size=3, in_channels=2, out_channels=3)
+    check.shape("it works for other orders and sizes", eight.weight, (3, 2, 8, 3, 3))
+    first, second = eight.sample()[:, 0], eight.sample()[:, 1]
+    still = min((second - first.roll(steps, dims=2)).abs().max() for steps in (0, 1))
+    check.true("for C₈, that of 45° is turned against that of 0°", still > 1e-3)
+    check.learns(
+        "the weight gets a gradient from the kernels, so it learns", kernels, kernel.weight
+    )
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -2046,6 +2105,15 @@ with checking(
             )
         },
     )
+    eight = GroupConvolution(CyclicGroup(8), 3, 2, kernel_size=3)(noise(1, 3, 8, 9, 7))
+    check.shape("it works for C₈ and one image", eight, (1, 2, 8, 7, 5), "4 is hard-coded.")
+    check.true(
+        "the maps of 0° and 45° differ", (eight[:, :, 0] - eight[:, :, 1]).abs().max() > 1e-3
+    )
+    features.requires_grad_()
+    check.learns("the weight learns", layer(features), layer.kernel.weight)
+    check.learns("so does a layer before it", layer(features), features)
+    check.true("it works in float64", layer.double()(features.double()).dtype == torch.float64)
     lifting = LiftingConvolution(CyclicGroup(4), 1, 3, kernel_size=3)
     padded = GroupConvolution(CyclicGroup(4), 3, 2, kernel_size=3, padding=1)
     image = noise(1, 1, 12, 10, seed=1)
@@ -2261,6 +2329,26 @@ with checking(
         f"Expected 2 × 3 numbers for 2 images with 3 channels, got the shape {tuple(pooled.shape)}.",
     )
     check.shape("the output is [B, out_channels]", network(images), (2, 10))
+    inputs = [images, *[noise(2, 16, 4, 9, 9)] * len(network.gconvs)]
+    layers = [network.lifting_conv, *network.gconvs]
+    check.true(
+        "every layer is a convolution and nothing else: layer(−2x) = −2 layer(x)",
+        all(
+            torch.allclose(layer(-2 * x), -2 * layer(x), atol=1e-4)
+            for layer, x in zip(layers, inputs, strict=True)
+        ),
+        "an activation, a norm or a dropout is in it; `forward` has what is needed.",
+    )
+    small, x = GroupEquivariantCNN(CyclicGroup(8), 2, 5, 3, 1, 4), noise(1, 2, 12, 10)
+    maps = small.gconvs[0](small.lifting_conv(x))
+    check.shape(
+        "in C₈ the features are [B, C, 8, X, Y], smaller by 2 after each layer with 3 × 3 kernels",
+        maps,
+        (1, 4, 8, 8, 6),
+        "another group, width or padding than asked for.",
+    )
+    check.shape("for one image, too, it is [B, out_channels]", small(x), (1, 5))
+    check.learns("the first layer learns", small(x), next(small.lifting_conv.parameters()))
     check.true(
         "different images give different outputs",
         (network(images)[0] - network(images)[1]).abs().max() > 1e-4,

@@ -256,6 +256,14 @@ class checking:
             detail = f"Two tensors of shape {tuple(got.shape)} differ by up to {difference:.2g}."
         self.true(what, difference <= tolerance, because, detail)
 
+    def learns(self, what: str, result: Tensor, source: Tensor) -> None:
+        """Check that a weight, or what goes into a layer, gets a gradient from a result."""
+        gradient = None
+        if result.requires_grad:
+            (gradient,) = torch.autograd.grad(result.square().sum(), source, allow_unused=True)
+        because = "the graph is cut by .data, .detach(), .numpy(), no_grad() or torch.tensor(…)."
+        self.true(what, gradient is not None and bool(gradient.abs().max() > 0), because)
+
     def __exit__(self, kind, error, trace) -> bool:
         if error is None:
             self.passed.add(self.exercise)
@@ -893,6 +901,16 @@ with checking("{{number disk}}") as check:
         disk_mask(create_grid_R2(7), 7).expand(8, 7, 7),
         "a rotation keeps distances from the centre: use them, and nothing else.",
     )
+    check.close(
+        "the grid stays as it is", turned[:, 0], create_grid_R2(7), "it is changed in place."
+    )
+    check.close(
+        "for k = 3 a corner is just inside, d = 1.5 − √2",
+        disk_mask(create_grid_R2(3), 3)[0, 0],
+        1.5 - math.sqrt(2),
+        "the size is hard-coded.",
+    )
+    check.true("float64 stays", disk_mask(turned.double(), 7).dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1142,6 +1160,26 @@ with checking("{{number error}}") as check:
 
     error = equivariance_error(spoilt_corners, c4, c4.elements()[1], images)
     check.close("what happens in the corners does not count", error, 0.0, "multiply by `inside`.")
+    c8, factors = CyclicGroup(8), torch.arange(1.0, 9.0).view(8, 1, 1)
+    check.close(
+        "a layer whose slice number h is h + 1 times the image, in C₈ for 45°: √56 / √204",
+        equivariance_error(lambda x: factors * x[:, :, None], c8, c8.elements()[1], images),
+        math.sqrt(56 / 204),
+        "a norm is the root of the sum of all squares.",
+        tolerance=1e-4,
+    )
+
+    def mixed(x):
+        return torch.stack([x, x.roll(1, dims=-1) + 0.5, 2 * x.flip(-1), x.abs()], dim=2)
+
+    unequal = images * torch.tensor([1.0, 3.0]).view(2, 1, 1, 1)
+    check.close(
+        "for images of different sizes, and a layer that mixes everything up, it is 1.285",
+        equivariance_error(mixed, c4, c4.elements()[1], unequal),
+        1.2854,
+        "norms run over images and channels as well; divide by that of the turned features.",
+        tolerance=1e-3,
+    )
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1597,8 +1635,17 @@ with checking("{{number dihedral-product}}") as check:
         torch.zeros(2),
         "flips are added modulo 2.",
     )
-    everything = d4.product(d4.elements()[:, None], d4.elements()[None, :])
+    check.close(
+        "first turn by 180°, then (90°, 1): the pair (270°, 1)",
+        d4.product(torch.tensor([quarter, 1.0]), torch.tensor([2 * quarter, 0.0])),
+        torch.tensor([3 * quarter, 1.0]),
+        "the flip of h turns the angle of h' round, not its own.",
+    )
+    sixth = torch.tensor([math.pi / 3, 0.0])
+    check.close("60° · 60° = 120° in D₆", DihedralGroup(6).product(sixth, sixth), 2 * sixth)
+    everything = d4.product(d4.elements()[:, None].double(), d4.elements()[None, :].double())
     check.shape("[8, 1, 2] times [1, 8, 2] pairs are [8, 8, 2] pairs", everything, (8, 8, 2))
+    check.true("float64 stays", everything.dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1666,6 +1713,21 @@ with checking("{{number dihedral-inverse}}") as check:
         "from the product: (θ, 1) · (θ, 1) = (θ − θ, 0).",
     )
     check.shape("one inverse for every element", d4.inverse(d4.elements()), (8, 2))
+    pairs = d4.elements().double()
+    check.close(
+        "of several at once, rotations and reflections",
+        d4.inverse(pairs[1:]),
+        pairs[[3, 2, 1, 4, 5, 6, 7]],
+        "every element has its own inverse.",
+    )
+    check.close("the elements stay as they are", pairs, d4.elements(), "changed in place.")
+    sixth = torch.tensor([math.pi / 3, 0.0])
+    check.close(
+        "a turn by 60° is undone by one by 300°",
+        DihedralGroup(6).inverse(sixth),
+        5 * sixth,
+    )
+    check.true("float64 stays", d4.inverse(pairs).dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1731,8 +1793,17 @@ with checking("{{number dihedral-matrix}}") as check:
         torch.tensor([[0.0, 1.0], [1.0, 0.0]]),
         "first F, then R: multiply F from the right, which changes the second column.",
     )
+    eighth = d4.matrix_representation(torch.tensor([quarter / 2, 0.0]))
+    check.close(
+        "the matrix of (45°, 0), twice, is that of (90°, 0)",
+        eighth @ eighth,
+        d4.matrix_representation(torch.tensor([quarter, 0.0])),
+        "45° is an angle, too.",
+    )
     matrices = d4.matrix_representation(d4.elements())
     check.shape("eight elements give eight matrices", matrices, (8, 2, 2))
+    precise = d4.matrix_representation(d4.elements().double())
+    check.true("float64 stays", precise.dtype == torch.float64)
     check.close(
         "rotations have determinant 1, reflections −1",
         torch.linalg.det(matrices),
@@ -1896,6 +1967,16 @@ with checking("{{number cayley}}") as check:
         "does the check of {{number dihedral-product}} pass?",
     )
     check.close("row a, column b: for D₃, h₁ · h₃ = h₄", table[1, 3], 4, "a belongs to the rows.")
+    check.close("and h₃ · h₁ = h₅", table[3, 1], 5, "ask the group for its product.")
+    swapped = DihedralGroup(3)
+    product = swapped.product
+    swapped.product = lambda h, h_prime: product(h_prime, h)
+    check.close(
+        "a group that multiplies the other way round has the other table",
+        cayley_table(swapped),
+        table.T,
+        "ask the group for its product: `group.product`.",
+    )
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -2136,19 +2217,18 @@ with checking("{{number permuted-kernel}}") as check:
     )
     kernels = kernel.sample()
     check.shape("the kernels are [C_out, |H|, C_in, |H|, k, k]", kernels, (3, 8, 2, 8, 3, 3))
-    check.close(
-        "the kernel of the identity is the weight", kernels[:, 0], kernel.weight, tolerance=0
-    )
+    check.close("the kernel of the identity is the weight", kernels[:, 0], kernel.weight)
     check.close(
         "the kernel of the mirror is the weight, mirrored and permuted",
         kernels[:, 4],
         kernel.weight.flip(-1)[:, :, kernel.permutation[4]],
         "the group axis is mixed up: bring h to the front before you fold.",
-        tolerance=0,
     )
     old, new = (kind(c4, 5, 2, 3) for kind in (InterpolativeGroupKernel, PermutedGroupKernel))
     new.weight.data.copy_(old.weight.data)
-    check.close("for C₄ it is lesson 1's kernel, exactly", new.sample(), old.sample(), tolerance=0)
+    check.close("for C₄ it is lesson 1's kernel", new.sample(), old.sample())
+    check.learns("the weight learns", kernels, kernel.weight)
+    check.true("in float64, so are the kernels", new.double().sample().dtype == torch.float64)
     lifting = LiftingConvolution(d4, 1, 3, kernel_size=3)
     layer = PermutedGroupConvolution(d4, 3, 2, kernel_size=3)
     for g in (d4.elements()[1], d4.elements()[6]):
@@ -3323,11 +3403,14 @@ with checking("{{number dilation}}") as check:
     )
     check.shape("one matrix for each scale", group.matrix_representation(h), (3, 2, 2))
     check.close(
-        "the scale 2 makes areas 4 times as large",
-        group.determinant(h[1]),
-        4.0,
+        "the scale 2 makes areas 4 times as large, the scale 3 nine times",
+        group.determinant(torch.tensor([2.0, 3.0])),
+        torch.tensor([4.0, 9.0]),
         "a square twice as wide is twice as high, too.",
     )
+    h = h.double()
+    for result in (group.product(h, h), group.inverse(h), group.determinant(h)):
+        check.true("float64 stays", result.dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -3571,6 +3654,15 @@ with checking("{{number dilation-kernel}}") as check:
         kernels[:, 0].sum(dim=(-2, -1)),
         f"divide by |h|. Values are {ratio:.3g} times the weights and should be a quarter.",
     )
+    other = DilatedLiftingKernel(DilationGroup(2, 1.5), 3, in_channels=2, out_channels=3)
+    middle = other.kernel_size // 2
+    check.close(
+        "at scale 1.5, one pixel to the right, it looks two thirds of a pixel to the right",
+        other.sample()[:, 1, :, middle, middle + 1],
+        (other.weight[:, :, 1, 1] + 2 * other.weight[:, :, 1, 2]) / 3 / 2.25,
+        "the step is hard-coded.",
+    )
+    check.learns("the weight learns", kernels, kernel.weight)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -3807,6 +3899,7 @@ with checking("{{number dilation-shift}}") as check:
         dilated[:, 2, :, 1],
         "in `dilated` the scale h is the second axis; take the kernel of this h.",
     )
+    check.learns("the weight learns", kernels, kernel.weight)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -4274,9 +4367,9 @@ class ContinuousKernel(nn.Module):
 # %% id="continuous-kernel-test" grade="tests" points=4 exercise="continuous-kernel" answer="continuous-kernel"
 with checking("{{number continuous-kernel}}") as check:
     kernel = ContinuousKernel(2, 3, kernel_size=5, waves=1)
-    outer, inner = torch.tensor([0.0, math.pi / 2, 0.3]), torch.tensor([0.0, 1.0])
+    outer, inner = torch.tensor([0.0, math.pi / 2, 0.3]), torch.tensor([0.0, 1.0, -1.0, 2.5])
     kernels = kernel.sample(outer, inner)
-    check.shape("the shape is [C_out, N, C_in, M, k, k]", kernels, (3, 3, 2, 2, 5, 5))
+    check.shape("the shape is [C_out, N, C_in, M, k, k]", kernels, (3, 3, 2, 4, 5, 5))
     lifting = ContinuousKernel(2, 3, kernel_size=5, waves=0)
     lifted = lifting.sample(outer, torch.zeros(1))
     check.close(
@@ -4291,6 +4384,34 @@ with checking("{{number continuous-kernel}}") as check:
         torch.rot90(kernel.sample(outer[:1], outer[:1] + 1)[:, 0], 1, (-2, -1)),
         "relative holds h⁻¹h̃, for h along the first axis and h̃ along the second.",
     )
+    check.learns("the weight learns", kernels, kernel.weight)
+    lifting.weight.data.zero_()
+    lifting.weight.data[1, 0, 0, 2] = 1
+    single = lifting.sample(outer, torch.zeros(1))[1, :, 0, 0]
+    check.close(
+        "with a single weight, 1, it is the function that belongs to it",
+        single[0],
+        harmonics(create_grid_R2(5), 5)[2],
+        "the sum runs over all functions, and has no factor; the disk is in them already.",
+    )
+    check.close(
+        "asked at 0.3, one pixel to the right, the wave cos α has the value cos 0.3",
+        single[2, 2, 3],
+        math.cos(0.3),
+        "every angle turns the positions, by itself and not by the nearest of some.",
+    )
+    kernel.weight.data.zero_()
+    kernel.weight.data[0, 1, 1, 0] = 1
+    check.close(
+        "with the wave cos alone, the middle of the kernel is the cosine of the angle between h and h̃",
+        kernel.sample(outer, inner)[0, :, 1, :, 2, 2],
+        torch.cos(outer[:, None] - inner),
+        "relative holds h⁻¹h̃, in radians.",
+    )
+    kernel.weight.data.zero_()
+    kernel.weight.data[0, 1, 2, 0] = 1
+    sines = kernel.sample(outer, inner)[0, :, 1, :, 2, 2]
+    check.close("that of the sine has the other sign for h̃⁻¹", sines[0, 1], -sines[0, 2])
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -4473,6 +4594,7 @@ with checking("{{number monte-carlo-layer}}") as check:
     inside = (angles >= 0) & (angles < 2 * math.pi + 1e-4)
     check.true("they lie in [0, 2π)", inside.all(), "multiply by the length of the circle.")
     check.true("each call gives others", (angles[0] - angles[1]).abs().max() > 1e-3)
+    check.true("the angles of a call differ", angles.std(dim=1).min() > 1e-3)
     quarters = (angles // (math.pi / 2)).flatten().long().bincount(minlength=4) / angles.numel()
     check.true(
         "each quarter of the circle gets about a quarter of them",
@@ -4492,6 +4614,9 @@ with checking("{{number monte-carlo-layer}}") as check:
         one / 3,
         "divide the sum by the number of input angles, M = 3 here.",
     )
+    check.learns("the weight learns", result, layer.kernel.weight)
+    features.requires_grad_()
+    check.learns("so does a layer before it", layer(features, inner)[0], features)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 

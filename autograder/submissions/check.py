@@ -8,11 +8,12 @@ next. Hidden tests are not run.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -23,9 +24,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autograder.clients import SteadyClient
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.lesson import Lesson
+from autograder.lesson import Lesson, code
 from autograder.lesson.cells import TEXT_STUB, Exercise
-from autograder.lesson.markers import RegionError, blocks, stub_blocks
+from autograder.lesson.markers import RegionError, blocks, strip_hidden, stub_blocks
 from autograder.submissions.cells import known_cell, message
 from autograder.submissions.matching import NOTES, nearest_release
 from autograder.submissions.reading import parse_notebook, read_bytes, read_notebook
@@ -139,8 +140,9 @@ def check_notebook(
         environment.setdefault("COURSE_DATA", str(data))
     stopped = _run_cells(whole, timeout, environment, tick)
     answers = lesson.answers
+    findings = [find_state(exercise, whole, lesson, stopped) for exercise in lesson.exercises]
     return CheckReport(
-        [find_state(exercise, whole, lesson, stopped) for exercise in lesson.exercises],
+        blamed_once(findings, lesson),
         sum(count_done(known_cell(whole, cell.name).source, cell.source) for cell in answers),
         sum(len(blocks(cell.source)) for cell in answers),
         whole.metadata[NOTES],
@@ -201,6 +203,60 @@ def find_state(
         # The check can only say that something is missing; the answer cell says why.
         return Finding(exercise, FAILED, f"your answer cell stops with {_explained(answer_error)}")
     return Finding(exercise, FAILED, _explained(error))
+
+
+def blamed_once(findings: Iterable[Finding], lesson: Lesson) -> list[Finding]:
+    """Return the findings; a failure that an earlier one may have led to says so.
+
+    Where it has the same words, these are not repeated.
+    """
+    found: list[Finding] = []
+    said: dict[str, str] = {}
+    for finding in findings:
+        label = finding.exercise.label
+        if finding.state == FAILED:
+            # A lesson's check may name the cause itself; what comes out here is of no use then.
+            text = finding.message.partition(" What came out here:")[0]
+            first = said.setdefault(text.replace(label, ""), label)
+            culprits = [
+                earlier.exercise.label
+                for earlier in found
+                if not earlier.done and earlier.exercise.id in used_by(finding.exercise, lesson)
+            ]
+            if first != label:
+                text = f"the same as under {first}: mend that first."
+            elif culprits and "builds on" not in text:
+                named = " and ".join(culprits)
+                text += f"\nIt uses the answer of {named}, which is not right yet: mend that first."
+            finding = replace(finding, message=text)
+        found.append(finding)
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def used_by(exercise: Exercise, lesson: Lesson) -> set[str]:
+    """Return the ids of the exercises whose answers an exercise's answer or check uses.
+
+    Directly, or by way of what the lesson gives; answers in the same cell are not among them.
+    """
+    definers = {
+        name: cell
+        for cell in lesson.cells
+        if cell.kind == "code"
+        for name in code.names_defined(cell.source)
+    }
+    own = exercise.answer_cell_id
+    ahead = [lesson.cell(own).source]
+    if exercise.test_cell_id:
+        ahead.append(strip_hidden(lesson.cell(exercise.test_cell_id).source))
+    cells: set[str | None] = set()
+    while ahead:
+        for name in code.names_used(code.statements(ahead.pop())) & set(definers):
+            cell = definers[name]
+            if cell.id not in cells:
+                cells.add(cell.id)
+                ahead.append(cell.source)
+    return {ex.id for ex in lesson.tested if ex.answer_cell_id in cells - {own}}
 
 
 def count_done(answer: str, solution: str) -> int:

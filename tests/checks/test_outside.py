@@ -17,16 +17,18 @@ import torch
 from agents import forked
 from torch import nn
 
-from autograder.checks import agent, remote
-from autograder.checks.examiner import given_values, run_hidden, score
+from autograder.checks import agent, reference, remote
+from autograder.checks.examiner import Verdict, given_values, run_hidden, score
 from autograder.checks.given import Given
 from autograder.checks.places import Outside
 from autograder.checks.properties import PropertyFailed
 from autograder.checks.remote import Names, NoAnswer, Ref, RemoteError, Session
+from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.grading.sessions import boot
 from autograder.lesson import Lesson
 from autograder.sandbox.channels import Loopback
+from autograder.submissions.made import solutions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 
@@ -381,6 +383,56 @@ def test_starting_the_agent_leaves_no_name_behind() -> None:
     names = {"x": 1}
     assert eval(boot(theirs.fileno()), names) is None
     assert set(names) - {"__builtins__", "__warningregistry__"} == {"x"}
+
+
+def third_power(lesson: Lesson, group: str, answer: str, **names: object) -> Verdict:
+    """Return the verdict on an answer in a notebook with a group and these names besides."""
+    head = f"def third_power(group, guess={GUESS}):\n    e, g, g2 = group.elements()[:3]"
+    cells = (group, f"{head}\n    {answer}")
+    notebook = reference.namespace(lesson, {}) | names
+    exec(f"{TRIES}.clear()")
+    for cell in cells:
+        exec(cell, notebook)
+    test = lesson.cell(lesson.exercise("third-power").test_cell_id)
+    with forked(notebook) as session:
+        return run_hidden(test.source, 1, Outside(lesson, session, cells, forked, 0))
+
+
+# Counts in a Python how often the answer was defined: 1 in the notebook.
+TRIES = "__import__('sys').__dict__.setdefault('tries', [])"
+GUESS = f"{TRIES}.append(1) or len({TRIES})"
+
+
+@pytest.fixture(scope="module")
+def first_lesson() -> Lesson:
+    return Lesson.load(Course.find(__file__).lesson_path("01_regular_group_convolutions"))
+
+
+def test_an_answer_that_asks_where_it_runs_is_shown_to_a_person(first_lesson: Lesson) -> None:
+    group = solutions(first_lesson)["cyclic-group"]
+    right = "return group.product(g2, g)"
+    there = third_power(
+        first_lesson, group, f"if 'here' in globals(): return g\n    {right}", here=1
+    )
+    assert there.points == 1
+    (note,) = there.notes
+    assert note.startswith(
+        "Exercise 4: the answer earns less in its notebook"
+    ) and note in " ".join(there.report.split())
+    wrong = group.replace("h + h_prime", "h - h_prime")
+    assert third_power(first_lesson, wrong, right).points == 1
+    assert third_power(first_lesson, wrong, right).notes == ()
+
+
+def test_an_answer_that_guesses_at_every_try_gains_nothing(first_lesson: Lesson) -> None:
+    # A group of the student's own, which is right, so that the answer is tried twice in one Python.
+    group = solutions(first_lesson)["cyclic-group"] + "\n# mine"
+    guess = "return group.product(g2, g) if guess == {} else g"
+    third = third_power(first_lesson, group, guess.format(3))
+    assert third.points == 0 and "gives different results" in third.notes[0]
+    second = third_power(first_lesson, group, guess.format(2))
+    assert second.points == 1 and "not to blame" in second.notes[0]
+    assert third_power(first_lesson, group, guess.format(1)).notes == ()
 
 
 def test_a_function_of_the_grader_can_be_mapped_in_the_student_s_python() -> None:

@@ -13,7 +13,17 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
 from autograder.submissions.cells import known_cell
-from autograder.submissions.check import FAILED, NOT_RUN, PASSED, TO_DO, CheckReport, check_notebook
+from autograder.submissions.check import (
+    FAILED,
+    NOT_RUN,
+    PASSED,
+    TO_DO,
+    CheckReport,
+    Finding,
+    blamed_once,
+    check_notebook,
+    used_by,
+)
 from autograder.submissions.made import (
     BROKEN_JSON,
     fill_in,
@@ -190,3 +200,42 @@ def test_made_submissions_are_made_as_asked(tiny_class: Class, tmp_path: Path) -
     assert read_notebook(path) == tiny_class.perfect
     with pytest.raises(CourseError, match="there is no notebook"):
         read_notebook(path.parent)
+
+
+def found(lesson: Lesson, **messages: str) -> list[str]:
+    """Return what is said under the exercises that fail with these messages."""
+    findings = [
+        Finding(exercise, FAILED, messages[exercise.id.replace("-", "_")])
+        if exercise.id.replace("-", "_") in messages
+        else Finding(exercise, PASSED)
+        for exercise in lesson.tested
+    ]
+    return [finding.message for finding in blamed_once(findings, lesson) if not finding.done]
+
+
+@pytest.mark.parametrize("stem", ["01_regular_group_convolutions", "02_beyond_c4"])
+def test_what_one_exercise_does_to_later_ones_is_said_once(stem: str) -> None:
+    lesson = Lesson.load(Course.find(__file__).lesson_path(stem))
+    first, second, third, *_ = (exercise.label for exercise in lesson.tested)
+    ids = [exercise.id.replace("-", "_") for exercise in lesson.tested]
+    stops = {id: f"✗ {ex.label}: it stops." for id, ex in zip(ids, lesson.tested, strict=True)}
+    alike = found(lesson, **{id: stops[id] for id in ids[:3]})
+    assert alike == [stops[ids[0]], *[f"the same as under {first}: mend that first."] * 2]
+    assert found(lesson, **{ids[2]: stops[ids[2]]}) == [stops[ids[2]]]
+    last = found(lesson, **{ids[0]: "a", ids[-1]: "b"})[-1]
+    assert last == (
+        f"b\nIt uses the answer of {first}, which is not right yet: mend that first."
+        if lesson.tested[0].id in used_by(lesson.tested[-1], lesson)
+        else "b"
+    )
+
+
+def test_what_a_check_says_of_an_earlier_exercise_is_enough() -> None:
+    lesson = Lesson.load(Course.find(__file__).lesson_path("01_regular_group_convolutions"))
+    built = "✗ Exercise 5 builds on Exercise 2: mend it. What came out here:\n  a long error"
+    said = found(lesson, inverse="the sign", lifting_grid=built)
+    assert said == ["the sign", "✗ Exercise 5 builds on Exercise 2: mend it."]
+    # A network uses every layer, and these the group.
+    used = used_by(lesson.exercise("network"), lesson)
+    assert {"product", "lifting-grid", "group-layer"} <= used and "act-on-lifted" not in used
+    assert used_by(lesson.exercise("product"), lesson) == set()

@@ -22,7 +22,7 @@ from autograder.checks.places import SEED_VARIABLE, Outside
 from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.lesson.cells import Cell
-from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN
+from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN, strip_hidden
 from variants import Variant
 
 COURSE = Course.find(__file__)
@@ -48,6 +48,14 @@ def touched(variant: Variant) -> set[str]:
     return {id for id, _ in variant.blocks} | {*variant.edits, *variant.cells, *variant.before}
 
 
+def own_exercises(lesson: Lesson, variant: Variant) -> set[str]:
+    """Return those that a variant loses points in, or, if in none, those that it changes."""
+    changed = touched(variant)
+    return set(variant.points) or {
+        exercise.id for exercise in lesson.tested if exercise.answer_cell_id in changed
+    }
+
+
 def to_judge(lesson: Lesson, variant: Variant) -> list[str]:
     """Return the exercises for which a variant is judged: its own and another, in the proof all.
 
@@ -58,9 +66,7 @@ def to_judge(lesson: Lesson, variant: Variant) -> list[str]:
     changed = touched(variant)
     if is_proof() or not changed:
         return tested
-    own = set(variant.points) or {
-        exercise.id for exercise in lesson.tested if exercise.answer_cell_id in changed
-    }
+    own = own_exercises(lesson, variant)
     others = [id for id in tested if id not in own]
     another = {others[zlib.crc32(variant.name.encode()) % len(others)]} if others else set()
     return [id for id in tested if id in own | another]
@@ -150,6 +156,24 @@ def points_outside(
                 reports += verdict.report + verdict.failure
             points[str(cell.exercise)] = _outside[tuple(ran)]
     return points, reports
+
+
+def visible_failures(lesson: Lesson, variant: Variant) -> dict[str, str]:
+    """Return what a student sees fail in the exercises that a variant is about: "" if nothing."""
+    notebook: dict = {"__name__": "__main__", "In": [""]}
+    found: dict[str, str] = {}
+    for cell, source in cells_of(lesson, variant):
+        notebook["In"].append(source)
+        if cell is None or cell.grade != "tests":
+            with contextlib.suppress(Exception):
+                exec(program(source), notebook)
+        elif cell.exercise in own_exercises(lesson, variant):
+            found[str(cell.exercise)] = ""
+            try:
+                exec(program(strip_hidden(source)), notebook)
+            except Exception as error:
+                found[str(cell.exercise)] = f"{type(error).__name__}: {error}"
+    return found
 
 
 def gaps(lesson: Lesson, variants: Sequence[Variant]) -> list[str]:
