@@ -490,8 +490,8 @@ def test_packs_as_platforms_take_them_back(pages: Course) -> None:
     """Named as Moodle and Canvas named what was handed in: by that they know whose a file is."""
     course, work = pages, [(TINY, "ada"), (TINY, "bob")]
     (course.submitted).mkdir()
-    record = {"checksum": "", "timestamp": None, "modified": None}
-    records = {
+    record: dict[str, object] = {"checksum": "", "timestamp": None, "modified": None}
+    records: dict[str, dict[str, object]] = {
         f"ada/{TINY}": {"who": "Ada Lovelace_1234567", "platform": "moodle", "number": None},
         f"bob/{TINY}": {"who": "student_1_4567", "platform": "canvas", "number": 9001},
     }
