@@ -19,6 +19,7 @@ from rich.text import Text
 
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.exchange.hosted import VISIBILITIES, pack_gradescope, workflow
 from autograder.exchange.platforms import lesson_of
 from autograder.exchange.rosters import FORMS, Roster
 from autograder.exchange.workbook import workbook
@@ -35,6 +36,8 @@ from autograder.texts import csv_text, listed, number, plural, replaced, say, wr
 
 OUTPUTS = {name: f"grades-{name}.csv" for name in FORMS}
 OUTPUTS |= {"csv": "grades-table.csv", "excel": "grades-excel.xlsx"}
+# Places that grade themselves take a lesson instead of marks.
+HOSTS = {"gradescope": "{stem}-gradescope.zip", "github-actions": "{stem}-check.yml"}
 # What Canvas works out itself, where its importer takes no marks, and Moodle's comments, in the
 # languages of its gradebook: percentages and letters are no marks either.
 NO_MARKS = re.compile(
@@ -99,9 +102,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--for",
         dest="platform",
-        choices=OUTPUTS,
+        choices=[*OUTPUTS, *HOSTS],
         default="csv",
-        help="what will import the file (default: csv, a column for each lesson)",
+        help="what will import the file (default: csv, a column for each lesson); gradescope and "
+        "github-actions get the lesson itself, to grade or check it at once on handing in",
+    )
+    parser.add_argument(
+        "--visibility",
+        choices=VISIBILITIES,
+        default=VISIBILITIES[0],
+        help="when students see the properties on Gradescope (default: %(default)s)",
     )
     add_assignment(parser, "all that have marks")
     parser.add_argument(
@@ -142,6 +152,8 @@ def run(args: argparse.Namespace) -> int:
     Raises CourseError if the options do not fit together or nothing has been graded.
     """
     course = Course.find()
+    if args.platform in HOSTS:
+        return pack_lesson(course, args)
     output = args.output or course.root / OUTPUTS[args.platform]
     if args.roster and output.exists() and output.resolve() == args.roster.resolve():
         raise CourseError("--output would overwrite the roster: choose another name")
@@ -179,6 +191,23 @@ def run(args: argparse.Namespace) -> int:
         console.print(Text(note))
     say(console, f"{plural(exported.written, 'mark')} written: {output}")
     return 0 if exported.written else 1
+
+
+def pack_lesson(course: Course, args: argparse.Namespace) -> int:
+    """Write what a place that grades itself needs of one lesson; return 0.
+
+    Raises CourseError if no lesson is named, or there is no such lesson.
+    """
+    if not args.assignment:
+        raise CourseError(f"--for {args.platform} takes one lesson: name it with --assignment")
+    stem = course.known_lesson(args.assignment)
+    output = args.output or course.root / "_build" / HOSTS[args.platform].format(stem=stem)
+    if args.platform == "gradescope":
+        pack_gradescope(course, stem, output, args.visibility)
+    else:
+        write_text(output, workflow(course, stem))
+    say(Console(), f"written: {output}")
+    return 0
 
 
 def class_results(api: NbGraderAPI, course: Course, lesson: Lesson) -> list[Result]:

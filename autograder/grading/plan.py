@@ -63,7 +63,7 @@ class Plan:
     seed: int
     limits: Limits
     how: How
-    classes: ClassList
+    classes: ClassList | None = None
 
     @property
     def lesson(self) -> Lesson:

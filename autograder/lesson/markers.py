@@ -87,6 +87,12 @@ def strip_scheme(source: str) -> str:
     return _cut(source, BEGIN_SCHEME, END_SCHEME)
 
 
+def scheme_points(source: str) -> float | None:
+    """Return what the lines of a mark scheme add up to; None if they name no points."""
+    lines = re.findall(r"^\s*[-*] *(\d+(?:\.\d+)?) points?\b", mark_scheme(source), re.MULTILINE)
+    return sum(map(float, lines)) if lines else None
+
+
 def mark_scheme(source: str) -> str:
     """Return the text of a written answer's mark scheme, empty if it has none."""
     lines = source.split("\n")

@@ -29,17 +29,21 @@ from autograder.texts import safe_text
 OPEN = "✎"  # begins the message of an answer that was left open
 LONGEST = 300  # characters of a message
 # A property in a report, and the indented lines below it, which say why it does not hold.
-_VERDICT = re.compile(r"^([✓✗]) (.+) \(\S+ of \S+\)$((?:\n {4}.*)*)", re.MULTILINE)
+_VERDICT = re.compile(r"^([✓✗]) (.+) \(\S+ of (\S+)\)$((?:\n {4}.*)*)", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 
 
 @dataclass(frozen=True)
 class PropertyVerdict:
-    """What one submission's report says of one property; message: "" if it holds."""
+    """What one submission's report says of one property; message: "" if it holds.
+
+    points: what the property is worth.
+    """
 
     name: str
     holds: bool
     message: str
+    points: float = 0
 
 
 @dataclass
@@ -241,9 +245,10 @@ def verdicts(notebook: Mapping, exercise: Exercise) -> list[PropertyVerdict]:
     if heading not in printed:
         return []
     verdicts = []
-    for sign, name, reasons in _VERDICT.findall(printed.rpartition(heading)[2]):
-        message = " ".join(line.strip() for line in reasons.split("\n") if line)
-        verdicts.append(PropertyVerdict(name, sign == "✓", safe_text(message, LONGEST)))
+    for sign, name, points, reasons in _VERDICT.findall(printed.rpartition(heading)[2]):
+        message = safe_text(" ".join(line.strip() for line in reasons.split("\n") if line), LONGEST)
+        worth = float(points) if _NUMBER.fullmatch(points) else 0
+        verdicts.append(PropertyVerdict(name, sign == "✓", message, worth))
     return verdicts
 
 

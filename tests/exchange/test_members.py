@@ -278,8 +278,8 @@ def test_a_time_that_cannot_be_understood_is_a_sentence(taught: Course) -> None:
 
 
 def test_git_ignores_what_lies_in_the_course_s_folder() -> None:
-    names = ("submissions.zip", "gradebook.csv", "class.csv", "roster.xlsx", "marks.xls", "a.tsv")
-    names += ("grades.csv", "grades-canvas.csv", "gradebook.db", "submitted/ada/x.ipynb")
+    names = ["submissions.zip", "gradebook.csv", "class.csv", "roster.xlsx", "marks.xls", "a.tsv"]
+    names += ["grades.csv", "grades-canvas.csv", "gradebook.db", "submitted/ada/x.ipynb"]
     done = subprocess.run(
         ["git", "check-ignore", "--no-index", *names],
         cwd=ROOT,
@@ -289,4 +289,4 @@ def test_git_ignores_what_lies_in_the_course_s_folder() -> None:
     )
     if done.returncode == 128:
         pytest.skip("not a git checkout")
-    assert done.stdout.split() == list(names)
+    assert done.stdout.split() == names
