@@ -42,8 +42,8 @@ myst_substitutions = {
     "results": results(COURSE),
     "headline": headline(COURSE),
     "turn": markup(COURSE),
+    "reference": reference(),
 }
-myst_substitutions |= {"reference": reference()}
 myst_heading_anchors = 3
 
 # The reference is made from docstrings, in which `name` is code.

@@ -21,10 +21,9 @@ def test_the_scores_are_those_of_the_course_s_networks(tmp_path: Path) -> None:
     with names_with_small_digits(turn.STEM, tmp_path) as names:
         for digit in DIGITS[::4]:
             for name in turn.NETWORKS:
-                kept, made = digit["scores"][name], turn.scores(names, name, digit)
+                texts = (digit["scores"][name], turn.scores(names, name, digit))
                 kept, made = (
-                    np.frombuffer(base64.b64decode(each), np.uint8).astype(int)
-                    for each in (kept, made)
+                    np.frombuffer(base64.b64decode(text), np.uint8).astype(int) for text in texts
                 )
                 assert kept.shape == (10 * 72,)
                 assert abs(kept - made).max() <= 2  # machines round differently

@@ -395,7 +395,8 @@ def third_power(lesson: Lesson, group: str, answer: str, **names: object) -> Ver
         exec(cell, notebook)
     test = lesson.cell(lesson.exercise("third-power").test_cell_id)
     with forked(notebook) as session:
-        return run_hidden(test.source, 1, Outside(lesson, session, cells, forked, 0))
+        hearing = run_hidden(test.source, 1, Outside(lesson, session, cells, forked, 0))
+    return hearing.verdict
 
 
 # Counts in a Python how often the answer was defined: 1 in the notebook.
