@@ -342,7 +342,7 @@ class checking:
         self.close(f"{what} (in degrees)", got, expected, because, 1e-2, mistakes)
 
     def learns(self, what: str, result: Tensor, source: Tensor) -> None:
-        """Check that a weight, or what goes into a layer, gets a gradient from a result."""
+        """Check that a weight, or what goes into a layer, gets a gradient, whatever the shapes."""
         gradient = None
         if result.requires_grad:
             (gradient,) = torch.autograd.grad(result.square().sum(), source, allow_unused=True)
