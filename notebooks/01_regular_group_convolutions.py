@@ -713,6 +713,7 @@ def _(lesson, given):
     for order in (2, 3, 4, 6, 8, 12, 16):
         h = given.elements(order, 30)
         opposite, mistakes = -h, {"h is returned as it is": h.clone()}
+        mistakes["a full turn is 2π in radians, 360 in degrees"] = 360 - h
         given.angles("h⁻¹", lesson.CyclicGroup(order).inverse(h), opposite, mistakes)
 
 
@@ -904,7 +905,7 @@ with checking("{{number third-power}}", needs="{{number product}}") as check:
         g3 = third_power(CyclicGroup(order))
         check.angle(f"in C_{order}, g³ is the turn by {degrees}°", g3, degrees, "g³ = g² · g.")
     numbers = CyclicGroup(6)
-    numbers.elements = lambda: torch.tensor([1.0, 5.0, 4.0, 2.0, 3.0, 6.0])
+    numbers.elements, numbers.identity = lambda: torch.tensor([1.0, 5, 4, 2, 3, 6]), torch.ones(1)
     numbers.product = lambda h, h_prime: h * h_prime % 7
     numbers.inverse = lambda h: h**5 % 7
     check.close(
@@ -932,6 +933,7 @@ def _(lesson, given):
     # third they do not stand in the order of the powers.
     residues = lesson.CyclicGroup(6)
     residues.elements = lambda: torch.tensor([1.0, 3.0, 2.0, 4.0, 5.0, 6.0])
+    residues.identity = torch.ones(1)
     residues.product = lambda h, h_prime: h * h_prime % 7
     residues.inverse = lambda h: h**5 % 7
     g3 = lesson.third_power(residues)
@@ -1189,7 +1191,10 @@ def _(lesson, given):
     for size in (3, 5):
         right, forward = (given.turned_grids(4, size, sense) for sense in (-1, 1))
         scrambled = right.transpose(0, 1).reshape(right.shape)
-        mistakes = {"view or reshape after stacking scrambles the grids": scrambled}
+        mistakes = {
+            "view or reshape after stacking scrambles the grids": scrambled,
+            "the elements were converted to degrees": given.turned_grids(4, size, -180 / math.pi),
+        }
         what, got = f"the grids for C₄, {size} × {size}", _lifting_grids(lesson, 4, size)
         given.close_to_one(what, got, (right, forward), mistakes)
 
@@ -1464,8 +1469,9 @@ with checking("{{number lifting-layer}}", needs="{{number lifting-fold}}") as ch
     )
     padded = LiftingConvolution(CyclicGroup(4), 3, 2, kernel_size=3, padding=1)
     check.shape("padding is used", padded(images), (2, 2, 4, 9, 7), "pass padding=self.padding.")
-    eight = LiftingConvolution(CyclicGroup(8), 3, 2, kernel_size=3)(images[:1])
-    check.shape("it works for C₈ and one image", eight, (1, 2, 8, 7, 5), "4 is hard-coded.")
+    eight = LiftingConvolution(CyclicGroup(8), 1, 3, kernel_size=3)(images[:1, :1])
+    what = "it works for C₈, other channels and one image"
+    check.shape(what, eight, (1, 3, 8, 7, 5), "4, 3 or 2 is hard-coded.")
     check.true(
         "the maps of 0° and 45° differ", (eight[:, :, 0] - eight[:, :, 1]).abs().max() > 1e-3
     )
@@ -1479,8 +1485,8 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "lifting-layer", globals())
 
 
-def _lifting_layer(lesson, order, size, padding=0):
-    return lesson.LiftingConvolution(lesson.CyclicGroup(order), 3, 2, size, padding)
+def _lifting_layer(lesson, order, size, padding=0, inputs=3, outputs=2):
+    return lesson.LiftingConvolution(lesson.CyclicGroup(order), inputs, outputs, size, padding)
 
 
 @judge.property("the shape is right, for images of any shape and a batch of one", points=0.5)
@@ -1517,10 +1523,10 @@ def _(lesson, given):
     given.close(what, given.middle(layer(x), 5, 5), right, mistakes)
     given.learns("lift(x)", layer(x), layer.kernel.weight, lambda: layer(x))
     given.passes_on("lift(x)", layer, x)
-    for order in (5, 8):
-        layer = _lifting_layer(lesson, order, 5)
+    for order, inputs, outputs in ((5, 3, 2), (8, 2, 3)):
+        layer = _lifting_layer(lesson, order, 5, 0, inputs, outputs)
         slopes = given.slopes(layer.kernel)
-        kernels = given.response(layer, order, 3, 5, lifted=False)
+        kernels = given.response(layer, order, inputs, 5, lifted=False)
         given.turns_with(f"lift(x) for C_{order}", kernels, slopes)
 
 
@@ -2105,8 +2111,9 @@ with checking(
             )
         },
     )
-    eight = GroupConvolution(CyclicGroup(8), 3, 2, kernel_size=3)(noise(1, 3, 8, 9, 7))
-    check.shape("it works for C₈ and one image", eight, (1, 2, 8, 7, 5), "4 is hard-coded.")
+    eight = GroupConvolution(CyclicGroup(8), 2, 1, kernel_size=3)(noise(1, 2, 8, 9, 7))
+    what = "it works for C₈, other channels and one image"
+    check.shape(what, eight, (1, 1, 8, 7, 5), "4, 3 or 2 is hard-coded.")
     check.true(
         "the maps of 0° and 45° differ", (eight[:, :, 0] - eight[:, :, 1]).abs().max() > 1e-3
     )
@@ -2129,8 +2136,8 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "group-layer", globals())
 
 
-def _group_layer(lesson, order, size, padding=0):
-    return lesson.GroupConvolution(lesson.CyclicGroup(order), 3, 2, size, padding)
+def _group_layer(lesson, order, size, padding=0, inputs=3, outputs=2):
+    return lesson.GroupConvolution(lesson.CyclicGroup(order), inputs, outputs, size, padding)
 
 
 @judge.property("the shape is right, for maps of any shape and a batch of one", points=0.5)
@@ -2168,10 +2175,10 @@ def _(lesson, given):
     given.close_to_one(what, given.middle(layer(x), 5, 5), right, mistakes)
     given.learns("conv(x)", layer(x), layer.kernel.weight, lambda: layer(x))
     given.passes_on("conv(x)", layer, x)
-    for order in (5, 8):
-        layer = _group_layer(lesson, order, 5)
+    for order, inputs, outputs in ((5, 3, 2), (8, 2, 1)):
+        layer = _group_layer(lesson, order, 5, 0, inputs, outputs)
         slopes = given.slopes(layer.kernel)
-        kernels = given.response(layer, order, 3, 5, lifted=True)
+        kernels = given.response(layer, order, inputs, 5, lifted=True)
         given.turns_with(f"conv(x) for C_{order}", kernels, slopes)
 
 
@@ -2425,6 +2432,12 @@ def _(lesson, given):
             given.equal("the number of slices", network.lifting_conv(x).shape[2], order)
             given.close("the output, layer by layer as in `forward`", out, _by_hand(network, x))
             given.close("one image alone and in a batch", network(x[:1]), out[:1])
+            features = network.lifting_conv(x)
+            pooled = network.projection_layer(features)
+            again = network.train().projection_layer(features)
+            cause = {"there is more in it, such as a dropout": given.tensor("it", again)}
+            given.close("the projection in training", again, pooled, cause)
+            network.eval()
             for turns in (1, 2, 3):
                 got = network(given.turned(x, turns))
                 given.close(f"the output, turned by {90 * turns}°", got, out)

@@ -1739,6 +1739,7 @@ def _(lesson, given):
     for n in (3, 4, 8):
         h = given.pairs(n, 20, flip=0.0)
         expected, mistakes = h * torch.tensor([-1.0, 1.0]), {"h is returned as it is": h}
+        mistakes["a full turn is 2π in radians, 360 in degrees"] = expected + torch.tensor([360, 0])
         got = lesson.DihedralGroup(n).inverse(h.clone())
         given.same_pairs(f"h⁻¹ of rotations in D_{n}", got, expected, mistakes)
 
@@ -2005,7 +2006,7 @@ def _(lesson, given):
 def _(lesson, given):
     # 1, …, 6 with the product modulo 7, in an order of its own.
     residues, numbers = lesson.CyclicGroup(6), torch.tensor([1.0, 4.0, 6.0, 2.0, 5.0, 3.0])
-    residues.elements = lambda: numbers
+    residues.elements, residues.identity = lambda: numbers, torch.ones(1)
     residues.product = lambda h, h_prime: h * h_prime % 7
     residues.normalize_group_elements = lambda h: (
         2 * (h.long()[..., None] == numbers.long()).long().argmax(-1) / 5 - 1

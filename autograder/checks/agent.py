@@ -232,14 +232,18 @@ def mapped(ask: Callable[..., object]) -> Callable[..., object]:
     """
 
     def call(*args: object, **kwargs: object) -> object:
-        if kwargs or "torch" not in sys.modules:
+        if "torch" not in sys.modules:
             return ask(*args, **kwargs)
         import torch
+
+        def of(values: tuple) -> tuple[tuple, dict]:
+            return values[: len(args)], dict(zip(kwargs, values[len(args) :], strict=True))
 
         class Asked(torch.autograd.Function):
             @staticmethod
             def forward(*tensors: Tensor) -> object:
-                return ask(*tensors)
+                positional, named = of(tensors)
+                return ask(*positional, **named)
 
             @staticmethod
             def setup_context(ctx: Any, inputs: tuple, output: object) -> None:
@@ -250,12 +254,16 @@ def mapped(ask: Callable[..., object]) -> Callable[..., object]:
             def vmap(info: Any, in_dims: tuple, *tensors: Tensor) -> tuple[Tensor, int]:
                 def single(number: int) -> Any:
                     pairs = zip(tensors, in_dims, strict=True)
-                    return call(*(t if dim is None else t.select(dim, number) for t, dim in pairs))
+                    one = tuple(t if dim is None else t.select(dim, number) for t, dim in pairs)
+                    positional, named = of(one)
+                    return call(*positional, **named)
 
                 return torch.stack([single(number) for number in range(info.batch_size)]), 0
 
-        tensors = args and all(isinstance(arg, torch.Tensor) for arg in args)
-        return Asked.apply(*args) if tensors else ask(*args)
+        values = (*args, *kwargs.values())
+        if values and all(isinstance(value, torch.Tensor) for value in values):
+            return Asked.apply(*values)
+        return ask(*args, **kwargs)
 
     return call
 

@@ -61,13 +61,13 @@ class Given:
         place = torch.randperm(2 * n, generator=self.generator)
         return torch.stack([place % n * (2 * math.pi / n), (place // n).float()], dim=-1)
 
-    def rotations(self, angles: Tensor, sense: int = 1) -> Tensor:
+    def rotations(self, angles: Tensor, sense: float = 1) -> Tensor:
         """Return the matrices [..., 2, 2] that turn counter-clockwise by sense · angle [...]."""
         turns = sense * angles.double()
         c, s = turns.cos(), turns.sin()
         return torch.stack([c, -s, s, c], dim=-1).reshape(*angles.shape, 2, 2).to(angles.dtype)
 
-    def turned_grids(self, order: int, size: int, sense: int) -> Tensor:
+    def turned_grids(self, order: int, size: int, sense: float) -> Tensor:
         """Return a grid turned by sense · h for all h of C_order: [2, order, size, size]."""
         axis = torch.linspace(-1, 1, size, dtype=torch.float64)
         points = torch.cartesian_prod(axis, axis)

@@ -438,7 +438,7 @@ def test_an_answer_that_guesses_at_every_try_gains_nothing(first_lesson: Lesson)
 
 def test_a_function_of_the_grader_can_be_mapped_in_the_student_s_python() -> None:
     def table(function):
-        rows = torch.func.vmap(lambda a: torch.func.vmap(lambda b: function(a, b))(numbers))
+        rows = torch.func.vmap(lambda a: torch.func.vmap(lambda b: function(a, b=b))(numbers))
         return rows(numbers)
 
     def answer(a, b):

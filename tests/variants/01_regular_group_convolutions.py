@@ -3336,6 +3336,43 @@ self.lifting_conv = nn.Sequential(lifting, nn.Sigmoid())
         {"network": 3},
     ),
     Variant(
+        "network: a dropout after the projection",
+        "not the layer that was asked for",
+        {
+            PROJECTION: """
+self.projection_layer = nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Dropout(0.3))
+"""
+        },
+        {"network": 2},
+    ),
+    Variant(
+        "lifting layer: a dropout of one's own",
+        "not the layer that was asked for",
+        {LIFT_CONV: "x = F.dropout(F.conv2d(x, conv_kernels, padding=self.padding), 0.2)"},
+        {"lifting-layer": 0.5},
+    ),
+    Variant(
+        "lifting layer: channels hard-coded",
+        "those of the check below",
+        {
+            LIFT_KERNELS: """
+conv_kernels = self.kernel.sample().reshape(-1, 3, self.kernel.kernel_size, self.kernel.kernel_size)
+"""
+        },
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "group layer: channels hard-coded",
+        "those of the check below",
+        {
+            KERNELS: """
+n, k = self.kernel.group.order, self.kernel.kernel_size
+conv_kernels = self.kernel.sample().reshape(2 * n, 3 * n, k, k)
+"""
+        },
+        {"group-layer": 1.25},
+    ),
+    Variant(
         "network: a projection that cuts the graph",
         "nothing before the last layer is trained",
         {PROJECTION: "self.projection_layer = lambda x: x.detach().mean(dim=(2, 3, 4))"},
@@ -3450,6 +3487,17 @@ import functools
 
 times_g = functools.partial(group.product, g)
 g3 = times_g(times_g(g))
+"""
+        },
+    ),
+    Variant(
+        "third power: a reduction that begins with the identity",
+        "e · g · g · g",
+        {
+            THIRD_POWER: """
+import functools
+
+g3 = functools.reduce(group.product, [g, g, g], group.identity[0].to(g))
 """
         },
     ),
