@@ -122,8 +122,10 @@ def read_sheets(api: NbGraderAPI, course: Course, lesson: Lesson) -> list[Sheet]
         for question in lesson.questions:
             cell = cell_by_id(notebook, question.answer_cell_id)
             source = cell.source if cell is not None else ""
-            harmless = None if source.strip() in ("", TEXT_STUB) else safe_cell(cell)
-            shown = harmless and markup.markdown(harmless.source, harmless.get("attachments"))
+            shown = None
+            if cell is not None and source.strip() not in ("", TEXT_STUB):
+                harmless = safe_cell(cell)
+                shown = markup.markdown(harmless.source, harmless.get("attachments"))
             points, comment = given.get(question.answer_cell_id, ("", ""))
             answers[question.id].append(
                 Answer(token(lesson.stem, result.student), _sum(source), shown, points, comment)
