@@ -1,4 +1,18 @@
-"""Build, render and grade the course's notebooks."""
+"""Build, render and grade the course's notebooks.
+
+How a submission is graded, and who knows what (solutions/grader.md has more words):
+
+1. `submissions/` reads the file and rebuilds it around the release, in the grader's process, where
+   nothing of a submission's runs.
+2. `grading/` runs the notebook in a Python of its own (`sandbox/`), which knows what students do.
+3. `checks/` asks that Python by messages for what hidden tests need. Tests, expected values and
+   comparisons stay in the grader's process.
+4. That Python is ended. What a student reads has been said by then.
+5. What did not hold is tried among the lesson's definitions, in other Pythons. These hold the
+   reference solution, as code without text, and nothing comes from them but whether a property
+   holds: one bit for each.
+6. `marks/` and `pages/` write down what came out.
+"""
 
 import os
 import sysconfig

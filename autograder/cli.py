@@ -6,8 +6,9 @@ import argparse
 import ast
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any
 
 from autograder.course import PACKAGE
 from autograder.errors import CourseError
@@ -19,6 +20,7 @@ COMMANDS = {
     "train": "book.train",
     "render": "book.render",
     "book": "book.website",
+    "class": "exchange.members",
     "collect": "exchange.collect",
     "grade": "grading.grade",
     "feedback": "pages.feedback",
@@ -32,7 +34,7 @@ DESCRIPTION = "Build the course's notebooks, grade submissions, and make the boo
 EPILOG = """Each command explains itself: python -m autograder build --help
 
 authors:      new, build, train, render, book
-instructors:  collect, grade, feedback, export, report, demo
+instructors:  class, collect, grade, feedback, export, report, demo
 students:     check, env
 """
 
@@ -58,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser; only the module of the command that is named is imported.
 
-    The others, some of which take seconds, are read for their first line alone.
+    The others, some of which take seconds, are read for their first line alone; and so is the one
+    that is named if it shall only explain itself.
     """
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
@@ -73,7 +76,9 @@ def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
         command = commands.add_parser(
             name, help=text.split("\n")[0], description=text, formatter_class=layout
         )
-        if name in words[:1]:
+        if name in words[:1] and not {"-h", "--help"}.isdisjoint(words):
+            _declaration(name)(command)
+        elif name in words[:1]:
             module = _import(name)
             module.add_arguments(command)
             command.set_defaults(run=module.run)
@@ -91,8 +96,42 @@ def _import(name: str) -> ModuleType:
         ) from error
 
 
+def _tree(name: str) -> ast.Module:
+    path = PACKAGE / f"{COMMANDS[name].replace('.', '/')}.py"
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _docstring(name: str) -> str:
     """Return what a command's module says of itself."""
-    path = PACKAGE / f"{COMMANDS[name].replace('.', '/')}.py"
-    source = path.read_text(encoding="utf-8")
-    return ast.get_docstring(ast.parse(source)) or ""
+    return ast.get_docstring(_tree(name)) or ""
+
+
+def _declaration(name: str) -> Callable[[argparse.ArgumentParser], None]:
+    """Return a command's add_arguments, run with no more of its module than it needs.
+
+    Importing all of a module that grades takes seconds, for PyTorch and nbgrader.
+    """
+    tree, needed, chosen = _tree(name), {"annotations", "add_arguments"}, set[int]()
+    for _ in tree.body:  # as often as a name can lead to another
+        for at, node in enumerate(tree.body):
+            if at not in chosen and needed & set(_defined(node)):
+                chosen.add(at)
+                inside = [] if isinstance(node, ast.Import | ast.ImportFrom) else ast.walk(node)
+                needed |= {item.id for item in inside if isinstance(item, ast.Name)}
+    body = [node for at, node in enumerate(tree.body) if at in chosen]
+    for node in body:
+        if isinstance(node, ast.ImportFrom):
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) in needed]
+    space: dict[str, Any] = {}
+    exec(compile(ast.Module(body, []), COMMANDS[name], "exec"), space)
+    return space["add_arguments"]
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    """Return the names that a statement of a module defines."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]

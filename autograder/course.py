@@ -60,6 +60,11 @@ class Course:
         """The weights of a network that we have trained, for `{{sha256 name}}` in a lesson."""
         return self.data / "networks" / f"{name}.pt"
 
+    @property
+    def turning(self) -> Path:
+        """What the networks say of the home page's digits at every angle."""
+        return self.data / "results" / "turn.json"
+
     def data_folder(self) -> Path:
         """Folder of the data sets: what COURSE_DATA names, else the course's own."""
         return Path(os.environ.get("COURSE_DATA") or self.data).resolve()
@@ -117,6 +122,19 @@ class Course:
         Raises CourseError if it does not stand there.
         """
         return self._setting("tool", "course", "edition", what="the edition of the course")
+
+    @property
+    def timezone(self) -> str:
+        """The zone of times that say none, from `[tool.course] timezone`; "" if not named."""
+        try:
+            return self._setting("tool", "course", "timezone", what="the time zone").strip()
+        except CourseError:
+            return ""
+
+    @property
+    def class_list(self) -> Path:
+        """The table of who takes the course, which a teacher edits; not committed."""
+        return self.root / "class.csv"
 
     @property
     def edition_url(self) -> str:

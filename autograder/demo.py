@@ -9,7 +9,7 @@ import argparse
 import os
 import shutil
 import textwrap
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -35,7 +35,6 @@ from autograder.submissions.made import (
     fill_in,
     solutions,
     with_copied_cell,
-    with_endless_loop,
     with_helper_cell,
     with_syntax_error,
     write_submission,
@@ -43,7 +42,7 @@ from autograder.submissions.made import (
 from autograder.submissions.reading import read_notebook
 from autograder.texts import say
 
-LOOP_TIMEOUT = 20
+TIMEOUT = 10  # seconds; waiting for the endless loop longer would show nothing more
 MARKER = ".made-by-demo"
 NEXT = """
 Look next at:
@@ -75,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     stem = first_lesson(course) if args.lesson is None else course.known_lesson(args.lesson)
     folder = args.folder or course.root / "_demo"
     console = Console()
+    sandbox = has_sandbox(console)
     say(console, f"A demonstration course in {folder}")
     # Data that the course has already are used, wherever the demonstration is.
     os.environ.setdefault("COURSE_DATA", str(course.data))
@@ -88,13 +88,8 @@ def run(args: argparse.Namespace) -> int:
     for student, (what, content) in students.items():
         write_submission(demo, student, stem, content)
         say(console, f"  {student:<14} {what}")
-    # Waiting for the endless loop as long as for an honest cell would show nothing more.
-    loop = ["endless-loop"]
-    others = [student for student in students if student not in loop]
-    options = GradeOptions(sandbox=has_sandbox(console), jobs=cores())
-    results = grade_with_progress(demo, stem, replace(options, students=others))
-    slow = replace(options, students=loop, timeout=LOOP_TIMEOUT)
-    results += grade_with_progress(demo, stem, slow)
+    options = GradeOptions(students=list(students), sandbox=sandbox, jobs=cores(), timeout=TIMEOUT)
+    results = grade_with_progress(demo, stem, options)
     code = report(demo, results)
     survey = survey_class(open_api(demo), demo, lesson, submitted_students(demo, stem))
     page = write_report(demo, survey, similar_pairs(survey))
@@ -108,7 +103,12 @@ def has_sandbox(console: Console) -> bool:
     try:
         find_bwrap()
     except CourseError as error:
-        say(console, f"Grading the made-up class without a sandbox. For a real one: {error}")
+        say(
+            console,
+            "The made-up class is graded without a sandbox, since nobody in it means harm. In one, "
+            "submissions see no file, no network and no other submission, and have limits. For a "
+            f"real class: {error}",
+        )
         return False
     return True
 
@@ -177,14 +177,24 @@ def make_class(lesson: Lesson, release: NotebookNode) -> dict[str, tuple[str, No
         ),
         "endless-loop": (
             f"a loop that never ends in {last.label}",
-            with_endless_loop(perfect, last.answer_cell_id),
+            fill_in(release, lesson, with_endless_loop(lesson, last.answer_cell_id)),
         ),
     }
 
 
 def without_last_block(lesson: Lesson, name: str) -> dict[str, str]:
     """Return the lesson's answers, with the last block of one cell as its stub."""
+    stub = "\n".join(blocks(lesson.cell(name).source)[-1].stub)
+    return _with_last_block(lesson, name, lambda body: stub)
+
+
+def with_endless_loop(lesson: Lesson, name: str) -> dict[str, str]:
+    """Return the lesson's answers, one of which never gets past its last block."""
+    return _with_last_block(lesson, name, "while True:\n    pass\n{}".format)
+
+
+def _with_last_block(lesson: Lesson, name: str, change: Callable[[str], str]) -> dict[str, str]:
     source = lesson.cell(name).source
     bodies = [textwrap.dedent("\n".join(block.solution)) for block in blocks(source)]
-    bodies[-1] = "\n".join(blocks(source)[-1].stub)
+    bodies[-1] = change(bodies[-1])
     return solutions(lesson) | {name: fill_blocks(source, bodies)}

@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import platform
 import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from packaging.specifiers import SpecifierSet
 
 from autograder.course import Course
 
+# What holds students' work and marks.
+STUDENTS = ("submitted", "autograded", "feedback", "reports", "terms", ".grading-seed")
 DISK_GB = 1.0
 """Free space (in GB) that data, checkpoints and a graded class need."""
 
@@ -62,6 +65,7 @@ def items(course: Course) -> Iterator[Item]:
     yield device_item()
     yield data_item(course.data_folder(), course.root / "data" / "checksums.txt")
     yield disk_item(shutil.disk_usage(course.root).free / 1e9)
+    yield from git_items(course.root)
 
 
 def python_item(version: str, bounds: str) -> Item:
@@ -140,6 +144,25 @@ def data_item(folder: Path, checksums: Path) -> Item:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def git_items(root: Path) -> Iterator[Item]:
+    """Name students' data in the folder that could be committed, or are; nothing if all is well."""
+    looked = [*STUDENTS, *(f":(glob)*.{end}" for end in ("zip", "csv", "tsv", "xls", "xlsx", "db"))]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *looked]
+    try:
+        done = subprocess.run(
+            command, cwd=root, capture_output=True, encoding="utf-8", errors="replace", check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return  # no git, or no checkout
+    found = sorted({name.partition("/")[0] for name in done.stdout.splitlines()})
+    if found:
+        yield Item(
+            "missing",
+            f"git: students' data can be committed, or are already: {', '.join(found)}",
+            "name them in .gitignore, or move them; what is committed goes with git rm --cached",
+        )
 
 
 def disk_item(free_gb: float) -> Item:

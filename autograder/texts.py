@@ -32,6 +32,14 @@ def plural(number: float, unit: str) -> str:
     return f"{number:g} {unit}" if number == 1 else f"{number:g} {unit}s"
 
 
+def listed(names: Iterable[str], most: int = 0) -> str:
+    """Return names with commas between them; of more than `most`, unless that is 0, how many."""
+    names = list(names)
+    if not most or len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {plural(len(names) - most, 'other')}"
+
+
 def number(points: float | None) -> str:
     """Return points as text without needless decimals: 2.0 → "2", 1.25 → "1.25", None → ""."""
     return "" if points is None else f"{round(points, 2):g}"

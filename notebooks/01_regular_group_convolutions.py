@@ -121,6 +121,47 @@ def find_data_folder() -> Path:
 
 DATA_FOLDER, RUNS_FOLDER = find_data_folder(), Path("runs")
 
+
+# ------------------------------------------------- the networks that the course has trained
+
+
+def file_name(name: str) -> str:
+    """Return the name of a recipe's file: "GCNN, 1,000 images" is kept in gcnn-1-000-images.pt."""
+    return "-".join(re.findall("[a-z0-9]+", name.lower()))
+
+
+def find_trained(name: str) -> Path | None:
+    """Return the file of a trained network, fetched if need be; None if there is none."""
+    path = DATA_FOLDER / "networks" / f"{file_name(name)}.pt"
+    url = f"{{edition_files}}/data/networks/{path.name}"
+    if not path.is_file() and not FAST_RUN:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, path, hash_prefix=TRAINED[name], progress=False)
+        except (OSError, RuntimeError) as error:
+            print(f"NOTICE: {url} cannot be fetched ({error}).")
+    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != TRAINED[name]:
+        print(f"NOTICE: {path} is not the file that this lesson was made with; it is not used.")
+        return None
+    return path if path.is_file() else None
+
+
+def load_trained(name: str, model: nn.Module) -> str | None:
+    """Load the course's weights into a network; return how they were trained, None if in vain."""
+    if (path := find_trained(name)) is None:
+        return None
+    trained = torch.load(path, map_location="cpu", weights_only=True)
+    copied = copy.deepcopy(model).eval()
+    with torch.no_grad(), contextlib.suppress(RuntimeError):  # weights of other shapes
+        copied.load_state_dict(trained["weights"])
+        if torch.allclose(copied(noise(2, 1, 28, 28)), trained["outputs"], rtol=1e-3, atol=1e-3):
+            model.load_state_dict(trained["weights"])
+            print(f"Loaded {path.name}: {name} as the course has trained it, {trained['how']}.")
+            return trained["how"]
+    print(f"NOTICE: your {name} arranges its weights in another way than those in {path.name}.")
+    return None
+
+
 # ------------------------------------------------- figures
 
 PALETTE = {"ink": "#1b1f24", "line": "#b9c0ca", "slate": "#3f4a5a", "blue": "#0040b3"}
@@ -301,7 +342,7 @@ class checking:
         self.close(f"{what} (in degrees)", got, expected, because, 1e-2, mistakes)
 
     def learns(self, what: str, result: Tensor, source: Tensor) -> None:
-        """Check that a weight, or what goes into a layer, gets a gradient from a result."""
+        """Check that a weight, or what goes into a layer, gets a gradient, whatever the shapes."""
         gradient = None
         if result.requires_grad:
             (gradient,) = torch.autograd.grad(result.square().sum(), source, allow_unused=True)
@@ -390,31 +431,25 @@ print("largest difference:", (turned - expected).abs().max().item())
 #
 # So far this is a trick with `rot90`. What about 45°? Or reflections, or layers that come *after* this one, where the
 # input is a stack of maps already? For all of that we need the right words: groups, and how they act.
-
-# %% [markdown]
+#
 # ### 0.2 How this lesson works
 #
-# You will build the **group** $C_n$ of rotations, the **lifting convolution** (the idea above, for any group), the
-# **group convolution** for the layers after it, the **projection** that forgets the pose at the end, and a **network**
-# made of these.
+# You will build the **group** of rotations, the **lifting convolution** (the idea above, for any group), the **group
+# convolution** for the layers after it, the **projection** that forgets the pose at the end, and a **network** made of
+# these: {{n_exercises}} exercises, with {{n_blocks}} blocks in which you replace the `...`. Below each exercise a folded
+# cell **checks** your answer, one property at a time.
 #
-# The {{n_exercises}} exercises have {{n_blocks}} blocks of this form. Replace the `...` and keep both marker lines;
-# most need one line, none more than six.
+# <details><summary>Marker lines, points, and how long it takes</summary>
 #
-# ```python
-# ## YOUR CODE STARTS HERE ##
-# product = ...
-# ## AND ENDS HERE ##
-# ```
+# Keep the two marker lines of each block. Most blocks need one line, none more than six. When a check fails, it names
+# the likely cause, and says so if that lies in an earlier exercise. `progress()` tells how far you are.
 #
-# Under each exercise a folded cell **checks** one property at a time and names the likely cause when it fails. It also
-# says when the cause lies in an earlier exercise. `progress()` tells how far you are.
+# The exercises give {{exercise_points}} points: for the visible checks, and for hidden tests of the same properties on
+# other inputs. A person reads the {{n_questions}} written questions, {{question_points}} points.
 #
-# **Grading.** The exercises give {{exercise_points}} points: for the visible checks, and hidden tests of the same
-# properties on other inputs. A person reads the {{n_questions}} written questions, {{question_points}} points.
-#
-# **Time.** About {{total_minutes}} minutes for exercises and questions ({{minutes_by_chapter}}), and as long again
-# for reading and looking. Two sittings are a good idea; the break is after section 2.1.
+# About {{total_minutes}} minutes for exercises and questions ({{minutes_by_chapter}}), and as long again for reading
+# and looking. Two sittings are a good idea; the break is after section 2.1.
+# </details>
 
 # %% [markdown]
 # ## 1 Groups
@@ -432,15 +467,14 @@ print("largest difference:", (turned - expected).abs().max().item())
 # The four quarter turns are a group: two of them after each other are again a quarter turn (or none), doing nothing is
 # the identity, and every turn can be turned back. This is the cyclic group $C_4$.
 #
-# ![Left: the four elements 0°, 90°, 180° and 270° on a circle; first 90°, then 180°, is 270° in all. Right: the table of all sixteen products, in which every element occurs once in each row and each column.](picture:cyclic-group)
-
-# %% [markdown]
 # ### 1.2 A group in Python
 #
-# `GroupBase` lists what our layers ask a group $H$ for. All methods work on many elements at once.
+# The folded cell lists what our layers ask a group $H$ for: its `elements()`, the `product` of two, the `inverse`, and how
+# an element acts on points of the plane. All of it works on many elements at once.
 
 
-# %% id="group-base" grade="readonly"
+# %% id="group-base" grade="readonly" tags=["hide-input"]
+# @title GroupBase: what the layers ask a group for
 class GroupBase(nn.Module):
     """A finite group H that acts on the plane; `order` is the number of its elements.
 
@@ -487,16 +521,7 @@ class GroupBase(nn.Module):
 # ### 1.3 The cyclic group $C_n$
 #
 # A rotation is given by its angle $\theta$ in radians. $C_n$ holds the $n$ angles
-# $0, \tfrac{2\pi}{n}, 2\cdot\tfrac{2\pi}{n}, \dots$
-#
-# **Coordinates.** A point is $x = (r_0, r_1)$: $r_0$ runs *down the rows*, $r_1$ *along the columns*, both from −1 to 1.
-# With axes in this order the usual rotation matrix turns counter-clockwise on the screen, as `torch.rot90` does.
-#
-# **Precision.** Angles and grids are few numbers, so we compute them in float64, whatever the weights are. And
-# `normalize_group_elements` rounds an angle to the nearest element first: an element times its inverse may come out as
-# 6.283185 instead of 0, though both are the same rotation.
-#
-# The class below has three blocks, for the next three exercises. Each has a check of its own, in a folded cell. After
+# $0, \tfrac{2\pi}{n}, 2\cdot\tfrac{2\pi}{n}, \dots$ The class below has three blocks, for the next three exercises. After
 # every change run the cell of the class, then the check.
 
 # %% [markdown] exercise="product" title="The product" minutes=5
@@ -529,7 +554,8 @@ class GroupBase(nn.Module):
 # </details>
 
 # %% [markdown] exercise="matrix" title="The rotation matrix" minutes=6
-# To turn points we need the matrix of a rotation,
+# A point is $x = (r_0, r_1)$: $r_0$ runs *down the rows*, $r_1$ *along the columns*, both from −1 to 1. With axes in this
+# order the usual matrix of a rotation turns counter-clockwise on the screen, as `torch.rot90` does:
 #
 # $$ R(\theta) = \begin{pmatrix} \cos\theta & -\sin\theta \\ \sin\theta & \cos\theta \end{pmatrix} . $$
 #
@@ -540,6 +566,13 @@ class GroupBase(nn.Module):
 #
 # `torch.stack` makes a new axis from a list of tensors. Stack cosines and sines to rows, and the rows to a matrix, along
 # the last axes: `dim=-1`, then `dim=-2`.
+# </details>
+#
+# <details><summary>Why float64, and why is an angle rounded in the last method?</summary>
+#
+# Angles and grids are few numbers, so we compute them in float64, whatever the weights are. An element times its inverse
+# may still come out as 6.283185 instead of 0, though both are the same rotation; `normalize_group_elements` rounds to the
+# nearest element first.
 # </details>
 #
 # <details><summary>I get an error: “only one element tensors can be converted to Python scalars”</summary>
@@ -559,8 +592,7 @@ class CyclicGroup(GroupBase):
         self.order = order
 
     def elements(self) -> Tensor:
-        steps = torch.arange(self.order, device=self.identity.device).double()
-        return steps * (2 * math.pi / self.order)
+        return torch.arange(self.order).to(self.identity) * (2 * math.pi / self.order)
 
     def product(self, h: Tensor, h_prime: Tensor) -> Tensor:
         ## YOUR CODE STARTS HERE ##
@@ -793,6 +825,11 @@ with checking(
         check.true(f"C_{order}: associativity, identity, inverse", all(x.all() for x in hold))
 
 # %% [markdown]
+# All products of $C_4$ fit into one table. Every row holds every element once, and so does every column: to multiply by an
+# element is to exchange the elements' places.
+#
+# ![Left: the four elements 0°, 90°, 180° and 270° on a circle; first 90°, then 180°, is 270° in all. Right: the table of all sixteen products, in which every element occurs once in each row and each column.](picture:cyclic-group)
+#
 # ### 1.4 Seeing the group act
 #
 # Now let $C_4$ act on a picture, $(\mathcal{L}_h f)(x) = f(h^{-1}x)$. To know the value of the *new* image at $x$, look *back*, to
@@ -820,17 +857,6 @@ def interpolate(signal: Tensor, grid: Tensor) -> Tensor:
 def bilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
     """Sample a signal [C, H, W] or [N, C, H, W] at a grid [2, H, W] or [2, N, H, W]."""
     if signal.dim() == 3:
-        return interpolate(signal[None], grid[:, None])[0]
-    return interpolate(signal, grid)
-
-
-def trilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
-    """Sample a signal [C, D, H, W] or [N, C, D, H, W] at a grid [3, D, H, W] or [3, N, D, H, W].
-
-    The coordinates come in the order (r0, r1, h), the signal's axes in the order (h, r0, r1).
-    """
-    grid = grid[[2, 0, 1]]
-    if signal.dim() == 4:
         return interpolate(signal[None], grid[:, None])[0]
     return interpolate(signal, grid)
 
@@ -983,8 +1009,7 @@ for order in (4, 8):
 #    \mathrm{d}\tilde x , {{equation lifting}} $$
 #
 # $$ k_h(x) = \frac{1}{|h|}\, k(h^{-1} x) . {{equation lifting-kernel}} $$
-
-# %% [markdown]
+#
 # **Why it is equivariant.** Convolve a moved function, $\mathcal{L}_u f$ with $u \in G$, and substitute $\tilde g = u\hat g$. The
 # substitution multiplies areas by $|u|$:
 #
@@ -1811,6 +1836,23 @@ def _(lesson, given):
 
 judge.score()
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# The weights have one axis more than those of the lifting kernel, $\tilde h$, so a position has three coordinates, and sampling
+# is trilinear. Along $\tilde h$ nothing is mixed: $h^{-1}\tilde h$ is an element again, never between two.
+
+
+# %% id="interpolate-on-group" grade="readonly"
+def trilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
+    """Sample a signal [C, D, H, W] or [N, C, D, H, W] at a grid [3, D, H, W] or [3, N, D, H, W].
+
+    The coordinates come in the order (r0, r1, h), the signal's axes in the order (h, r0, r1).
+    """
+    grid = grid[[2, 0, 1]]
+    if signal.dim() == 4:
+        return interpolate(signal[None], grid[:, None])[0]
+    return interpolate(signal, grid)
+
 
 # %% [markdown] exercise="group-kernel" title="The weights of the group kernel" minutes=5
 # Complete `InterpolativeGroupKernel`. Folding, sampling and unfolding are given: they are those of the lifting kernel, with
@@ -2648,21 +2690,33 @@ def make_trainer(name: str, epochs: int = 1) -> pl.Trainer:
 
 
 # %% id="train-model"
+EPOCHS = 10  # where nothing else is said
+
+
 def train_model(
-    model_name, data, *, name=None, epochs=10, seed=SEED, ckpt_path=None, **model_hparams
+    model_name,
+    data,
+    *,
+    kind=ImageClassifier,
+    name=None,
+    epochs=EPOCHS,
+    seed=SEED,
+    ckpt_path=None,
+    **sizes,
 ) -> tuple[ImageClassifier, dict]:
     """Train a network; return the best of its epochs and how well that does in the test.
 
     Args:
-        model_name, model_hparams: which network, see `create_model`.
+        model_name, sizes: which network, see `create_model`.
         data: a RotatedMNIST.
+        kind: the class of classifiers that trains it.
         name: the folder in runs/; the model's name if not given.
         epochs: how often all training digits are seen.
         seed: decides the first weights and the order of the digits.
         ckpt_path: "last" to go on with an interrupted training of this name.
     """
     pl.seed_everything(seed, verbose=False)
-    classifier = ImageClassifier(create_model(model_name, model_hparams))
+    classifier = kind(create_model(model_name, sizes))
     trainer = make_trainer(name or model_name, epochs)
     trainer.fit(classifier, datamodule=data, ckpt_path=ckpt_path)
     result = test_model(classifier, data, trainer, ckpt_path="best")
@@ -2694,57 +2748,23 @@ print(f'TRAINING = "{TRAINING}"')
 # numbers, never as code. If your network computes something else from the same weights, your layers arrange their weights
 # in another way, which may be just as right; then a short training takes the place.
 
-# %% id="load-trained" grade="readonly" tags=["hide-input"]
-# @title What is trained, and the networks that the course has trained
+# %% id="recipes" grade="readonly"
 SIZES = dict(in_channels=1, out_channels=10, kernel_size=5, num_hidden=4)
 RECIPES = {
     "CNN": dict(model_name="CNN", hidden_channels=32, **SIZES),
     "GCNN": dict(model_name="GCNN", group=CyclicGroup(order=4), hidden_channels=16, **SIZES),
 }
 RECIPES["CNN, turned training digits"] = RECIPES["CNN"] | dict(data=dict(turn_training=True))
-TABLES = {"rotated": list(RECIPES)}
-EPOCHS = 10  # where a recipe says nothing else
+TABLES = {"rotated": list(RECIPES), "images": []}
+for images, epochs in ((1_000, 30), (6_000, 15)):
+    for name in ("CNN", "GCNN"):
+        few = dict(data=dict(train_images=images), epochs=epochs)
+        RECIPES[f"{name}, {images:,} images"] = RECIPES[name] | few
+        TABLES["images"].append(f"{name}, {images:,} images")
 TRAINED = {
     "CNN": "{{sha256 cnn}}",
     "GCNN": "{{sha256 gcnn}}",
 }
-
-
-def file_name(name: str) -> str:
-    """Return the name of a recipe's file: "GCNN, 1,000 images" is kept in gcnn-1-000-images.pt."""
-    return "-".join(re.findall("[a-z0-9]+", name.lower()))
-
-
-def find_trained(name: str) -> Path | None:
-    """Return the file of a trained network, fetched if need be; None if there is none."""
-    path = DATA_FOLDER / "networks" / f"{file_name(name)}.pt"
-    url = f"{{edition_files}}/data/networks/{path.name}"
-    if not path.is_file() and not FAST_RUN:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(url, path, hash_prefix=TRAINED[name], progress=False)
-        except (OSError, RuntimeError) as error:
-            print(f"NOTICE: {url} cannot be fetched ({error}).")
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != TRAINED[name]:
-        print(f"NOTICE: {path} is not the file that this lesson was made with; it is not used.")
-        return None
-    return path if path.is_file() else None
-
-
-def load_trained(name: str, model: nn.Module) -> str | None:
-    """Load the course's weights into a network; return how they were trained, None if in vain."""
-    if (path := find_trained(name)) is None:
-        return None
-    trained = torch.load(path, map_location="cpu", weights_only=True)
-    copied = copy.deepcopy(model).eval()
-    with torch.no_grad(), contextlib.suppress(RuntimeError):  # weights of other shapes
-        copied.load_state_dict(trained["weights"])
-        if torch.allclose(copied(noise(2, 1, 28, 28)), trained["outputs"], rtol=1e-3, atol=1e-3):
-            model.load_state_dict(trained["weights"])
-            print(f"Loaded {path.name}: {name} as the course has trained it, {trained['how']}.")
-            return trained["how"]
-    print(f"NOTICE: your {name} arranges its weights in another way than those in {path.name}.")
-    return None
 
 
 # %% id="get-model"
@@ -2779,7 +2799,7 @@ for name, result in results.items():
 # by which a digit is turned, before you run the cell.
 
 
-# %%
+# %% id="over-angles"
 def accuracy_over_angles(network: nn.Module, images: Tensor, labels: Tensor, angles: Tensor):
     """Return the share of images [N, X, X] read correctly at every angle (degrees), [angles]."""
     shares = []
@@ -2790,6 +2810,7 @@ def accuracy_over_angles(network: nn.Module, images: Tensor, labels: Tensor, ang
     return torch.stack(shares)
 
 
+# %%
 angles = torch.arange(0.0, 361.0, 15.0)
 some = data.upright[:500]
 curves = {name: accuracy_over_angles(networks[name], *some, angles) for name in networks}
@@ -2850,6 +2871,7 @@ def strongest(features: Tensor) -> int:
     return features.transpose(0, 1).flatten(1).std(dim=1).argmax().item()
 
 
+# %%
 ANGLES = torch.arange(0, 360, 45)
 ANGLE_NAMES = [f"{angle}°" for angle in range(0, 360, 45)]
 digit, _ = data.upright[18]  # a test digit without symmetry

@@ -257,7 +257,7 @@ class checking:
         self.true(what, difference <= tolerance, because, detail)
 
     def learns(self, what: str, result: Tensor, source: Tensor) -> None:
-        """Check that a weight, or what goes into a layer, gets a gradient from a result."""
+        """Check that a weight, or what goes into a layer, gets a gradient, whatever the shapes."""
         gradient = None
         if result.requires_grad:
             (gradient,) = torch.autograd.grad(result.square().sum(), source, allow_unused=True)

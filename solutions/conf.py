@@ -9,14 +9,15 @@ from sphinx.errors import ExtensionError
 
 from autograder.book.pages import present_lesson, without_badges
 from autograder.book.reference import reference
-from autograder.book.results import results
+from autograder.book.results import headline, results
+from autograder.book.turn import markup
 from autograder.book.website import escape_docstring, resolve_links
 from autograder.course import Course
 from autograder.errors import CourseError
 
 COURSE = Course.find(Path(__file__).parent)
 
-project = "Regular group convolutions"
+project = "Group-equivariant networks"
 author = "The gcnn-course authors"
 copyright = "2026, the gcnn-course authors · text CC BY 4.0, code MIT"  # noqa: A001
 language = "en"
@@ -37,7 +38,12 @@ myst_enable_extensions = [
     "html_image",
     "substitution",
 ]
-myst_substitutions = {"results": results(COURSE), "reference": reference()}
+myst_substitutions = {
+    "results": results(COURSE),
+    "headline": headline(COURSE),
+    "turn": markup(COURSE),
+    "reference": reference(),
+}
 myst_heading_anchors = 3
 
 # The reference is made from docstrings, in which `name` is code.
@@ -50,12 +56,27 @@ toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
 
+# What search engines and shared links show; the picture is copied beside the pages.
+DESCRIPTION = (
+    "A hands-on course in PyTorch: build networks that know a digit at any angle, from the "
+    "definition of a group to the trained network, with exercises that check themselves."
+)
+html_baseurl = COURSE.book_url
+html_extra_path = ["images"]
+myst_html_meta = {
+    "description": DESCRIPTION,
+    "property=og:title": project,
+    "property=og:description": DESCRIPTION,
+    "property=og:type": "website",
+    "property=og:image": f"{COURSE.book_url}01_regular_group_convolutions.png",
+}
+
 html_theme = "sphinx_book_theme"
 html_title = project
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
-html_js_files = ["book.js"]
+html_js_files = ["book.js", ("turn.js", {"defer": "defer"})]
 # Readers get the student notebook; the rendered one, with all its pictures, is the page itself.
 html_copy_source = False
 html_use_index = False

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ from autograder.checks.remote import Session
 
 
 @contextlib.contextmanager
-def forked(names: dict | None = None, **times: float) -> Iterator[Session]:
+def forked(names: dict | None = None, **times: Any) -> Iterator[Session]:
     """Yield a session with a copy of this process, whose notebook's names are these."""
     ours, theirs = socket.socketpair()
     pid = os.fork()

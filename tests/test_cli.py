@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import subprocess
 import sys
 
@@ -70,6 +72,55 @@ def test_only_the_named_command_is_imported():
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+HEAVY = ("torch", "nbgrader", "nbformat", "matplotlib", "sqlalchemy", "distributed")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_explains_itself_at_once(name):
+    """What takes seconds to import is not needed to say which options there are."""
+    code = (
+        "import sys\nfrom autograder import cli\n"
+        f"try:\n    cli.main([{name!r}, '--help'])\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=ROOT, check=True
+    )
+    assert done.stderr.strip() == "[]"
+    assert f"usage: python -m autograder {name}" in done.stdout
+
+
+def test_help_says_the_same_as_the_whole_module_would():
+    for name in COMMANDS:
+        pages = []
+        for declare in (cli._declaration(name), cli._import(name).add_arguments):
+            parser = argparse.ArgumentParser(prog=name)
+            declare(parser)
+            pages.append(parser.format_help())
+        assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize("name", ["class", "collect", "export", "feedback", "report"])
+def test_what_needs_no_pytorch_does_not_load_it(built_course, name):
+    """The command runs as far as a course without marks lets it: the configuration is read."""
+    (built_course.submitted / "ada" / "00_tiny").mkdir(parents=True)
+    (built_course.submitted / "ada" / "00_tiny" / "00_tiny.ipynb").write_text("{}")
+    words = [name, *(["submitted"] if name == "collect" else [])]
+    code = (
+        "import sys\nfrom autograder import cli\n"
+        f"cli.main({words!r})\nprint('torch' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=built_course.root,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert done.stderr.strip().splitlines()[-1] == "False"
 
 
 def test_the_package_runs_as_a_module():

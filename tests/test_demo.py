@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from autograder import cli, demo
 from autograder.course import Course
@@ -20,7 +21,7 @@ def test_demo(
     course: Course, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.chdir(course.root)
-    monkeypatch.setattr(demo, "LOOP_TIMEOUT", 8)
+    monkeypatch.setattr(demo, "TIMEOUT", 5)
     before = sorted(path for path in course.root.rglob("*") if path.is_file())
     assert cli.main(["demo"]) == 0
 
@@ -53,6 +54,15 @@ def test_demo(
     # The class is already graded, so this is quick.
     assert cli.main(["demo", "--keep"]) == 0
     assert "Not graded again, because nothing changed: perfect, " in capsys.readouterr().out
+
+
+def test_demo_says_what_a_sandbox_would_give(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert not demo.has_sandbox(Console())
+    out = capsys.readouterr().out
+    assert "no file, no network" in out and "install the package bubblewrap" in out
 
 
 def test_demo_works_only_in_a_folder_of_its_own(course: Course, tmp_path: Path) -> None:

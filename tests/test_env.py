@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -100,6 +101,21 @@ def test_checksums_name_torchvisions_files():
 def test_disk():
     assert env.disk_item(env.DISK_GB + 1).state == "ok"
     assert env.disk_item(env.DISK_GB / 2).state == "missing"
+
+
+def test_students_data_that_git_would_take(tmp_path):
+    assert list(env.git_items(tmp_path)) == [], "no checkout"
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    (tmp_path / ".gitignore").write_text("/*.zip\n/submitted/\n", encoding="utf-8")
+    (tmp_path / "submitted" / "ada").mkdir(parents=True)
+    for name in ("submissions.zip", "submitted/ada/x.ipynb", "README.md"):
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    assert list(env.git_items(tmp_path)) == []
+    (tmp_path / "gradebook.csv").write_text("x", encoding="utf-8")
+    (tmp_path / "feedback").mkdir()
+    (tmp_path / "feedback" / "x.html").write_text("x", encoding="utf-8")
+    (item,) = env.git_items(tmp_path)
+    assert item.state == "missing" and item.text.endswith(": feedback, gradebook.csv")
 
 
 @pytest.mark.parametrize(("states", "code"), [(["ok", "note"], 0), (["ok", "missing"], 1)])

@@ -17,6 +17,9 @@ from packaging.requirements import Requirement
 import tasks
 from autograder import cli
 from autograder.course import Course
+from autograder.sandbox import warm
+from autograder.sandbox.limits import MB, Limits
+from autograder.submissions import decoding, reading, safe
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -228,3 +231,21 @@ def test_console_script():
     module, _, function = PROJECT["scripts"]["gcnn-course"].partition(":")
     tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
     assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_page_on_the_grader_is_true_to_the_code() -> None:
+    page = " ".join((ROOT / "solutions" / "grader.md").read_text(encoding="utf-8").split())
+    words = {30: "thirty", 40: "forty", 50: "fifty", 60: "sixty", 70: "seventy"}
+    bits = [
+        words[round(path.read_text(encoding="utf-8").count("@judge.property("), -1)]
+        for path in sorted((ROOT / "notebooks").glob("0[12]_*.py"))
+    ]
+    assert f"about {bits[0]} in lesson 1, about {bits[1]} in lesson 2" in page
+    message = (4 * Limits().output + MB) // 1_000_000
+    sizes = [decoding.MAX_BYTES, reading.MAX_TEXT, reading.MAX_CODE, safe.MAX_ALL_PIXELS]
+    file, text, code, pixels = (size // 1_000_000 for size in sizes)
+    assert (
+        f"{file} MB of file, {text} MB of text, {code} MB of code, {reading.MAX_CELLS} cells, "
+        f"{pixels} million pixels, {message} MB for a message"
+    ) in page
+    assert all(machine in page for machine in warm.REFUSED)

@@ -6,6 +6,7 @@ Everything comes from files that `train` and `render` have written; nothing is t
 from __future__ import annotations
 
 import re
+import statistics
 
 import nbformat
 
@@ -14,6 +15,13 @@ from autograder.course import Course
 
 HEADS = {"turned": "turned, %", "upright": "upright, %", "seconds": "minutes"}
 """Heads of the columns in `data/results/<lesson>.csv`; other columns are called as in the file."""
+
+HEADLINE = {
+    "ordinary network": ("01_regular_group_convolutions", "CNN"),
+    "group network": ("01_regular_group_convolutions", "GCNN"),
+    "with a better recipe": ("02_beyond_c4", "Better GCNN, C8, steps 1 to 9"),
+}
+"""What the home page begins with: the words for a network, its lesson, and its recipe there."""
 
 TRAININGS = {"none": "none, with the course's networks", "full": "full, in the lesson itself"}
 
@@ -31,6 +39,22 @@ def results(course: Course) -> str:
         training = TRAININGS.get(training, training)
         parts.append(f"Training for the lesson as the book shows it: {training}.")
     return "\n\n".join(parts)
+
+
+def headline(course: Course) -> str:
+    """Return as HTML how many turned digits each kind of network reads, and where to begin."""
+    parts = []
+    for words, (stem, recipe) in HEADLINE.items():
+        rows = read_rows(course.data / "results" / f"{stem}.csv")
+        read = statistics.mean(float(row["turned"]) for row in rows if row["network"] == recipe)
+        parts.append(f"<div><dd>{read:.0f} %</dd><dt>{words}</dt></div>")
+    first = course.lessons()[0]
+    links = f'<a href="{course.colab_url(first)}">Start in Colab</a>'
+    links += f' <a href="{first}.html">Read</a>'
+    return (
+        f'<dl class="headline">{"".join(parts)}</dl>\n'
+        f'<div class="lesson-links"><p>{links}</p></div>'
+    )
 
 
 def networks_table(rows: list[dict[str, str]]) -> str:

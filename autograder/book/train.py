@@ -4,8 +4,9 @@ A lesson names what is to be trained in `RECIPES` and trains with its own `train
 used as they stand there. Every training adds a row to `data/results/<lesson>.csv`, from which
 tables are made: those that the lesson names in `TABLES`, or else `data/results/training.md`, and
 `steps.md` for the recipes that the lesson also names in `STEPS`. Accuracies on other digits than
-turned and upright ones have columns of their own. The first seed's weights go to `data/networks/`
-if the lesson has them in `TRAINED`.
+turned and upright ones have columns of their own; those at one angle, such as "15°", are not put
+into tables: pictures show them. The first seed's weights go to `data/networks/` if the lesson has
+them in `TRAINED`.
 """
 
 from __future__ import annotations
@@ -172,7 +173,8 @@ def make_table(rows: list[dict], recipes: Iterable[str]) -> str:
     kinds += [
         name
         for name in (rows[0] if rows else ())
-        if name not in COLUMNS and all(row[name] for group in trained.values() for row in group)
+        if not (name in COLUMNS or name.endswith("°"))
+        and all(row[name] for group in trained.values() for row in group)
     ]
     lines = [["network", "parameters", *(f"on {kind} digits" for kind in kinds), "trainings"]]
     for name, group in trained.items():

@@ -8,6 +8,9 @@ from autograder.build.fresh import find_stale
 from autograder.build.generate import build
 from autograder.build.pictures import draw
 from autograder.course import Course
+from autograder.lesson import Lesson
+from autograder.lesson.markers import scheme_points
+from autograder.texts import plural
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,4 +42,20 @@ def run(args: argparse.Namespace) -> int:
         print(f"wrote {path.relative_to(course.root).as_posix()}")
     for stem in course.lessons():
         print(f"{stem}: source and release are up to date, and the release gives nothing away")
+        for note in rubric_notes(Lesson.load(course.lesson_path(stem))):
+            print(note)
     return 0
+
+
+def rubric_notes(lesson: Lesson) -> list[str]:
+    """Return in sentences which rubrics do not add up to the points of their questions."""
+    sources = {cell.id: cell.source for cell in lesson.cells}
+    notes = []
+    for question in lesson.questions:
+        points = scheme_points(sources[question.answer_cell_id])
+        if points is not None and points != question.points:
+            notes.append(
+                f"{lesson.stem}: the rubric of {question.id} adds up to {points:g}, and the "
+                f"question is worth {plural(question.points, 'point')}: change one of them."
+            )
+    return notes

@@ -91,8 +91,10 @@ def draw(course: Course) -> list[Path]:
 
 
 def _code(folder: Path) -> str:
-    """Return the SHA-256 of all the drawing code, "" if there is none."""
+    """Return the SHA-256 of the drawing code and the results that it names, "" without any."""
     texts = [f"{path.name}\n{path.read_text('utf-8')}" for path in sorted(folder.glob("*.py"))]
+    results = sorted((folder.parents[1] / "data" / "results").glob("*.csv"))
+    texts += [path.read_text("utf-8") for path in results if f'"{path.stem}"' in "".join(texts)]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest() if texts else ""
 
 

@@ -12,12 +12,14 @@ believes nothing of what it receives: this code runs beside a student's, who may
 
 from __future__ import annotations
 
+import base64
 import builtins
 import contextlib
 import importlib
 import io
 import itertools
 import json
+import marshal
 import math
 import operator
 import os
@@ -26,7 +28,9 @@ import signal
 import socket
 import struct
 import sys
+import zlib
 from collections.abc import Callable, Sequence
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -273,6 +277,16 @@ def gradients(result: Tensor, direction: Tensor, leaves: Sequence[Tensor]) -> li
     return [leaf.grad for leaf in leaves]
 
 
+def kind_of(value: object) -> str:
+    """Return which module a value is, which function, or of which type."""
+    match value:
+        case ModuleType():
+            return f"module {value.__name__}"
+        case FunctionType():
+            return f"function {zlib.crc32(value.__code__.co_code)}"
+    return type(value).__name__
+
+
 class Agent:
     """Answers the grader's questions about a namespace.
 
@@ -373,12 +387,14 @@ class Agent:
             send(self.connection, {"error": ["ValueError", str(error)]})
 
     def answer(self, head: dict, body: bytes) -> tuple[dict, bytes]:
-        """Return the answer to one question."""
+        """Return the answer to one question, after what was told before it was done."""
         decoder, encoder = Decoder(body, self.known), Encoder(self.keep)
-        given = [decoder.value(value) for value in head.get("given", [])]
-        before = copies(given) if head["op"] == "call" else []
         nowhere = io.StringIO()  # what student code prints
         with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            for op, values in head.pop("told", []):
+                getattr(self, "do_" + op)(*map(decoder.value, values))
+            given = [decoder.value(value) for value in head.pop("given", [])]
+            before = copies(given) if head["op"] == "call" else []
             result = getattr(self, "do_" + head["op"])(*given)
         answer = {"ok": encoder.value(result)}
         changed = [
@@ -407,15 +423,19 @@ class Agent:
             self.spaces[0].update(self.hidden)
             self.hidden = {n: self.spaces[0].pop(n) for n in names if n in self.spaces[0]}
 
-    def do_define(self, sources: list[tuple[str, bool]]) -> int:
+    def do_define(self, parts: list[tuple[str, bool, bool]]) -> int:
         """Run definitions in a namespace of their own; return its number.
 
-        `sources` are pairs: a text, and whether it matters if it stops.
+        With each part comes whether it matters if it stops, and whether it is compiled already.
         """
         names: dict = {"__name__": "__main__", "__builtins__": builtins}
-        for source, matters in sources:
+        while parts:  # nothing that has run stays within reach of what runs next
+            text, matters, is_compiled = parts.pop(0)
             with contextlib.nullcontext() if matters else contextlib.suppress(Exception):
-                exec(compile(source, "<definitions>", "exec", dont_inherit=True), names)
+                if is_compiled:
+                    exec(marshal.loads(base64.b64decode(text)), names)
+                else:
+                    exec(compile(text, "<definitions>", "exec", dont_inherit=True), names)
         self.spaces.append(names)
         return len(self.spaces) - 1
 
@@ -423,6 +443,11 @@ class Agent:
         """Return the value of a name, in a list; an empty list if it is not defined."""
         names = self.spaces[space]
         return [names[name]] if name in names else []
+
+    def do_kinds(self, names: list[str]) -> list[str | None]:
+        """Return of what kind the values of the notebook's names are, None for names without."""
+        space = self.spaces[0]
+        return [kind_of(space[name]) if name in space else None for name in names]
 
     do_get, do_set = staticmethod(getattr), staticmethod(setattr)
     do_len, do_item = staticmethod(len), staticmethod(operator.getitem)

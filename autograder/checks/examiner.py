@@ -42,7 +42,49 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
+@dataclass
+class Hearing:
+    """What hidden tests have found in a notebook, and how to come from there to a verdict.
+
+    points: earned so far; most: what the exercise may give.
+    report: what the region has printed.
+    stopped: whether the visible checks have stopped, so that the exercise gets no points.
+    other_names: names of the lesson that are gone from the notebook, or have another meaning.
+    """
+
+    outside: Outside
+    points: float
+    most: float
+    report: str
+    failure: str = ""
+    stopped: bool = False
+    other_names: Sequence[str] = ()
+
+    @functools.cached_property
+    def verdict(self) -> Verdict:
+        """The verdict: what failed is tried among definitions now. The notebook must have ended."""
+        points, report = self.points, io.StringIO(self.report)
+        report.seek(0, io.SEEK_END)
+        with contextlib.redirect_stdout(report):
+            for judge in self.outside.judges:
+                before = judge.points()
+                points += judge.conclude() - before
+        pictures, notes = tuple(self.outside.pictures), tuple(self.outside.notes)
+        return Verdict(score(points, self.most), report.getvalue(), self.failure, pictures, notes)
+
+    @property
+    def points_lost(self) -> bool:
+        """Whether the exercise does not get all its points."""
+        return self.stopped or self.verdict.points < self.most
+
+    @functools.cached_property
+    def holds_elsewhere(self) -> bool:
+        """Whether an answer whose visible checks have stopped holds among definitions."""
+        judges = self.outside.judges if self.stopped else []
+        return bool(judges) and all(judge.holds_elsewhere() for judge in judges)
+
+
+def run_hidden(source: str, points: float, outside: Outside) -> Hearing:
     """Run the hidden region of a tests cell, which may give so many points, in this process.
 
     Raises CourseError if the hidden tests themselves, or the machine, do not allow a judgement.
@@ -68,61 +110,71 @@ def run_hidden(source: str, points: float, outside: Outside) -> Verdict:
         failure = f"{type(error).__name__}: {error}"
     finally:
         current.reset(token)
-    pictures, notes = tuple(outside.pictures), tuple(outside.notes)
-    return Verdict(earned, report.getvalue(), failure, pictures, notes)
+    return Hearing(outside, earned, points, report.getvalue(), failure)
 
 
 @dataclass
 class Examiner:
-    """Judges the exercises of one notebook.
+    """Hears the exercises of one notebook.
 
     Args:
         connect: returns a connection on which the notebook's kernel answers, once it was told to.
-        interrupt: interrupts the kernel.
+        interrupt: interrupts the kernel; stopwatch: see Session.
         fresh: starts another Python for this many seconds; see Outside.
         seconds: what one property may take; the properties of an exercise may take twice as much.
         patience: see Session.
-        known: verdicts that stand, by exercise, and those given here while the kernel lived. What
+        known: hearings that stand, by exercise, and those held here while the kernel lived. What
             a run has learned is of no use to the next run of the same notebook.
     """
 
     lesson: Lesson
     connect: Callable[[], socket.socket]
     interrupt: Callable[[], object]
+    stopwatch: Callable[[], Callable[[], float]]
     fresh: Callable[[float], contextlib.AbstractContextManager[Session]]
     seed: int
     private: Sequence[PrivateProperty]
     seconds: float
     patience: float
-    known: dict[str, Verdict] = field(default_factory=dict)
+    known: dict[str, Hearing] = field(default_factory=dict)
     lost: bool = field(default=False, init=False)
 
     def examine(
-        self, exercise: Exercise, source: str, cells: Iterable[str], alive: bool
-    ) -> Verdict:
-        """Judge one exercise by the hidden region of its cell; `alive`: whether the kernel is."""
+        self, exercise: Exercise, source: str, cells: Iterable[str], *, alive: bool, stopped: bool
+    ) -> Hearing:
+        """Hear one exercise by the hidden region of its cell.
+
+        `alive`: whether the kernel is; `stopped`: whether the visible checks have stopped. Then
+        nothing is to be earned in the notebook.
+        """
         session = None
         if alive and not self.lost:
             try:
                 times = (self.seconds, 2 * self.seconds, self.patience)
-                session = Session(self.connect(), self.interrupt, *times)
+                session = Session(self.connect(), self.interrupt, *times, stopwatch=self.stopwatch)
             except OSError:
                 self.lost = True
+        cells = tuple(cells)
+        other = other_names(self.lesson, cells, session) if session is not None else []
         outside = Outside(
             self.lesson,
-            session,
-            tuple(map(code.without_magic, cells)),
+            None if stopped else session,
+            cells,
             functools.partial(self.fresh, 2 * self.seconds),
             self.seed,
             self.private,
         )
-        verdict = run_hidden(source, exercise.points, outside)
+        if stopped and "Judge(" not in source:
+            hearing = Hearing(outside, 0, exercise.points, "")
+        else:
+            hearing = run_hidden(source, exercise.points, outside)
+        hearing.stopped, hearing.other_names = stopped, other
         if session is not None:
             session.close()
             self.lost = session.lost
-            if not self.lost:
-                self.known[exercise.id] = verdict
-        return verdict
+            if not self.lost and not stopped:
+                self.known[exercise.id] = hearing
+        return hearing
 
 
 def score(value: Any, points: float) -> float:
@@ -130,6 +182,30 @@ def score(value: Any, points: float) -> float:
     if type(value) not in (bool, int, float) or not math.isfinite(value):
         raise PropertyFailed("the hidden tests gave no number of points.")
     return min(max(float(value), 0.0), float(points))
+
+
+def other_names(lesson: Lesson, cells: Sequence[str], session: Session) -> list[str]:
+    """Return names of the lesson's that are gone from a notebook, or have another meaning there.
+
+    Of those that one of the cells has given to the notebook, and of Python's own.
+    """
+    kinds = reference.kinds(lesson)
+    bound = {name for cell in cells for name in code.names_bound(cell)}
+    names = sorted(name for name in kinds if name in bound or name in code.BUILTINS)
+    session.begin(0)
+    try:
+        got = session.ask("kinds", names)
+    except (PropertyFailed, RemoteError):
+        return []
+    if type(got) is not list or len(got) != len(names):
+        return []
+
+    def is_other(name: str, kind: object) -> bool:
+        if kind is None:
+            return name not in code.BUILTINS
+        return kinds[name] not in ("", kind)
+
+    return [name for name, kind in zip(names, got, strict=True) if is_other(name, kind)]
 
 
 def hidden_region(source: str) -> tuple[ast.Module, ast.Expression]:

@@ -7,6 +7,10 @@ place where the answer earns most counts, for all properties together. Where tha
 notebook, the result must be the same when it is tried again, and with all the student's own
 answers it must be no better than in the notebook, for then one of these is to blame; otherwise the
 answer may behave by the place it is in, and a person is told.
+
+These definitions are the reference solution's. Judged from outside, an answer is only tried among
+them when the notebook's Python has ended, and nothing comes back but whether a property holds: what
+a student reads was said by the notebook, where no reference is.
 """
 
 from __future__ import annotations
@@ -68,6 +72,9 @@ class Judge:
         self.exercise = self.lesson.exercise(exercise)
         self.notebook = notebook
         self.properties: list[Property] = []
+        self.items: list[Property] = []
+        self.in_notebook: Failures = []
+        self.best: Failures = []
 
     def property(self, name: str, points: float, essential: bool = False) -> Callable:
         """Register the decorated function (lesson, given) as a property worth `points`.
@@ -106,20 +113,34 @@ class Judge:
                 f"{self.lesson.path}: the hidden properties of {self.exercise.id!r} are worth "
                 f"{total:g} points, the cell {self.exercise.points:g}; make them agree"
             )
-        print(f"Hidden tests of {self.exercise.label}, {self.exercise.title}:")
-        items = self.with_private()
+        self.items = self.with_private()
         with self.where.without_leftovers():
-            failures, note = self.judged(items)
-        for item, failure in zip(items, failures, strict=True):
+            self.in_notebook = self.best = self.failures(self.where.notebook)
+        return self.where.conclude(self)
+
+    def points(self) -> float:
+        """Return the points earned, as far as the properties have been tried."""
+        return self.earned(self.best)
+
+    def conclude(self) -> float:
+        """Try what failed in the notebook among the lesson's definitions, and print what holds.
+
+        Returns the points earned.
+        """
+        print(f"Hidden tests of {self.exercise.label}, {self.exercise.title}:")
+        with self.where.among_definitions():
+            self.best, note = self.judged()
+        for item, failure, before in zip(self.items, self.best, self.in_notebook, strict=True):
             mark = "✗" if failure else "✓"
             points = round(item.points, 2)
             print(f"{mark} {item.name} ({0 if failure else points:g} of {points:g})")
             if failure:
-                print(textwrap.indent(textwrap.fill(str(failure), 92), "    "))
-                if failure.tensors:
-                    self.where.show(*failure.tensors)
-        earned = self.earned(items, failures)
-        if earned < sum_of_held(items, failures):
+                said = self.where.said(failure, before)
+                print(textwrap.indent(textwrap.fill(str(said), 92), "    "))
+                if said.tensors:
+                    self.where.show(*said.tensors)
+        earned = self.points()
+        if earned < sum_of_held(self.items, self.best):
             print(
                 f"This is not yet what the exercise asks for: {earned:g} of "
                 f"{self.exercise.points:g} points at most."
@@ -130,10 +151,19 @@ class Judge:
             print(textwrap.fill(note, 96))
         return earned
 
-    def earned(self, items: list[Property], failures: Failures) -> float:
+    def holds_elsewhere(self) -> bool:
+        """Whether all properties hold with the answer among the lesson's definitions."""
+        with self.where.among_definitions():
+            places = map(self.where.substitution, self.substitutions)
+            return any(
+                all(self.failure_in(place, item) is None for item in self.items) for place in places
+            )
+
+    def earned(self, failures: Failures) -> float:
         """Return the points of the properties that hold; see `MOST`."""
-        points = sum_of_held(items, failures)
-        if any(failure and item.essential for item, failure in zip(items, failures, strict=True)):
+        points = sum_of_held(self.items, failures)
+        pairs = zip(self.items, failures, strict=True)
+        if any(failure and item.essential for item, failure in pairs):
             points = min(points, math.floor(4 * self.exercise.points / MOST) / 4)
         return points
 
@@ -146,15 +176,14 @@ class Judge:
         share = self.exercise.points / sum(item.points for item in items)
         return [replace(item, points=item.points * share) for item in items]
 
-    def judged(self, items: list[Property]) -> tuple[Failures, str]:
+    def judged(self) -> tuple[Failures, str]:
         """Return what fails where the answer earns most, and what a person should know, or ""."""
-        in_notebook = best = self.failures(items, self.where.notebook)
-        found = None
+        best, found = self.in_notebook, None
         for number, answers in enumerate(self.substitutions):
             if not any(best):
                 break
-            failures = self.failures(items, self.where.substitution(answers))
-            points, most = self.earned(items, failures), self.earned(items, best)
+            failures = self.failures(self.where.substitution(answers))
+            points, most = self.earned(failures), self.earned(best)
             if points > most:
                 found = answers
             # With the answer alone among the lesson's definitions, the mistake is the answer's own.
@@ -162,27 +191,31 @@ class Judge:
                 best = failures
         if found is None:
             return best, ""
-        again = self.failures(items, self.where.substitution(found, anew=True))
-        if self.earned(items, again) < self.earned(items, best) and not stopped(again):
+        again = self.failures(self.where.substitution(found, anew=True))
+        if self.earned(again) < self.earned(best) and not stopped(again):
             return again, UNSTEADY
         everything = self.answers_up_to_here()
         # A notebook that had ended, or took too long, was no try of its own.
-        if everything is not None and not stopped(in_notebook):
-            rebuilt = self.failures(items, self.where.substitution(everything, anew=True))
-            if self.earned(items, rebuilt) > self.earned(items, in_notebook):
+        if everything is not None and not stopped(self.in_notebook):
+            rebuilt = self.failures(self.where.substitution(everything, anew=True))
+            if self.earned(rebuilt) > self.earned(self.in_notebook):
                 return best, PLACED
         return best, ""
 
-    def failures(self, items: list[Property], place: Place) -> Failures:
+    def failures(self, place: Place) -> Failures:
         """Return what fails in a place."""
-        return [failure_of(self.exercise.id, item, place, self.where.seed) for item in items]
+        return [self.failure_in(place, item) for item in self.items]
+
+    def failure_in(self, place: Place, item: Property) -> PropertyFailed | None:
+        """Return None if a property holds in a place, else what went wrong."""
+        return failure_of(self.exercise.id, item, place, self.where.seed)
 
     @functools.cached_property
     def substitutions(self) -> list[dict[str, str]]:
         """The student's answer by its id, alone and with those before it.
 
-        Empty if no executed cell defines the answer. An answer before it that is the lesson's own
-        changes nothing, and is left out.
+        Empty if no executed cell defines the answer, or the answer is still as it was given. An
+        answer before it that is the lesson's own changes nothing, and is left out.
         """
         ids = [cell.name for cell in self.lesson.answers]
         index = ids.index(self.exercise.answer_cell_id)
@@ -190,7 +223,7 @@ class Judge:
         found: list[dict[str, str]] = []
         for id in reversed(ids[max(0, index - NEIGHBOURS) : index + 1]):
             source = reference.find_answer(self.lesson, id, self.where.cells)
-            if source is None:
+            if source is None or (not answers and reference.is_stub(self.lesson, id, source)):
                 break
             answers = answers | {id: source}
             if not found or source != strip_stubs(self.lesson.cell(id).source):
@@ -250,6 +283,6 @@ def failure_of(exercise: str, item: Property, place: Place, seed: int) -> Proper
 def _first_line(error: BaseException) -> str:
     name = error.kind if isinstance(error, remote.RemoteError) else type(error).__name__
     lines = str(error).strip().splitlines()
-    if name == "ExerciseToDo":  # the lesson's own words for a block that was left open
+    if name == "ExerciseToDo" and lines:  # the lesson's own words for a block that was left open
         return lines[0]
     return f"stopped with {name}: {lines[0]}" if lines else f"stopped with {name}"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Protocol
 
 import torch
 from IPython import get_ipython
@@ -28,6 +29,19 @@ from autograder.lesson import Lesson, code
 SEED_VARIABLE = "COURSE_GRADING_SEED"
 Place = Callable[[int], contextlib.AbstractContextManager]
 """What a property is given: called with a seed, it yields an object whose attributes are names."""
+
+
+class Judging(Protocol):
+    """A judge that has tried its properties in the notebook."""
+
+    def points(self) -> float:
+        """Return the points of the properties that hold so far."""
+
+    def conclude(self) -> float:
+        """Try what failed among definitions; return the points earned."""
+
+    def holds_elsewhere(self) -> bool:
+        """Whether all that failed holds among definitions."""
 
 
 class _Names(SimpleNamespace):
@@ -77,6 +91,18 @@ class Inside:
         """Return the instructor's own hidden tests of an exercise."""
         return private.for_exercise(self.lesson, exercise)
 
+    def conclude(self, judge: Judging) -> float:
+        """Return the points earned; everything is here, so nothing has to wait."""
+        return judge.conclude()
+
+    def among_definitions(self) -> contextlib.AbstractContextManager:
+        """Return the context in which answers are tried among definitions; nothing needs one."""
+        return contextlib.nullcontext()
+
+    def said(self, failure: PropertyFailed, notebook: PropertyFailed | None) -> PropertyFailed:
+        """Return what to say of a property that does not hold: what went wrong where it counts."""
+        return failure
+
     def tell(self, note: str) -> None:
         """The report says it, and nobody else is there to be told."""
 
@@ -103,9 +129,11 @@ class Outside:
         session: the student's notebook; None if its Python is lost.
         cells: the cells that were run in it.
         fresh: starts another Python, in which only definitions are run, for as long as the
-            context lasts.
+            context lasts. The reference solution is among them: the notebook's Python, which may
+            say what it likes, must have ended before.
         seed: decides the inputs.
         private: the instructor's own hidden tests.
+        judges: those that have tried their properties in the notebook, and wait to conclude.
     """
 
     lesson: Lesson
@@ -116,6 +144,7 @@ class Outside:
     private: Sequence[PrivateProperty] = ()
     pictures: list[bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    judges: list[Judging] = field(default_factory=list)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _fresh: Session | None = None
 
@@ -129,14 +158,30 @@ class Outside:
 
     @contextlib.contextmanager
     def without_leftovers(self) -> Iterator[None]:
-        """Hide the same as `Inside` does; at the end, all other Pythons are stopped."""
-        names = code.leftovers(self.lesson, self.cells)
+        """Hide the same as `Inside` does."""
+        if self.session is not None:
+            with contextlib.suppress(PropertyFailed, RemoteError):
+                self.session.ask("hide", sorted(code.leftovers(self.lesson, self.cells)))
+        yield
+
+    def conclude(self, judge: Judging) -> float:
+        """Return the points earned so far; the rest waits until the notebook's Python has ended."""
+        self.judges.append(judge)
+        return judge.points()
+
+    @contextlib.contextmanager
+    def among_definitions(self) -> Iterator[None]:
+        """At the end, stop the Python in which answers were tried among definitions."""
         with self._open:
-            if self.session is not None:
-                with contextlib.suppress(PropertyFailed, RemoteError):
-                    self.session.ask("hide", sorted(names))
             yield
         self._fresh = None
+
+    def said(self, failure: PropertyFailed, notebook: PropertyFailed | None) -> PropertyFailed:
+        """Return what to say of a property that does not hold: what the notebook has said."""
+        return notebook or PropertyFailed(
+            "it holds in your notebook, but not among the lesson's own definitions, where your "
+            "answer earns most."
+        )
 
     def substitution(self, answers: Mapping[str, str], anew: bool = False) -> Place:
         """Return a place with the lesson's definitions and these answers, made when first needed.
@@ -172,7 +217,8 @@ class Outside:
 
     def _define(self, session: Session, answers: Mapping[str, str]) -> int | Exception:
         try:
-            space = session.ask("define", reference.sources(self.lesson, answers, self.cells))
+            parts = reference.sources(self.lesson, answers, self.cells)
+            space = session.ask("define", [part.sent() for part in parts])
         except Exception as failure:
             return failure
         return space if type(space) is int else PropertyFailed("no definitions.")

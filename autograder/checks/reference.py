@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import ast
+import base64
+import builtins
 import contextlib
 import functools
+import marshal
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, ModuleType
+from typing import NamedTuple
 
-from autograder.checks import members
+from autograder.checks import agent, members
 from autograder.lesson import Lesson, code
 from autograder.lesson.markers import strip_hidden, stub_blocks
+
+
+class Step(NamedTuple):
+    """Something to run among the definitions of a lesson.
+
+    matters: whether it matters if that stops.
+    given: whether it is the lesson's; or else it is a student's.
+    """
+
+    text: str
+    matters: bool
+    given: bool
+
+    def sent(self) -> tuple[str, bool, bool]:
+        """Return it as a student's Python gets it: what is the lesson's, as code without a text."""
+        return (_wordless(self.text) if self.given else self.text, self.matters, self.given)
 
 
 def find_answer(lesson: Lesson, answer_id: str, cells: Iterable[str]) -> str | None:
@@ -19,6 +40,12 @@ def find_answer(lesson: Lesson, answer_id: str, cells: Iterable[str]) -> str | N
     return next(
         (text for text in reversed(list(cells)) if wanted <= code.names_defined(text)), None
     )
+
+
+def is_stub(lesson: Lesson, answer_id: str, source: str) -> bool:
+    """Whether an answer is still as students are given it."""
+    stub = stub_blocks(lesson.cell(answer_id).source)
+    return [*map(ast.dump, code.statements(source))] == [*map(ast.dump, code.statements(stub))]
 
 
 def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str]) -> list[str]:
@@ -30,14 +57,16 @@ def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str])
     nodes = [node for source in cells for node in code.statements(source)]
     nodes = [node for node in nodes if not code.bound_by(node) & taken]
     chosen = {index for index, node in enumerate(nodes) if code.is_definition(node)}
+    binding: dict[str, list[int]] = defaultdict(list)
+    for index, node in enumerate(nodes):
+        for name in code.bound_by(node) - left_behind:
+            binding[name].append(index)
     needed = {name for source in answers for name in code.names_used(code.statements(source))}
-    size = -1
-    while size != len(chosen):  # what is needed may need something itself
-        size = len(chosen)
-        needed |= code.names_used(nodes[index] for index in chosen)
-        chosen |= {
-            n for n, node in enumerate(nodes) if (code.bound_by(node) - left_behind) & needed
-        }
+    waiting = [*needed, *code.names_used(nodes[index] for index in chosen)]
+    while waiting:  # what is needed may need something itself
+        for index in set(binding.pop(waiting.pop(), ())) - chosen:
+            chosen.add(index)
+            waiting += code.names_used([nodes[index]])
     return [ast.unparse(nodes[index]) for index in sorted(chosen)]
 
 
@@ -48,10 +77,26 @@ def modules(lesson: Lesson) -> dict[str, ModuleType]:
     return {name: value for name, value in names.items() if isinstance(value, ModuleType)}
 
 
-def sources(
-    lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]
-) -> list[tuple[str, bool]]:
-    """Return what `namespace` runs, as pairs: a text, and whether it matters if that stops.
+@functools.lru_cache
+def kinds(lesson: Lesson) -> dict[str, str]:
+    """Return of what kind the values of a lesson's names are, and of Python's that it uses.
+
+    "" for names that answers define, which may be of any.
+    """
+    used = {name for cell in lesson.cells for name in code.names_used(code.statements(cell.source))}
+    names = {name: getattr(builtins, name) for name in used if hasattr(builtins, name)}
+    names |= namespace(lesson, {})
+    known = code.names_of(lesson) | used & code.BUILTINS
+    answers = {name for cell in lesson.answers for name in code.names_bound(cell.source)}
+    return {
+        name: "" if name in answers else agent.kind_of(value)
+        for name, value in names.items()
+        if name in known
+    }
+
+
+def sources(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]) -> list[Step]:
+    """Return what `namespace` runs.
 
     Raises SyntaxError if an answer is not valid Python.
     """
@@ -64,15 +109,20 @@ def sources(
         and (student := find_answer(lesson, cell.name, cells)) is not None
     }
 
-    def texts(answers: Mapping[str, str]) -> list[tuple[str, bool]]:
-        cells = _cells(lesson, answers, own)
-        return [(part, matters) for text, matters in cells for part in _parts(text, matters)]
+    def steps(answers: Mapping[str, str]) -> list[Step]:
+        return [
+            step._replace(text=text)
+            for step in _cells(lesson, answers, own)
+            for text in _parts(step.text, step.matters)
+        ]
 
-    needing = [*answers.values(), *own.values()]
-    helpers = [(text, False) for text in helper_sources(lesson, cells, needing)]
-    patches = [(text, False) for text in members.patches(lesson, cells)]
-    before = texts(_stubs(lesson, answers)) if helpers or patches else []
-    return [*before, *helpers, *texts(answers), *patches]
+    def students(texts: list[str]) -> list[Step]:
+        return [Step(text, matters=False, given=False) for text in texts]
+
+    helpers = students(helper_sources(lesson, cells, [*answers.values(), *own.values()]))
+    patches = students(members.patches(lesson, cells))
+    before = steps(_stubs(lesson, answers)) if helpers or patches else []
+    return [*before, *helpers, *steps(answers), *patches]
 
 
 def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] = ()) -> dict:
@@ -86,9 +136,9 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] =
         cells: the student's, for what the answers may need besides the lesson.
     """
     names: dict = {"__name__": "__main__"}  # as in a notebook
-    for text, matters in sources(lesson, answers, cells):
-        with contextlib.nullcontext() if matters else contextlib.suppress(Exception):
-            exec(_compiled(text), names)
+    for step in sources(lesson, answers, cells):
+        with contextlib.nullcontext() if step.matters else contextlib.suppress(Exception):
+            exec(_compiled(step.text), names)
     return names
 
 
@@ -101,21 +151,30 @@ def _stubs(lesson: Lesson, answers: Iterable[str]) -> dict[str, str]:
     return {id: stub_blocks(lesson.cell(id).source) for id in answers}
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def _compiled(text: str) -> CodeType:
     return compile(text, "<definitions>", "exec", dont_inherit=True)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
+def _wordless(text: str) -> str:
+    """Return the lesson's own code as compiled, in base64, without its docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.fix_missing_locations(ast.Pass())]
+    compiled = compile(ast.fix_missing_locations(tree), "<lesson>", "exec", dont_inherit=True)
+    return base64.b64encode(marshal.dumps(compiled)).decode("ascii")
+
+
+@functools.lru_cache(maxsize=256)
 def _parts(text: str, matters: bool) -> list[str]:
     """Return a cell's definitions, all in one if they matter, so that it holds as a whole."""
     module = code.definitions_in(text)
     return list(map(ast.unparse, [module] if matters else module.body))
 
 
-def _cells(
-    lesson: Lesson, answers: Mapping[str, str], own: Mapping[str, str]
-) -> Iterator[tuple[str, bool]]:
+def _cells(lesson: Lesson, answers: Mapping[str, str], own: Mapping[str, str]) -> Iterator[Step]:
     """Yield the cells up to the last tests, with these answers, without the tests.
 
     `own` are the lesson's other answers with what the student has added to their classes.
@@ -131,9 +190,9 @@ def _cells(
     judged = max(places, default=last)
     for index, cell in enumerate(lesson.cells[:last]):
         if cell.id is not None and cell.id in answers:
-            yield strip_hidden(answers[cell.id]), True
+            yield Step(strip_hidden(answers[cell.id]), True, False)
         elif cell.grade == "solution" and index > judged:
-            yield stub_blocks(cell.source), True
+            yield Step(stub_blocks(cell.source), True, True)
         elif cell.kind == "code" and cell.grade != "tests":
-            source = own.get(cell.id or "", cell.source)
-            yield strip_hidden(code.MAGIC.sub("", source)), cell.grade == "solution"
+            text = strip_hidden(code.MAGIC.sub("", own.get(cell.id or "", cell.source)))
+            yield Step(text, cell.grade == "solution", True)

@@ -7,6 +7,7 @@ plain bytes. So a check's own arithmetic and comparisons are out of a submission
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import select
 import socket
@@ -21,11 +22,17 @@ from autograder.checks import agent
 from autograder.checks.properties import PropertyFailed
 
 MAX_LENGTH = 10_000
+SOON = 1.0  # seconds
 MOST_TEXT = 300  # characters of an error that a student's code raises
 # Bytes that all answers of one property may take, and those of one question of the student's: what
 # a check does with the latter may need the square of it.
 MAX_RECEIVED = 512 * 2**20
 MAX_ASKED = 2**16
+
+
+# What may be the name of an exception where a student's Python is not to say anything of its own.
+KNOWN_KINDS = {name for name, value in vars(builtins).items() if isinstance(value, type)}
+KNOWN_KINDS |= {"ExerciseToDo"}
 
 
 class NoAnswer(PropertyFailed):
@@ -50,6 +57,9 @@ class Session:
         seconds: what one property may take.
         total: what all properties asked in this session may take together.
         patience: how long an interrupted process may take to answer again.
+        stopwatch: begins to measure time as limits count it, and returns what says how much of it
+            has gone by since that was last asked; None for that of the clock on the wall.
+        wordless: whether no word of the student's process is taken over, not even in an error.
     """
 
     connection: socket.socket
@@ -57,22 +67,37 @@ class Session:
     seconds: float = 30
     total: InitVar[float] = 60
     patience: float = 5
+    stopwatch: Callable[[], Callable[[], float]] | None = None
+    wordless: bool = False
     functions: list[Callable] = field(default_factory=list, init=False)
+    told: list[tuple[str, tuple]] = field(default_factory=list, init=False)
     received: int = field(default=0, init=False)
     lost: bool = field(default=False, init=False)
 
     def __post_init__(self, total: float) -> None:
-        self.end = self.deadline = time.monotonic() + total
+        self.left_in_all = self.left = total
 
     def begin(self, seed: int) -> None:
         """Begin a property: its time runs from now, and its random numbers come from the seed."""
+        self._settle()
         self.functions.clear()
         self.received = 0
-        self.deadline = min(self.end, time.monotonic() + self.seconds)
-        self.ask("begin", seed)
+        self.left = min(self.left_in_all, self.seconds)
+        self.tell("begin", seed)
+
+    def tell(self, op: str, *given: object) -> None:
+        """Let something be done before the next question; what it raises is that one's answer."""
+        self.told.append((op, given))
+
+    def _settle(self) -> None:
+        """See that what was told is done, whatever comes of it."""
+        if self.told:
+            with contextlib.suppress(RemoteError, PropertyFailed):
+                self.ask("len", ())
 
     def close(self) -> None:
         """Tell the agent that there are no more questions."""
+        self._settle()
         if not self.lost:
             with contextlib.suppress(OSError):
                 agent.send(self.connection, {"op": "end"})
@@ -82,7 +107,12 @@ class Session:
         if self.lost:
             raise NoAnswer("Python no longer answers.")
         encoder = agent.Encoder(self._name)
-        head = {"op": op, "given": [encoder.value(value) for value in given]}
+        told, self.told = self.told, []
+        head = {
+            "op": op,
+            "told": [[what, [encoder.value(value) for value in values]] for what, values in told],
+            "given": [encoder.value(value) for value in given],
+        }
         try:
             return self._exchange(head, bytes(encoder.body), given)
         except RemoteError:
@@ -108,6 +138,8 @@ class Session:
         decoder = agent.Decoder(body, self._known)
         match head:
             case {"error": [str(kind), str(message)]}:
+                if self.wordless:
+                    raise RemoteError(kind if kind in KNOWN_KINDS else "Exception", "")
                 raise RemoteError(kind[:100], message[:MOST_TEXT])
             case {"ok": value}:
                 result = decoder.value(value)
@@ -148,7 +180,7 @@ class Session:
         self._send(answer, bytes(encoder.body))
 
     def _send(self, head: dict, body: bytes) -> None:
-        self.connection.settimeout(max(0.01, self.deadline - time.monotonic()))
+        self.connection.settimeout(max(0.01, self.left))
         agent.send(self.connection, head, body)
 
     def _read(self, size: int) -> bytes:
@@ -158,19 +190,34 @@ class Session:
             raise agent.BadMessage("too much")
         parts = bytearray()
         while len(parts) < size:
-            left = self.deadline - time.monotonic()
-            if left <= 0 or not select.select([self.connection], [], [], left)[0]:
-                raise TimeoutError
+            self._wait()
             part = self.connection.recv(min(size - len(parts), 2**20))
             if not part:
                 raise OSError("the connection was closed")
             parts += part
         return bytes(parts)
 
+    def _wait(self) -> None:
+        """Wait until something can be read; raise TimeoutError if that takes too long."""
+        counted = None
+        while self.left > 0:
+            begun = time.monotonic()
+            most = self.left if self.stopwatch is None else min(self.left, SOON)
+            ready = select.select([self.connection], [], [], most)[0]
+            # Most answers come soon, and for those it is not worth to look more closely.
+            seconds = time.monotonic() - begun if counted is None else counted()
+            self.left -= seconds
+            self.left_in_all -= seconds
+            if ready:
+                return
+            if counted is None and self.stopwatch is not None:
+                counted = self.stopwatch()
+        raise TimeoutError
+
     def _stop(self) -> None:
         """Interrupt the student's process; it is lost unless it then answers the question."""
         self.lost = True
-        self.deadline = time.monotonic() + self.patience
+        self.left = self.patience
         with contextlib.suppress(Exception):
             self.interrupt()
             head, _ = agent.receive(self._read)
@@ -254,7 +301,7 @@ class Ref:
 
 
 class Names:
-    """The names of one namespace in a student's process as attributes."""
+    """The names of one namespace in a student's process as attributes, as they are found first."""
 
     def __init__(self, session: Session, space: int) -> None:
         self._session, self._space = session, space
@@ -262,6 +309,7 @@ class Names:
     def __getattr__(self, name: str) -> Any:
         match self._session.ask("lookup", self._space, name):
             case [value]:
+                self.__dict__[name] = value
                 return value
         raise PropertyFailed(f"`{name}` is not defined.")
 
@@ -294,7 +342,7 @@ def assign(tensor: Tensor, values: Tensor) -> None:
     """Give a tensor new values, in place."""
     ref = remote(tensor)
     if ref is not None:
-        ref._session.ask("assign", ref, values)
+        ref._session.tell("assign", ref, values)
     agent.assign(tensor, values)
 
 

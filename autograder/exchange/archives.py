@@ -1,8 +1,9 @@
 """What a downloaded zip, folder or file holds, read without trusting any of it.
 
 Nothing is unpacked onto the disk, no link is followed and nothing is run. A file is read only when
-somebody asks for its bytes, and never more than `MAX_BYTES` of it. What cannot or must not be read
-is left out with a reason; it never keeps the rest from being read.
+somebody asks for its bytes, and never more than `MAX_BYTES` of it are kept. The outputs of a large
+notebook are left out while it is read. What cannot or must not be read is left out with a reason;
+it never keeps the rest from being read.
 """
 
 from __future__ import annotations
@@ -20,10 +21,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from autograder.errors import CourseError
+from autograder.exchange.outputs import WithoutOutputs
 from autograder.submissions.decoding import MAX_BYTES
 
 MAX_FILES = 100_000
-MAX_TOTAL = 4_000_000_000
+MAX_TOTAL = 4_000_000_000  # of what is kept
+MAX_RAW = 1_000_000_000  # of one file, with outputs
+MAX_RAW_TOTAL = 200_000_000_000
+LARGE = 5_000_000  # from here on a notebook is collected without its outputs
+PIECE = 1_000_000
 MAX_PATH = 1_000
 ARCHIVES = {".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"}
 # zipfile knows others, whose decoders may ask for gigabytes of memory; no platform uses them.
@@ -59,10 +65,14 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file, or many of them under one name, that is not collected, and why, as a clause."""
+    """A file, or many of them under one name, that is not collected, and why, as a clause.
+
+    harmless: nobody's work is missing for that.
+    """
 
     name: str
     reason: str
+    harmless: bool = False
 
 
 @dataclass
@@ -70,17 +80,20 @@ class Contents:
     """What a source holds.
 
     repositories: the folders in it that are git repositories.
-    budget: how many bytes may still be read.
+    budget, raw_budget: how many bytes may still be kept, and read.
+    without_outputs: the files whose outputs were left out, and how large they were.
     """
 
     files: list[SourceFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     repositories: set[str] = field(default_factory=set)
     budget: int = field(default_factory=lambda: MAX_TOTAL)
+    raw_budget: int = field(default_factory=lambda: MAX_RAW_TOTAL)
+    without_outputs: dict[str, int] = field(default_factory=dict)
 
     def leave_out(self, name: str, reason: str) -> None:
         """Note a file that is not collected."""
-        self.left_out.append(LeftOut(name, reason))
+        self.left_out.append(LeftOut(name, reason, harmless=reason == HIDDEN))
 
     def add(
         self, name: str, modified: str | None, start: Callable[[], IO[bytes]], trouble: str
@@ -94,12 +107,12 @@ class Contents:
         elif PurePosixPath(name).suffix.lower() in ARCHIVES:
             self.leave_out(name, NESTED)
         else:
-            self.files.append(SourceFile(name, modified, partial(self._read, start, trouble)))
+            self.files.append(SourceFile(name, modified, partial(self._read, name, start, trouble)))
 
-    def _read(self, start: Callable[[], IO[bytes]], trouble: str) -> bytes:
+    def _read(self, name: str, start: Callable[[], IO[bytes]], trouble: str) -> bytes:
         try:
             with start() as file:
-                data = file.read(MAX_BYTES + 1)
+                data = self._kept(name, file)
         except DAMAGE as error:
             cause = getattr(error, "strerror", None) or error
             raise CourseError(f"{trouble} ({cause})") from error
@@ -109,6 +122,28 @@ class Contents:
             raise CourseError(TOO_MUCH)
         self.budget -= len(data)
         return data
+
+    def _kept(self, name: str, file: IO[bytes]) -> bytes:
+        """Return a file's bytes, those of a large notebook without its outputs."""
+        data = file.read(min(LARGE, MAX_BYTES) + 1)
+        if len(data) <= min(LARGE, MAX_BYTES) or ".ipynb" not in name.lower():
+            return data
+        size, shorter = len(data), WithoutOutputs()
+        shorter.feed(data)
+        while piece := file.read(PIECE):
+            shorter.feed(piece)
+            size += len(piece)
+            if len(data) <= MAX_BYTES:
+                data += piece
+            if size > MAX_RAW or len(shorter.kept) > MAX_BYTES:
+                raise CourseError(TOO_LARGE)
+            if size > self.raw_budget:
+                raise CourseError(TOO_MUCH)
+        self.raw_budget -= size
+        if len(shorter.kept) == size:
+            return data
+        self.without_outputs[name] = size
+        return bytes(shorter.kept)
 
 
 @contextmanager
@@ -207,7 +242,7 @@ def _list_zip(contents: Contents, archive: zipfile.ZipFile, title: str) -> None:
 
 
 def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
-    if info.file_size > MAX_BYTES:
+    if info.file_size > MAX_RAW:
         raise CourseError(TOO_LARGE)
     return archive.open(info)
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -27,47 +27,62 @@ from rich.text import Text
 
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.exchange.archives import LeftOut, SourceFile, opened
+from autograder.exchange.archives import Contents, LeftOut, SourceFile, opened
 from autograder.exchange.platforms import (
+    ATTEMPT,
     PLATFORMS,
     Order,
     Owner,
+    canvas_readings,
     copy_number,
-    folder_name,
     is_notebook,
     lesson_of,
     own_pattern,
     owners,
     platform_patterns,
     recognised,
+    says_no_zone,
+    several_titles,
     utc_time,
 )
+from autograder.marks.classlist import ClassList
 from autograder.marks.options import add_assignment
-from autograder.texts import plural, replaced, say, shown, write_text
+from autograder.marks.people import folder_name
+from autograder.marks.submitted import RECORDS, read_collected, submitted_students
+from autograder.texts import listed, plural, replaced, say, shown, write_text
 
 EARLIER = ".earlier"
-RECORDS = ".collected.json"
 TIMESTAMP = "timestamp.txt"
 NO_STUDENT = "no student in its name: rename it, or say whose it is with --student or --names"
 OTHER_NAME = "not called like the lesson, while another notebook of the student is"
 NO_LESSON = "no lesson in its name: say which one it is with --assignment"
 SHOWN = 4
-# What a record must hold for a later run: these texts, and an order.
-RECORD: dict[str, Any] = {"who": str, "checksum": str, "platform": str | None}
-RECORD |= {"timestamp": str | None, "number": int | None, "modified": str | None}
+# What of a student's own is taken along beside the notebook, up to this size in bytes.
+OWN_FILE = re.compile(r"[^\W\d]\w{0,59}\.py", re.ASCII)
+OWN_BYTES = 100_000
+# The first line of the note that Blackboard puts beside each attempt, in whatever language.
+NOTE_OF_USER = re.compile(r"^\ufeff?[^\n:]+:[^\n]*\(([^()\s]+)\)\s*$", re.MULTILINE)
+INSTEAD = {"_link.html": "a link", "_text.html": "a text", "onlinetext.html": "a text"}
 EPILOG = """what the names look like, and the student's folder they give:
 
-  canvas      lovelaceada_12345_67890_LESSON-2.ipynb               lovelaceada_12345
-  moodle      Ada Lovelace_1234567_assignsubmission_file_/LESSON…  Ada_Lovelace_1234567
-  blackboard  Homework 1_ada_attempt_2024-05-01-18-30-00_LESSON…   ada
-  github      HOMEWORK-submissions/HOMEWORK-ada/LESSON.ipynb       ada
-  classroom   Ada Lovelace - LESSON.ipynb (Google)                 Ada_Lovelace
-  folders     ada/LESSON.ipynb or ada/LESSON/LESSON.ipynb          ada
-  files       ada_LESSON.ipynb, Ada Lovelace LESSON (1).ipynb      ada, Ada_Lovelace
+  canvas        lovelaceada_12345_67890_LESSON-2.ipynb               lovelaceada_12345
+  moodle        Ada Lovelace_1234567_assignsubmission_file_/LESSON…  Ada_Lovelace_1234567
+  blackboard    Homework 1_ada_attempt_2024-05-01-18-30-00_LESSON…   ada
+  brightspace   351-90 - Ada Lovelace - Oct 1, 2026 1224 PM/LESSON…  Ada_Lovelace_351
+  ilias         Blatt 01/Abgaben/Lovelace_Ada_login_3345/LESSON…     Lovelace_Ada_login_3345
+  sakai         HW/Lovelace, Ada(al1)/Submission attachment(s)/LES…  Lovelace-_Ada_al1
+  prairielearn  ada@example.org_1_q1_1_2_12345_LESSON.ipynb          ada@example.org
+  teams         Submitted files/Ada Lovelace/HW/Version 2/LESSON…    Ada_Lovelace
+  github        CLASS-HW_submissions_2026…/CLASS-HW-ada/LESSON…      ada
+  classroom     Ada Lovelace - LESSON.ipynb (Google)                 Ada_Lovelace
+  folders       ada/LESSON.ipynb or ada/LESSON/LESSON.ipynb          ada
+  files         ada_LESSON.ipynb, Ada Lovelace LESSON (1).ipynb      ada, Ada_Lovelace
+
+A platform more is a line more in the table of autograder/exchange/names.py.
 
 --names takes a regular expression as nbgrader's zip_collect does. It is matched from the beginning
 of a file's path in the download and must hold (?P<student_id>…) and (?P<file_id>…). It may hold
-(?P<timestamp>…), when it was handed in (UTC). For example:
+(?P<timestamp>…), when it was handed in. For example:
 
   python -m autograder collect class.zip --names ".*/(?P<student_id>s\\d+)-(?P<file_id>.*)"
 """
@@ -79,6 +94,7 @@ class Candidate:
 
     exact: whether it bears the lesson's name.
     notes: what a person should know about it, as clauses.
+    without_outputs: see Contents.
     """
 
     file: SourceFile
@@ -87,6 +103,7 @@ class Candidate:
     exact: bool
     order: Order
     notes: tuple[str, ...] = ()
+    without_outputs: Mapping[str, int] = field(default_factory=dict)
 
     def rank(self) -> tuple:
         """Return what sorts a student's notebooks of one lesson; the last one counts."""
@@ -114,10 +131,19 @@ class Row:
 
 @dataclass
 class Collected:
-    """What collecting did, or with `--dry-run` would do."""
+    """What collecting did, or with `--dry-run` would do.
+
+    notes: what a person should know of the downloads as a whole, in sentences.
+    """
 
     rows: list[Row] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[LeftOut]:
+        """What is left out of somebody's work."""
+        return [left for left in self.left_out if not left.harmless]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +179,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Collect, print who handed in what; return 1 if nothing was collected."""
+    """Collect, print who handed in what; return 1 if nothing is, or somebody is left out."""
     course = Course.find()
     options = ("assignment", "platform", "names", "student", "force", "dry_run")
     collected = collect(course, args.sources, **{name: getattr(args, name) for name in options})
@@ -162,7 +188,9 @@ def run(args: argparse.Namespace) -> int:
     students = plural(len({row.student for row in collected.rows}), "student")
     done = "would be collected" if args.dry_run else "collected"
     say(console, f"\n{students} {done}: {course.submitted}")
-    return 0 if collected.rows else 1
+    if collected.rows and collected.missing:
+        say(console, "Not all is collected: see what is left out above.")
+    return 0 if collected.rows and not collected.missing else 1
 
 
 def collect(
@@ -183,46 +211,155 @@ def collect(
     """
     if assignment:
         course.known_lesson(assignment)
-    lessons = course.lessons()
+    lessons, classes = course.lessons(), ClassList(course)
     pattern = own_pattern(names) if names else None
     if student is not None and not folder_name(student):
         raise CourseError(f"{student!r} gives no name for a folder: use letters and digits")
     collected = Collected()
     # By student and lesson.
     candidates: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
-    others = []
+    others: list[tuple[SourceFile, Owner | None]] = []
     with ExitStack() as stack:
         for source in sources:
             contents = stack.enter_context(opened(source))
-            collected.left_out += contents.left_out
             place, files = source.resolve().name, [file.name for file in contents.files]
+            doubts: dict[str, str] = {}
             if student is not None:
                 owned = {name: Owner(folder_name(student), "", name) for name in files}
-            elif pattern is not None:
-                owned = owners([pattern], files)
             else:
-                told_by = platform or recognised(place, contents, lessons)
-                patterns = platform_patterns(told_by, place, contents, lessons)
-                owned = owners(patterns, files, told_by)
+                whose = Whose(place, contents, lessons, classes, platform, pattern)
+                owned, doubts = whose.owners(files)
+                collected.notes += whose.notes(files)
+            collected.left_out += contents.left_out
+            times = _times(contents.files, classes.zone)
             for file in contents.files:
                 owner = owned.get(file.name)
+                if owner is not None:
+                    owner = replace(owner, student=classes.now(owner.student))
                 if not is_notebook(file.name):
-                    others.append((file.name, owner))
+                    others.append((file, owner))
                     continue
                 try:
-                    candidate = _candidate(file, owner, lessons, assignment)
+                    candidate = _candidate(file, owner, lessons, assignment, contents)
                 except CourseError as error:
                     collected.left_out.append(LeftOut(file.name, str(error)))
                 else:
+                    candidate = _with_time(candidate, times)
+                    if file.name in doubts:
+                        note = f"may be {doubts[file.name]}: if this is wrong, say --student"
+                        candidate = replace(candidate, notes=(*candidate.notes, note))
                     key = (candidate.owner.student.casefold(), candidate.stem)
                     candidates[key].append(candidate)
         shelf = Shelf(course, dry_run=dry_run, force=force)
         stack.callback(shelf.close)
         for group in candidates.values():
             _place(shelf, group, collected)
-    collected.left_out += _other_files(others, collected.rows)
+        taken = _take_along(shelf, others, collected)
+        others = [(file, owner) for file, owner in others if file.name not in taken]
+        collected.left_out += _other_files(others, collected.rows)
+    students = _with_work(course, collected)
+    if missing := classes.without_work(students):
+        collected.notes.append(f"In the class list, but without a submission: {listed(missing)}.")
+    if strangers := classes.strangers({row.student for row in collected.rows}):
+        collected.notes.append(f"Not in the class list: {listed(sorted(strangers))}.")
     collected.rows.sort(key=lambda row: (row.stem, row.student))
     return collected
+
+
+def _with_work(course: Course, collected: Collected) -> set[str]:
+    """Return whose work is there: in submitted/, or collected now."""
+    stems = {row.stem for row in collected.rows} or set(course.lessons())
+    there = {name for stem in stems for name in submitted_students(course, stem)}
+    return there | {row.student for row in collected.rows}
+
+
+class Whose:
+    """Tells whose the files of a download are; `platform`, `pattern` are what a person said."""
+
+    def __init__(
+        self,
+        place: str,
+        contents: Contents,
+        lessons: Sequence[str],
+        classes: ClassList,
+        platform: str | None,
+        pattern: re.Pattern[str] | None,
+    ) -> None:
+        self.lessons, self.zone, self.platform = lessons, classes.zone, None
+
+        named = blackboard_users(contents.files)
+
+        def known(who: str) -> bool:
+            return who in named or classes.member(folder_name(who)) is not None
+
+        self.known = known
+        if pattern is not None:
+            self.patterns = [pattern]
+        else:
+            self.platform = platform or recognised(place, contents, lessons)
+            self.patterns = platform_patterns(self.platform, place, contents, lessons, known)
+
+    def owners(self, files: Sequence[str]) -> tuple[dict[str, Owner], dict[str, str]]:
+        """Return whose the files are, and of which it is not sure, with who may be meant."""
+        owned = owners(self.patterns, files, self.platform, self.zone)
+        if self.platform != "canvas":
+            return owned, {}
+        return canvas_readings(owned, self.lessons, self.known)
+
+    def notes(self, files: Sequence[str]) -> list[str]:
+        """Return what a person should know of the download as a whole."""
+        said = []
+        times = [owner.time for owner in self.owners(files)[0].values() if owner.time]
+        if self.zone is None and any(map(says_no_zone, times)):
+            said.append(
+                "The times in the names say no zone and were taken for UTC: name yours as "
+                "`timezone` in pyproject.toml, and collect again with --force."
+            )
+        if unread := [time for time in times if utc_time(time) is None]:
+            said.append(f"Times that cannot be read were left out, such as {unread[0]!r}.")
+        if self.platform == "blackboard" and several_titles(files):
+            said.append(
+                "It is not sure where the title of the homework ends in these names: look the "
+                "students over, and say --names if they are wrong."
+            )
+        return said
+
+
+def blackboard_users(files: Sequence[SourceFile]) -> set[str]:
+    """Return the users that Blackboard's own notes name: "Name: Ada Lovelace (ab_1)"."""
+    users = set()
+    for file in files:
+        if ATTEMPT.search(file.name) and file.name.endswith(".txt"):
+            with suppress(CourseError):
+                note = NOTE_OF_USER.search(file.read()[:1000].decode("utf-8", "replace"))
+                users |= {note[1]} if note else set()
+    return users
+
+
+def _times(files: Sequence[SourceFile], zone: tzinfo | None) -> dict[str, str]:
+    """Return what files called timestamp.txt say, in UTC, by their folders.
+
+    nbgrader and Sakai put one beside each submission.
+    """
+    times = {}
+    for file in files:
+        folder, _, name = file.name.rpartition("/")
+        if name == TIMESTAMP and folder:
+            with suppress(CourseError, UnicodeDecodeError):
+                if when := utc_time(file.read()[:100].decode("utf-8").strip(), zone):
+                    times[folder] = when
+    return times
+
+
+def _with_time(candidate: Candidate, times: Mapping[str, str]) -> Candidate:
+    """Return a candidate with the time that stands in its folder, or the one around that."""
+    if candidate.order.timestamp is not None:
+        return candidate
+    for folder in list(PurePosixPath(candidate.file.name).parents)[:2]:
+        if str(folder) in times:
+            order = replace(candidate.order, timestamp=times[str(folder)])
+            return replace(candidate, order=order)
+    return candidate
 
 
 class Shelf:
@@ -234,7 +371,7 @@ class Shelf:
 
     def __init__(self, course: Course, *, dry_run: bool, force: bool) -> None:
         self._course, self._dry_run, self._force = course, dry_run, force
-        self._records = _read_records(course.submitted / RECORDS)
+        self._records = read_collected(course)
         self._changed = False
         # Folders by their name in small letters, since some systems take Ada and ada for one.
         names = sorted(path.name for path in course.submitted.glob("*"))
@@ -284,9 +421,17 @@ class Shelf:
             "from": candidate.file.name,
             "checksum": sha256(data).hexdigest(),
             "collected": datetime.now(UTC).isoformat(timespec="seconds"),
+            "late": candidate.owner.late,
             **asdict(candidate.order),
         }
         return outcome
+
+    def put_beside(self, student: str, stem: str, name: str, data: bytes) -> None:
+        """Put a file of the student's own beside the notebook."""
+        path = self._course.submitted_notebook(student, stem).with_name(name)
+        if not self._dry_run and not path.is_symlink():
+            with replaced(path) as new:
+                new.write_bytes(data)
 
     def keep(self, student: str, stem: str, data: bytes, timestamp: str | None) -> None:
         """Keep a notebook as an earlier submission, unless it is kept already."""
@@ -312,7 +457,7 @@ class Shelf:
         text = ""
         with suppress(OSError, ValueError):
             text = path.with_name(TIMESTAMP).read_text(encoding="utf-8")
-        return Order(timestamp=utc_time(text.strip()))
+        return Order(timestamp=utc_time(text.strip(), ClassList(self._course).zone))
 
     def _write(self, path: Path, data: bytes, timestamp: str | None) -> None:
         if self._dry_run:
@@ -337,13 +482,15 @@ def print_collected(console: Console, collected: Collected) -> None:
             console.print(Text(f"{row.student}: {note}"))
     reasons = defaultdict(list)
     for left in collected.left_out:
-        reasons[left.reason].append(shown(left.name))
+        reasons[left.reason, left.harmless].append(shown(left.name))
     if reasons:
         console.print("\nLeft out:")
-    for reason, names in reasons.items():
-        text = ", ".join(names[:SHOWN])
-        more = f" and {plural(len(names) - SHOWN, 'other')}" if len(names) > SHOWN else ""
-        console.print(Padding(Text(f"{text}{more}: {reason}"), (0, 0, 0, 2), expand=False))
+    for (reason, harmless), names in reasons.items():
+        # Whose work is missing is named in any case.
+        text = f"{listed(names, SHOWN if harmless else 0)}: {reason}"
+        console.print(Padding(Text(text), (0, 0, 0, 2), expand=False))
+    for note in collected.notes:
+        console.print(Text(f"\n{note}"))
 
 
 def _table(rows: Sequence[Row]) -> Table:
@@ -358,7 +505,11 @@ def _table(rows: Sequence[Row]) -> Table:
 
 
 def _candidate(
-    file: SourceFile, owner: Owner | None, lessons: Sequence[str], assignment: str | None
+    file: SourceFile,
+    owner: Owner | None,
+    lessons: Sequence[str],
+    assignment: str | None,
+    contents: Contents,
 ) -> Candidate:
     """Return a notebook as a submission; raise CourseError with a clause if it cannot be one."""
     if owner is None or not owner.student or lesson_of(owner.who, lessons)[1]:
@@ -373,7 +524,7 @@ def _candidate(
     if not named:
         notes.append(f"the notebook does not bear the lesson's name: {shown(file.name)}")
     order = replace(owner.order, modified=file.modified)
-    return Candidate(file, owner, stem, exact, order, tuple(notes))
+    return Candidate(file, owner, stem, exact, order, tuple(notes), contents.without_outputs)
 
 
 def _place(shelf: Shelf, group: Sequence[Candidate], collected: Collected) -> None:
@@ -390,13 +541,17 @@ def _place(shelf: Shelf, group: Sequence[Candidate], collected: Collected) -> No
             data = candidate.file.read()
             if row is None:
                 outcome = shelf.put(candidate, student, data)
-                row = Row(student, candidate.stem, name, outcome, candidate.notes)
+                notes = candidate.notes
+                if size := candidate.without_outputs.get(name):
+                    notes += (f"collected without its outputs, of {size / 1e6:.0f} MB",)
+                row = Row(student, candidate.stem, name, outcome, notes)
             else:
                 shelf.keep(student, candidate.stem, data, candidate.order.timestamp)
                 note = f"also handed in {shown(name)}, which is older: kept in {EARLIER}"
                 row = replace(row, notes=(*row.notes, note))
         except CourseError as error:
-            collected.left_out.append(LeftOut(name, str(error)))
+            harmless = str(error) == OTHER_NAME
+            collected.left_out.append(LeftOut(name, str(error), harmless))
         except OSError as error:
             reason = f"cannot be written ({error.strerror}): see to submitted/ and collect again"
             collected.left_out.append(LeftOut(name, reason))
@@ -404,30 +559,43 @@ def _place(shelf: Shelf, group: Sequence[Candidate], collected: Collected) -> No
         collected.rows.append(row)
 
 
-def _other_files(others: Iterable[tuple[str, Owner | None]], rows: Iterable[Row]) -> list[LeftOut]:
+def _take_along(
+    shelf: Shelf, others: Iterable[tuple[SourceFile, Owner | None]], collected: Collected
+) -> set[str]:
+    """Put small Python files that a student handed in with the notebook beside it; return which."""
+    taken = set()
+    rows = {row.student.casefold(): at for at, row in enumerate(collected.rows)}
+    for file, owner in others:
+        at = rows.get(owner.student.casefold()) if owner else None
+        name = PurePosixPath(owner.file).name.removesuffix(".ipynb") if owner else ""
+        name = f"{name.removesuffix('.py')}.py"
+        if at is None or not file.name.endswith(".py") or not OWN_FILE.fullmatch(name):
+            continue
+        row = collected.rows[at]
+        with suppress(CourseError, OSError):
+            data = file.read()
+            if 0 < len(data) <= OWN_BYTES:
+                shelf.put_beside(row.student, row.stem, name, data)
+                note = f"{name} was handed in as well, and is put beside the notebook"
+                collected.rows[at] = replace(row, notes=(*row.notes, note))
+                taken.add(file.name)
+    return taken
+
+
+def _other_files(
+    others: Iterable[tuple[SourceFile, Owner | None]], rows: Iterable[Row]
+) -> list[LeftOut]:
     """Return the files that are no notebooks, and above all the students who handed in no other."""
     students = {row.student.casefold() for row in rows}
     plain = []
     lacking: dict[str, str] = {}
-    for name, owner in others:
+    for file, owner in others:
         student = owner.student if owner else ""
         if not student or student.casefold() in students:
-            plain.append(LeftOut(name, "not a notebook"))
+            plain.append(LeftOut(file.name, "not a notebook", harmless=True))
         else:
-            lacking.setdefault(student, shown(PurePosixPath(name).name))
+            name = shown(PurePosixPath(file.name).name)
+            what = next((f"{what}, " for end, what in INSTEAD.items() if name.endswith(end)), "")
+            lacking.setdefault(student, f"{what}{name}")
     reason = "no notebook of theirs was collected, but there is {}"
     return [LeftOut(student, reason.format(name)) for student, name in lacking.items()] + plain
-
-
-def _read_records(path: Path) -> dict[str, dict[str, Any]]:
-    """Return what earlier runs wrote down; {} if there is nothing that can be read."""
-    try:
-        records = json.loads(path.read_text(encoding="utf-8"))
-        valid = all(
-            isinstance(record.get(name), kind)
-            for record in records.values()
-            for name, kind in RECORD.items()
-        )
-    except (OSError, ValueError, AttributeError):
-        return {}
-    return records if valid else {}

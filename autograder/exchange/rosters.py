@@ -1,85 +1,90 @@
-"""The list of a course's students as Canvas, Moodle or GitHub Classroom export it, as CSV.
+"""The list of a course's students as a platform exports it, and which of its cells take a mark.
 
-Collecting knows a student by a folder's name alone. A roster says which row of the platform that
-is, and keeps everything else of the row as the platform wrote it.
+Canvas, Moodle, Blackboard and Brightspace each have a form of their own. Everything else of a row
+stays as the platform wrote it, and so does a cell that a person has filled with something else than
+a number.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.errors import CourseError
-from autograder.exchange.platforms import folder_name, letters
+from autograder.marks.people import FIRST_NAMES, IDS, LAST_NAMES, NAMES, People, letters
 
-# Columns that hold what a folder may be called after, in small letters.
-IDS: tuple[str, ...] = ("id", "identifier", "id number", "email address", "email", "username")
-IDS += ("github_username", "sis login id", "sis user id", "integration id")
-IDS += ("student_id", "student id")
-NAMES = ("student", "full name", "name")
-FIRST_NAMES = ("first name", "firstname")
-LAST_NAMES = ("last name", "lastname", "surname")
-# Those whose number collecting puts behind a student's name.
-NUMBERS = ("id", "identifier")
-NUMBERED = re.compile(r"(?:(.+)_)?(\d+)")
-FINAL_NUMBER = re.compile(r"(?<!\d)\d+$")
+
+@dataclass(frozen=True)
+class Form:
+    """What a platform's file looks like.
+
+    ids: the columns that it needs at least to know a student.
+    new: what a new column is called.
+    end: what stands behind all columns, and in each row there.
+    """
+
+    ids: tuple[str, ...] = ("student",)
+    new: str = "{stem}"
+    end: tuple[str, str] | None = None
+
+
+CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+MOODLE = (
+    *("Identifier", "Full name", "Email address", "Grade", "Maximum Grade"),
+    *("Last modified (grade)", "Feedback comments"),
+)
+# How each platform's file is made up.
+FORMS = {
+    "canvas": Form(CANVAS),
+    "moodle": Form(MOODLE),
+    "blackboard": Form(("Username",)),
+    "brightspace": Form(("Username",), "{stem} Points Grade", ("End-of-Line Indicator", "#")),
+    "excel": Form(),
+    "csv": Form(),
+}
+# Moodle's worksheet in each language: the columns of the mark, of whether it can be changed, and of
+# comments. One line a language; in one that is not here, their places tell them (see _by_place).
+WORKSHEETS = (
+    ("Grade", "Grade can be changed", "Feedback comments"),
+    ("Bewertung", "Bewertung kann geändert werden", "Feedback als Kommentar"),
+    ("Note", "La note peut être modifiée", "Feedback par commentaires"),
+    ("Calificación", "La calificación puede ser cambiada", "Comentarios de retroalimentación"),
+    ("Valutazione", "La valutazione può essere modificata", "Commenti"),
+    ("Nota", "A nota pode ser alterada", "Comentários de feedback"),
+    ("Avaliação", "A avaliação pode ser alterada", "Comentários de feedback"),
+    ("Cijfer", "Cijfer kan gewijzigd worden", "Feedback opmerkingen"),
+    ("Beoordeling", "Beoordeling kan gewijzigd worden", "Feedbackcommentaar"),
+    ("Betyg", "Betyget kan ändras", "Återkopplingskommentarer"),
+    ("Karakter", "Karakteren kan ændres", "Feedbackkommentarer"),
+    ("Ocena", "Ocena może być zmieniona", "Komentarz zwrotny"),
+    ("Not", "Not değiştirilebilir", "Geri bildirim yorumları"),
+    ("Оценка", "Оценка может быть изменена", "Отзыв в виде комментария"),
+    ("Qualificació", "La qualificació es pot canviar", "Comentaris de retroacció"),
+    ("Kalifikazioa", "Kalifikazioa alda daiteke", "Feedback-iruzkinak"),
+    ("成绩", "允许更改成绩", "反馈评论"),
+)
+# "No", as Moodle says that a mark is locked.
+NO = {"no", "nein", "non", "não", "nee", "nej", "nei", "ei", "nie", "ne", "nem", "hayır", "όχι"}
+NO |= {"нет", "ні", "否", "いいえ", "아니요", "아니오", "ez", "nu", "لا", "לא"}
+# What a cell holds that waits for a mark.
+WAITING = re.compile(r"|[-–—]|(needs grading|in progress|not graded|ungraded)\b.*", re.IGNORECASE)
+NUMBER = re.compile(r"-?\d+([.,]\d+)?\s*%?")
+COMMA = re.compile(r"-?\d+,\d+")
+PARTICIPANT = re.compile(r"([^\W\d_][^\d]*?)\s?\d+")
 POINTS_POSSIBLE = "points possible"
 
 
 @dataclass
-class Roster:
-    """A CSV file with a row for each student.
-
-    header: the names of the columns.
-    rows: the students', each as long as the header.
-    above: rows that are no student's, such as Canvas' points possible.
-    id_column: the only column that tells the students apart, if its name is not one of `IDS`.
-    bom: what stands before the first column, for programs that want to see that it is UTF-8.
-    """
-
-    header: list[str]
-    rows: list[list[str]]
-    above: list[list[str]] = field(default_factory=list)
-    delimiter: str = ","
-    bom: str = ""
-    id_column: str | None = None
+class Roster(People):
+    """A platform's list of students, with a row for each."""
 
     @classmethod
     def load(cls, path: Path, id_column: str | None = None) -> Roster:
         """Read a roster; raises CourseError if it is none."""
-        text = _read(path)
-        lines = text.removeprefix("\ufeff")
-        bom = text[: len(text) - len(lines)]
-        first = lines.partition("\n")[0]
-        delimiter = max(",;\t", key=first.count)
-        try:
-            table = list(csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter))
-        except csv.Error as error:
-            raise CourseError(f"{path.name} is no CSV file ({error}): export it again") from error
-        header, *rows = [row for row in table if any(map(str.strip, row))] or [[]]
-        header = [name.strip() for name in header]
-        if id_column is not None and id_column not in header:
-            raise CourseError(
-                f"{path.name} has no column {id_column!r}: its columns are {', '.join(header)}"
-            )
-        known = {*IDS, *NAMES, *FIRST_NAMES}
-        if id_column is None and known.isdisjoint(map(str.casefold, header)):
-            raise CourseError(
-                f"{path.name} has no column that tells its students apart (such as ID, Identifier, "
-                "Email address): name it with --id-column"
-            )
-        for row in rows:
-            if any(map(str.strip, row[len(header) :])):
-                raise CourseError(
-                    f"{path.name}: the row of {row[0]!r} has more cells than the first row: export "
-                    "it again"
-                )
-            row[:] = [*row, *[""] * len(header)][: len(header)]
-        roster = cls(header, [], [], delimiter, bom, id_column)
+        roster = super().load(path, id_column)
+        rows, roster.rows = roster.rows, []
         for row in rows:
             (roster.above if roster._is_above(row) else roster.rows).append(row)
         return roster
@@ -93,16 +98,50 @@ class Roster:
     @property
     def is_worksheet(self) -> bool:
         """Whether it is Moodle's grading worksheet, that of a single assignment."""
-        return {"Identifier", "Grade"} <= set(self.header)
+        return self.worksheet is not None
+
+    @property
+    def worksheet(self) -> tuple[int, int | None, int | None] | None:
+        """The places of a worksheet's mark, of whether it can be changed, and of comments."""
+        if self.is_canvas or not self._has_participants():
+            return None
+        places = {name.casefold(): place for place, name in enumerate(self.header)}
+        for names in WORKSHEETS:
+            grade, lock, comments = (places.get(name.casefold()) for name in names)
+            if grade is not None and (lock is not None or names[0] == "Grade"):
+                by_place = self._by_place()
+                last = by_place[2] if by_place else None
+                return grade, lock, comments if comments is not None else last
+        # Whoever says where the ids stand says the rest as well.
+        return self._by_place() if self.id_column is None else None
+
+    @property
+    def comma(self) -> bool:
+        """Whether it writes 12,5 for 12.5; Canvas takes both."""
+        return not self.is_canvas and any(
+            COMMA.fullmatch(cell.strip()) for row in self._all() for cell in row
+        )
+
+    def keep(self) -> list[int]:
+        """Return the places of columns that say who a row is: other marks may be older by now."""
+        if self.is_canvas:
+            return [*range(self.header.index("Section") + 1)]
+        known = {*IDS, *NAMES, *FIRST_NAMES, *LAST_NAMES}
+        return [place for place, name in enumerate(self.header) if name.casefold() in known]
 
     def add_column(self, name: str, points: str) -> int:
-        """Add an empty column, for marks out of `points`; return where it stands."""
-        self.header.append(name)
-        for row in [*self.above, *self.rows]:
-            row.append("")
+        """Add an empty column, for marks out of `points`; return where it stands.
+
+        A last column that marks the end of a row stays the last.
+        """
+        ends = {form.end[0] for form in FORMS.values() if form.end}
+        place = len(self.header) - (bool(self.header) and self.header[-1] in ends)
+        for row in self._all():
+            row.insert(place, "")
+        self.header.insert(place, name)
         if self.is_canvas:
-            self.points_possible()[-1] = points
-        return len(self.header) - 1
+            self.points_possible()[place] = points
+        return place
 
     def points_possible(self) -> list[str]:
         """Return Canvas' row of points; one is added if there is none."""
@@ -113,61 +152,71 @@ class Roster:
         self.above.append(row)
         return row
 
-    def find(self, student: str) -> list[list[str]]:
-        """Return the rows that may be a student's; it is known only if there is just one.
+    def why_not(self, row: Sequence[str], place: int) -> str:
+        """Return why a cell takes no mark, as a clause, "" if it takes one."""
+        worksheet = self.worksheet
+        lock = worksheet[1] if worksheet and place == worksheet[0] else None
+        if lock is not None and row[lock].strip().casefold() in NO:
+            return "locked in Moodle"
+        text = row[place].strip()
+        if NUMBER.fullmatch(text) or WAITING.fullmatch(text):
+            return ""
+        return f"{text} stands there"
 
-        A folder is called after an id (a user name, an e-mail address, the value of --id-column),
-        after a name, or after both, as collecting makes it for Canvas and Moodle. Both must fit
-        then: a number alone may be somebody else's on another platform.
+    def team(self, row: Sequence[str], student: str) -> list[list[str]]:
+        """Return the rows of a Moodle team whose name the folder bears; [] if it bears none."""
+        groups = [place for place, name in enumerate(self.header) if name.casefold() in GROUPS]
+        for place in groups:
+            group = row[place].strip()
+            if group and letters(student).startswith(letters(group)):
+                return [other for other in self.rows if other[place].strip() == group]
+        return []
+
+    def _check(self, path: Path) -> None:
+        if not self._has_participants():
+            super()._check(path)
+
+    def _is_numbered(self) -> bool:
+        return super()._is_numbered() or self._has_participants()
+
+    def ids(self, row: Sequence[str], columns: Sequence[str] = IDS) -> list[str]:
+        """Return a row's ids; in a worksheet, whatever its language, the first column is one."""
+        found = super().ids(row, columns)
+        first = [row[0].strip()] if self.id_column is None and self._has_participants() else []
+        return list(dict.fromkeys([*found, *first]))
+
+    def _all(self) -> Iterator[list[str]]:
+        yield from (*self.above, *self.rows)
+
+    def _has_participants(self) -> bool:
+        """Whether the first column numbers the participants, each with the same word before it."""
+        if not self.rows or self.is_canvas:
+            return False
+        words = {
+            match[1] if (match := PARTICIPANT.fullmatch(row[0].strip())) else None
+            for row in self.rows
+        }
+        return self.header[0] == "Identifier" or (len(words) == 1 and None not in words)
+
+    def _by_place(self) -> tuple[int, int | None, int | None] | None:
+        """Return the worksheet's places as Moodle orders its columns, whatever they are called.
+
+        The most that a mark can be stands behind the mark and is the same for all; whether it can
+        be changed stands behind that, and comments stand last.
         """
-        for key, columns in ((_id_key, self._ids), (_name_key, self._full_names)):
-            fitting = [row for row in self.rows if key(student) in map(key, columns(row))]
-            if fitting:
-                return fitting
-        name, number = split(student)
-        numbered = self.id_column or not {*NUMBERS}.isdisjoint(map(str.casefold, self.header))
+        for place in range(2, len(self.header) - 2):
+            most = {row[place].strip() for row in self.rows}
+            if len(most) != 1 or not NUMBER.fullmatch(most.pop()):
+                continue
+            waiting = all(not self._foreign(row[place - 1]) for row in self.rows)
+            locks = Counter(row[place + 1].strip() for row in self.rows)
+            if waiting and len(locks) <= 2 and not any(map(NUMBER.fullmatch, locks)):
+                return place - 1, place + 1, len(self.header) - 1
+        return None
 
-        def fits(row: Sequence[str]) -> bool:
-            keys = [*map(_name_key, self._full_names(row))]
-            is_name = _name_key(name) in keys
-            # Moodle's gradebook does not have the number that its downloads have.
-            if not numbered:
-                return is_name
-            return number in self._numbers(row) and (is_name or not name or not keys)
-
-        return [row for row in self.rows if number and fits(row)]
-
-    def label(self, row: Sequence[str]) -> str:
-        """Return what a student of the roster is called in a message."""
-        return next(filter(None, [*self._full_names(row), *self._ids(row)]), "?")
-
-    def _ids(self, row: Sequence[str], columns: Sequence[str] = IDS) -> list[str]:
-        if self.id_column is not None:
-            return [row[self.header.index(self.id_column)].strip()]
-        return self._values(row, columns)
-
-    def _numbers(self, row: Sequence[str]) -> list[str]:
-        """Return the numbers that ids are, or end with, as Moodle's `Participant 1234567` does."""
-        matches = [FINAL_NUMBER.search(text) for text in self._ids(row, NUMBERS)]
-        return [match.group() for match in matches if match]
-
-    def _full_names(self, row: Sequence[str]) -> list[str]:
-        """Return the ways to write a student's name; that of Moodle's `Participant 7` as well."""
-        names = self._values(row, NAMES)
-        first, last = self._values(row, FIRST_NAMES), self._values(row, LAST_NAMES)
-        if first and last:
-            names += [f"{first[0]} {last[0]}", f"{last[0]} {first[0]}"]
-        # Canvas writes "Lovelace, Ada".
-        names += [" ".join(reversed(name.split(",", 1))) for name in names if "," in name]
-        names += [FINAL_NUMBER.sub("", text) for text in self._values(row, ("identifier",))]
-        return [name for name in names if _name_key(name)]
-
-    def _values(self, row: Sequence[str], columns: Sequence[str]) -> list[str]:
-        return [
-            cell.strip()
-            for name, cell in zip(self.header, row, strict=True)
-            if name.casefold() in columns and cell.strip()
-        ]
+    @staticmethod
+    def _foreign(cell: str) -> bool:
+        return not (NUMBER.fullmatch(cell.strip()) or WAITING.fullmatch(cell.strip()))
 
     def _is_above(self, row: Sequence[str]) -> bool:
         if not self.is_canvas:
@@ -176,34 +225,4 @@ class Roster:
         return nobody or POINTS_POSSIBLE in row[0].casefold()
 
 
-def split(student: str) -> tuple[str, str]:
-    """Return the name and the number that collecting made a folder's name of; "" without one."""
-    both = NUMBERED.fullmatch(student)
-    return (both[1] or "", both[2]) if both else (student, "")
-
-
-def _read(path: Path) -> str:
-    """Return the text of a CSV file; a mark at its beginning is kept."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CourseError(
-            f"the roster {path} cannot be read ({error.strerror}): check the path"
-        ) from error
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        raise CourseError(
-            f"{path.name} is not text in UTF-8: export it again, or save it as CSV UTF-8"
-        ) from None
-
-
-def _id_key(text: str) -> str:
-    """Return an id as a folder would be called after it; capitals make no difference."""
-    return folder_name(text).casefold()
-
-
-def _name_key(text: str) -> str:
-    """Return the letters of a name, since Canvas joins them and others write blanks and commas."""
-    return letters(folder_name(text))
+GROUPS = ("group", "gruppe", "groupe", "grupo", "gruppo", "groep", "grupp", "grupa", "team")

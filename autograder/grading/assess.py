@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import functools
 import hashlib
-import json
 import threading
 import time
 from collections.abc import Mapping
@@ -23,20 +22,20 @@ from autograder.checks import reference
 from autograder.checks.private import PrivateProperty, parse
 from autograder.errors import LOG, LOG_FILE, CourseError, collected_log, described
 from autograder.grading.needed import needed_cells
+from autograder.grading.remarks import remarks
 from autograder.grading.runs import NotebookRuns
 from autograder.grading.schemes import mark_schemes, with_mark_schemes
-from autograder.grading.surviving import ENVIRONMENT, NOT_RUN, given_up
+from autograder.grading.surviving import ENVIRONMENT
 from autograder.lesson import Lesson
+from autograder.marks.records import version_of
 from autograder.sandbox import kernels
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.pythons import StartFailed, make_starter
-from autograder.submissions.cells import grade_id, message
-from autograder.submissions.matching import NOTES, require_lesson
+from autograder.submissions.cells import grade_id
+from autograder.submissions.matching import require_lesson
 from autograder.submissions.reading import Submission, parse_notebook
 from autograder.submissions.restore import restore
 from autograder.submissions.safe import safe_notebook
-
-SYNTAX_ERRORS = {"SyntaxError", "IndentationError", "TabError"}
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,8 @@ class Assignment:
 
     @functools.cached_property
     def version(self) -> str:
-        """The version that the release's metadata name, and a checksum of everything in `source`.
-
-        The latter changes with the hidden tests, too.
-        """
-        released = json.loads(self.source)["metadata"].get("course", {}).get("version", "")
-        return f"{released}.{hashlib.sha256(self.source.encode()).hexdigest()[:8]}"
+        """The lesson's version; see version_of."""
+        return version_of(self.source)
 
 
 @dataclass(frozen=True)
@@ -183,8 +178,9 @@ class _Grader:
         try:
             notebook = self.prepared(submission)
             read = time.monotonic()
-            limits, notes = self.run(notebook, seed)
-            notes = [*remarks(notebook, limits), *notes]
+            runs = self.run(notebook, seed)
+            limits = runs.limits_hit
+            notes = [*remarks(notebook, limits, list(runs.heard.values())), *runs.notes]
             notebook = safe_notebook(notebook, self.trusted)
         except StartFailed as error:
             raise CourseError(
@@ -228,13 +224,14 @@ class _Grader:
         others = self.assignment.others
         return {stem: nbformat.reads(text, as_version=4) for stem, text in others.items()}
 
-    def run(self, notebook: NotebookNode, seed: int) -> tuple[list[str], list[str]]:
-        """Run a restored submission in place; return which limits it hit, and the tests' notes."""
+    def run(self, notebook: NotebookNode, seed: int) -> NotebookRuns:
+        """Run a restored submission in place; return how that went."""
         needed = needed_cells(notebook, self.lesson, {cell.id for cell in self.release.cells})
         runs = NotebookRuns(
             notebook, needed, self.lesson, self.private, seed, self.limits, self.starter
         )
-        return runs.run(), runs.notes
+        runs.run()
+        return runs
 
 
 _stopping = threading.Lock()
@@ -247,27 +244,3 @@ def stop() -> None:
 
 
 atexit.register(stop)
-
-
-def remarks(executed: NotebookNode, limits: list[str]) -> list[str]:
-    """Return what a person should know about a graded submission, one sentence each.
-
-    That is what was mended before grading (`NOTES`), cells that took too long, cells that
-    are not valid Python, and where and why Python itself was lost.
-    """
-    found = [str(note) for note in executed.metadata.get(NOTES, [])]
-    errors = [
-        (cell.id, output)
-        for cell in executed.cells
-        for output in cell.get("outputs", [])
-        if output.output_type == "error"
-    ]
-    for cell, output in errors:
-        if output.ename in SYNTAX_ERRORS:
-            found.append(f"The cell {cell} is not valid Python: {message(output)}.")
-        elif (sentence := given_up(cell, output)) is not None:
-            found.append(sentence)
-    if any(output.evalue.startswith(NOT_RUN) for _, output in errors):
-        found.append("Some cells were not run, because too many cells ended Python.")
-    found += [f"A limit was hit: {limit}." for limit in limits if " of the cell " not in limit]
-    return found

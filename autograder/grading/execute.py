@@ -1,4 +1,4 @@
-"""Run a submission's notebook in its kernel, whatever it does, and judge it from outside."""
+"""Run a submission's notebook in its kernel, whatever it does, and hear it from outside."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import nbformat
 import zmq
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_core.utils import ensure_async, run_sync
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
-from autograder.checks.examiner import Examiner, Verdict
+from autograder.checks.examiner import Examiner, Hearing, Verdict
 from autograder.checks.pictures import ALT
 from autograder.grading.needed import as_executed
-from autograder.grading.surviving import TIMEOUT, SurvivingClient, error, given_up
+from autograder.grading.surviving import TOO_LONG, SurvivingClient, error, given_up
 from autograder.lesson.cells import Exercise
 from autograder.lesson.markers import strip_hidden
 from autograder.sandbox.kernels import CourseKernelManager
@@ -24,12 +25,12 @@ from autograder.sandbox.limits import Limits
 
 
 class SubmissionClient(SurvivingClient):
-    """Runs the cells of a submission that are needed, and judges its exercises from outside.
+    """Runs the cells of a submission that are needed, and hears its exercises from outside.
 
     Args:
         nb: the restored submission; its tests cells hold their hidden regions.
         km: the manager of its kernel.
-        examiner: judges the exercises.
+        examiner: hears the exercises.
         needed: the indices of the cells to run; other cells are left as they are.
         begin_answering: the code that makes the kernel answer the grader's questions.
     """
@@ -47,10 +48,8 @@ class SubmissionClient(SurvivingClient):
         super().__init__(
             nb,
             km=km,
-            timeout=limits.cell_seconds,
-            interrupt_on_timeout=True,
+            timeout=None,  # a cell's time is not that of the clock on the wall: see `_timed`
             allow_errors=True,
-            error_on_timeout=TIMEOUT,
             shutdown_kernel="immediate",  # there is nothing in it worth saving
             iopub_timeout=limits.patience,
             store_widget_state=False,
@@ -58,15 +57,19 @@ class SubmissionClient(SurvivingClient):
         )
         self.examiner, self.needed, self.begin_answering = examiner, needed, begin_answering
         self.patience, self.output_limit = limits.patience, limits.output
+        self.cell_seconds, self.seconds = limits.cell_seconds, 0.0
 
     def run(self, to_the_end: bool) -> None:
-        """Run the notebook in place; each tests cell gets its verdict as its outputs.
+        """Run the notebook in place; what its visible checks say are the outputs of its tests.
 
-        `to_the_end`: judge all exercises, as far as that can be done, also if Python is lost.
+        `heard` are then its tests cells by id, each with what hidden tests have found so far.
+
+        `to_the_end`: hear all exercises, as far as that can be done, also if Python is lost.
         """
         self.begin()
         self.reset_execution_trackers()
         self.ran: list[str] = []
+        self.heard: dict[str, tuple[NotebookNode, Hearing]] = {}
         self.stopped: list[str] = []
         with self.setup_kernel(cleanup_kc=True):
             # Nothing listens to the heartbeat, and stopping its thread may wait for ever once a
@@ -85,7 +88,7 @@ class SubmissionClient(SurvivingClient):
         whole = cell.source
         cell.source = strip_hidden(whole)
         lost = bool(self.lost)
-        self.survive(cell, lambda: self.execute_cell(cell, index, store_history=True))
+        self.survive(cell, lambda: self._timed(cell, index))
         self.ran.append(as_executed(cell.source))
         cell.source = whole
         cell.metadata.pop("execution", None)
@@ -93,10 +96,23 @@ class SubmissionClient(SurvivingClient):
         exercise = next(tested, None)
         if exercise is None:
             return
-        outputs = [] if lost else [self._as_text(cell, output) for output in cell.outputs]
-        if not any(output.output_type == "error" for output in outputs):
-            outputs += outputs_of(self._examine(cell, exercise, whole))
-        cell.outputs = outputs
+        cell.outputs = [] if lost else [self._as_text(cell, output) for output in cell.outputs]
+        failed = any(output.output_type == "error" for output in cell.outputs)
+        self.heard[cell.id] = cell, self._examine(cell, exercise, whole, failed)
+
+    def _timed(self, cell: NotebookNode, index: int) -> None:
+        """Run a cell; interrupt it when it has taken too long, and end Python if it goes on."""
+        manager = cast(CourseKernelManager, self.km)
+        timer = manager.started.timer(self.cell_seconds, self.patience)
+        try:
+            with timer:
+                self.execute_cell(cell, index, store_history=True)
+        except DeadKernelError:
+            if not timer.ended:
+                raise
+        if timer.too_long:
+            cell.outputs = [out for out in cell.outputs if out.get("ename") != "KeyboardInterrupt"]
+            cell.outputs.append(error(TOO_LONG, "The cell took too long."))
 
     def _as_text(self, cell: NotebookNode, output: NotebookNode) -> NotebookNode:
         """Return an output of a tests cell as one that gives no points: text, or an error.
@@ -112,17 +128,20 @@ class SubmissionClient(SurvivingClient):
         text = f"{sentence or 'It was interrupted.'}\n"
         return nbformat.v4.new_output("stream", name="stdout", text=text)
 
-    def _examine(self, cell: NotebookNode, exercise: Exercise, source: str) -> Verdict:
-        if exercise.id in self.examiner.known:
+    def _examine(
+        self, cell: NotebookNode, exercise: Exercise, source: str, failed: bool
+    ) -> Hearing:
+        if exercise.id in self.examiner.known and not failed:
             return self.examiner.known[exercise.id]
         if not self.lost:
             with suppress(zmq.Again):  # then no question is answered, either
                 run_sync(self._begin_answering)()
-        verdict = self.examiner.examine(exercise, source, self.ran, not self.lost)
+        alive = not self.lost
+        hearing = self.examiner.examine(exercise, source, self.ran, alive=alive, stopped=failed)
         if self.examiner.lost and not self.lost:
             run_sync(cast(CourseKernelManager, self.km).shutdown_kernel)(now=True)
             self.lose(cell)
-        return verdict
+        return hearing
 
     async def _begin_answering(self) -> None:
         client = cast(AsyncKernelClient, self.kc)

@@ -21,13 +21,24 @@ from autograder.grading.assess import assess
 from autograder.grading.plan import GradeOptions, make_plan
 from autograder.grading.writer import MarksWriter, log_path, write_grades
 from autograder.lesson import Lesson
+from autograder.marks.classlist import ClassList
 from autograder.marks.gradebook import database_name, open_api
 from autograder.marks.options import add_assignment, add_gradebook, add_students
-from autograder.marks.records import read_records
-from autograder.marks.results import Result, print_results, read_results
-from autograder.marks.submitted import chosen_submissions, submitted_lessons
+from autograder.marks.records import present_version, read_records
+from autograder.marks.results import (
+    MARKED,
+    Result,
+    of_other_tests,
+    print_results,
+    read_results,
+)
+from autograder.marks.submitted import (
+    chosen_submissions,
+    submitted_lessons,
+    submitted_students,
+)
 from autograder.pages.feedback import feedback_page, write_feedback
-from autograder.texts import is_text, printable, say, shown
+from autograder.texts import is_text, listed, printable, say, shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fresh",
         dest="forked",
         action="store_false",
-        help="start a new Python for each submission instead of forking a warm one (slower)",
+        help="start a new Python for each submission, without forking a warm one: as safe, slower",
     )
     parser.add_argument(
         "--no-sandbox",
@@ -106,7 +117,25 @@ def run(args: argparse.Namespace) -> int:
     results = []
     for stem, students in chosen_submissions(course, stems, args.student).items():
         results += grade_with_progress(course, stem, replace(options, students=students))
-    return report(course, results, args.db)
+    status = report(course, results, args.db)
+    for sentence in others_with_other_tests(course, results, args.db):
+        say(Console(), sentence)
+    return status
+
+
+def others_with_other_tests(
+    course: Course, results: Sequence[Result], db_url: str | None
+) -> list[str]:
+    """Return in sentences whose marks come from other tests than those of this run."""
+    api, said = open_api(course, db_url), []
+    for stem in dict.fromkeys(result.assignment for result in results):
+        everybody = submitted_students(course, stem)
+        if len(everybody) > sum(result.assignment == stem for result in results):
+            lesson = Lesson.load(course.lesson_path(stem))
+            said += of_other_tests(
+                read_results(api, lesson, everybody), present_version(course, stem)
+            )
+    return said
 
 
 def grade_with_progress(course: Course, stem: str, options: GradeOptions) -> list[Result]:
@@ -149,6 +178,17 @@ def report(course: Course, results: Sequence[Result], db_url: str | None = None)
     for folder in sorted(course.submitted.iterdir()):
         if not is_text(folder.name):
             say(console, f"The folder {shown(folder.name)} is left out: rename it, in UTF-8.")
+    classes = ClassList(course)
+    for stem in dict.fromkeys(result.assignment for result in results):
+        students = submitted_students(course, stem)
+        if absent := classes.without_work(students):
+            say(console, f"In the class list, but without a submission: {listed(absent)} ({stem}).")
+        if strangers := classes.strangers(students):
+            say(console, f"Not in the class list: {listed(strangers)} ({stem}).")
+    for result in results:
+        if result.late:
+            how = result.late if result.late == MARKED else f"by {result.late}"
+            say(console, f"Late, {how}: {printable(result.student)}, {result.assignment}.")
     graded = sum(result.graded for result in results)
     say(console, f"\n{graded} of {len(results)} submissions graded.")
     say(console, f"  marks      {course.root / 'grades.csv'}")

@@ -10,17 +10,22 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from autograder.lesson import Lesson
+from autograder.lesson import Lesson, code
 from autograder.lesson.markers import strip_hidden
+from autograder.submissions.pieces import code_only, words
 
 TAG = "needed"
-MAGIC = re.compile(r"^\s*[%!?]|\?\s*$|=\s*[%!]", re.MULTILINE)
-MOST_MAGICS = 20
+# What IPython alone reads, on a line without strings and comments: a prompt before the code, a line
+# that is a command, a command whose result is given to a name.
+_PROMPT = re.compile(r"[ \t]*(?:>>>|\.\.\.|In \[\d*\]:|\.{3,}:)(?: |$)")
+_COMMAND = re.compile(r"[ \t]*[%!,;/?]|.*\?[ \t]*$")
+_RESULT = re.compile(r"[^=]*=[ \t]*(?=[%!])")
 
 
 def needed_cells(notebook: NotebookNode, lesson: Lesson, released: Collection[str]) -> set[int]:
@@ -47,81 +52,162 @@ def needed_cells(notebook: NotebookNode, lesson: Lesson, released: Collection[st
     return chosen
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=256)
 def names(source: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the names that a cell gives to the notebook, and those that it takes from it.
 
-    Both are empty for a cell that is not valid Python, which stops before it does anything, or is
-    nested too deeply.
+    Both are empty for a cell that is not valid Python, which stops before it does anything. Of one
+    that is too long, or nested too deeply, all words count as taken.
     """
+    reader = _Reader()
     try:
-        body = ast.parse(source).body
-        return frozenset(_all(map(_bound, body))), frozenset(_used_by(body))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        if len(source) > code.MAX_CODE:
+            raise RecursionError
+        reader.read(ast.parse(source).body)
+    except (RecursionError, MemoryError):
+        return frozenset(), frozenset(words(source))
+    except (SyntaxError, ValueError):
         return frozenset(), frozenset()
+    return frozenset(reader.known), frozenset(reader.used)
 
 
-def _bound(node: ast.AST) -> set[str]:
-    """Return the names that a statement binds at the top level, or whose objects it changes."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {node.name}
-    if isinstance(node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-        return set()
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return {part.asname or part.name.partition(".")[0] for part in node.names}
-    if isinstance(node, ast.Name):
-        return {node.id} if isinstance(node.ctx, ast.Store) else set()
-    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-        return {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
-    return _all(_bound(part) for part in ast.iter_child_nodes(node))
+class _Reader:
+    """Reads statements in their order, and each part of them once, however they are nested.
 
-
-def _used_by(body: Iterable[ast.stmt], bound: Iterable[str] = ()) -> set[str]:
-    """Return the names that statements read before one of them has bound them."""
-    known, used = set(bound), set()
-    for node in body:
-        used |= _used(node) - known
-        known |= _bound(node)
-    return used
-
-
-def _used(node: ast.AST) -> set[str]:
-    """Return the names that a part of a program reads from around it.
-
-    Sometimes a few too many: a cell that runs in vain costs time, one that is missing costs points.
+    known: the names bound so far at the top level, or whose objects were changed.
+    used: the names read before they were bound.
+    hidden: names that are a function's own, as often as the functions around have them.
     """
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-        body = node.body if isinstance(node.body, list) else [node.body]
-        shared = _all(set(part.names) for part in ast.walk(node) if isinstance(part, ast.Global))
-        own = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
-        own |= _all(map(_bound, body))
-        inside = _all(map(_used, body)) - (own - shared)
-        return inside | _all(map(_used, (node.args, *getattr(node, "decorator_list", ()))))
-    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-        own = _all(_bound(part.target) for part in node.generators)
-        return _all(map(_used, ast.iter_child_nodes(node))) - own
-    if isinstance(node, ast.For):
-        return _used(node.iter) | _used_by([*node.body, *node.orelse], _bound(node.target))
-    if isinstance(node, ast.With):
-        return _all(map(_used, node.items)) | _used_by(node.body, _all(map(_bound, node.items)))
-    if isinstance(node, ast.Name):
-        return set() if isinstance(node.ctx, ast.Store) else {node.id}
-    return _all(map(_used, ast.iter_child_nodes(node)))
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+        self.used: set[str] = set()
+        self.hidden: Counter[str] = Counter()
+
+    def read(self, body: Iterable[ast.stmt]) -> None:
+        """Read statements that are run one after the other."""
+        for node in body:
+            if isinstance(node, ast.For):
+                self.use(node.iter)
+                self.known |= _bound([node.target])
+                self.read([*node.body, *node.orelse])
+            elif isinstance(node, ast.With):
+                self.use(*node.items)
+                self.known |= _bound(node.items)
+                self.read(node.body)
+            else:
+                self.use(node)
+                self.known |= _bound([node])
+
+    def use(self, *nodes: ast.AST) -> None:
+        """Note the names that parts of a program read from around them.
+
+        Sometimes a few too many: a cell that runs in vain costs time, one that is missing costs
+        points.
+        """
+        for node in nodes:
+            if isinstance(node, ast.Name):
+                free = node.id not in self.known and not self.hidden[node.id]
+                if free and not isinstance(node.ctx, ast.Store):
+                    self.used.add(node.id)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                body = node.body if isinstance(node.body, list) else [node.body]
+                own = {part.arg for part in _arguments(node.args)} | _bound(body)
+                self.use(node.args, *getattr(node, "decorator_list", ()))
+                with self.hiding(own, _shared(body)):
+                    self.use(*body)
+            elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+                with self.hiding(_bound(part.target for part in node.generators)):
+                    self.use(*ast.iter_child_nodes(node))
+            elif isinstance(node, ast.For):
+                self.use(node.iter)
+                with self.hiding(_bound([node.target])):
+                    self.use(*node.body, *node.orelse)
+            else:
+                self.use(*ast.iter_child_nodes(node))
+
+    @contextmanager
+    def hiding(self, own: set[str], shared: Collection[str] = ()) -> Iterator[None]:
+        """Hide names while a part is read in which they are its own, but not the `shared` ones."""
+        before = {name: self.hidden[name] for name in own.union(shared)}
+        self.hidden.update(own)
+        for name in shared:
+            self.hidden[name] = 0
+        try:
+            yield
+        finally:
+            for name, count in before.items():
+                self.hidden[name] = count
 
 
-def _all(sets: Iterable[set[str]]) -> set[str]:
-    return set().union(*sets)
+def _bound(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the names that statements bind at their level, or whose objects they change."""
+    found: set[str] = set()
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {part.asname or part.name.partition(".")[0] for part in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+            found |= {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+        elif not isinstance(node, _SCOPES):
+            waiting += ast.iter_child_nodes(node)
+    return found
 
 
-@functools.lru_cache(maxsize=4096)
+_SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def _shared(body: Iterable[ast.AST]) -> set[str]:
+    """Return the names that a function's statements declare to be the notebook's."""
+    found: set[str] = set()
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Global):
+            found |= set(node.names)
+        elif isinstance(node, ast.stmt) and not isinstance(
+            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        ):
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def _arguments(args: ast.arguments) -> list[ast.arg]:
+    optional = [arg for arg in (args.vararg, args.kwarg) if arg is not None]
+    return [*args.posonlyargs, *args.args, *args.kwonlyargs, *optional]
+
+
+@functools.lru_cache(maxsize=256)
 def as_executed(source: str) -> str:
-    """Return what IPython makes of a cell's text: magics become calls.
+    """Return a cell's text as Python: what IPython alone reads is left out.
 
-    IPython reads all of the text again for each of them, so a text with very many is left as it is.
+    IPython's own way would be to read all of the text again for each of its commands.
     """
-    if len(MAGIC.findall(source)) > MOST_MAGICS:
-        return source
     try:
-        return TransformerManager().transform_cell(source)
-    except Exception:  # whatever IPython makes of a text that is no Python
+        if len(source) <= code.MAX_CODE:
+            ast.parse(source)
         return source
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    lines, masked = source.split("\n"), code_only(source).split("\n")
+    first = next((index for index, line in enumerate(lines) if line.strip()), 0)
+    indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+    if lines[first].strip().startswith("%%"):
+        lines[first] = masked[first] = ""
+    made = []
+    for line, mask in zip(lines, masked, strict=True):
+        if indent and line.startswith(indent):
+            line, mask = line[len(indent) :], mask[len(indent) :]
+        if prompt := _PROMPT.match(mask):
+            line, mask = line[prompt.end() :], mask[prompt.end() :]
+        if _COMMAND.match(mask):
+            line = f"{line[: len(line) - len(line.lstrip())]}pass"
+        elif result := _RESULT.match(mask):
+            line = f"{line[: result.end()]} None"
+        made.append(line)
+    return "\n".join(made)

@@ -18,7 +18,10 @@ from autograder.grading.assess import Assignment, How
 from autograder.grading.hidden_tests import chosen_seed, private_folder, private_text
 from autograder.grading.in_notebook import GradingExecute
 from autograder.lesson import Lesson
+from autograder.marks.classlist import ClassList
+from autograder.marks.dates import apply_class_list
 from autograder.marks.gradebook import open_api, prepare_assignment
+from autograder.marks.moves import follow_changed_ids
 from autograder.marks.submitted import chosen_submissions
 from autograder.sandbox.bubblewrap import find_bwrap
 from autograder.sandbox.limits import Limits
@@ -60,6 +63,7 @@ class Plan:
     seed: int
     limits: Limits
     how: How
+    classes: ClassList | None = None
 
     @property
     def lesson(self) -> Lesson:
@@ -92,8 +96,12 @@ def make_plan(course: Course, lesson: Lesson, options: GradeOptions) -> Plan:
     private = private_text(private_folder(course, lesson, settings.private_tests, seed), lesson)
     how = How(options.sandbox, options.forked, str(course.data.resolve()))
     prepare_assignment(api, lesson.stem)
+    classes = ClassList(course)
+    follow_changed_ids(api, course, classes)
+    apply_class_list(api, classes)
     assignment = read_assignment(course, lesson, private)
-    return Plan(course, api, assignment, students, seed, course_limits(api), how)
+    limits = course_limits(api)
+    return Plan(course, api, assignment, students, seed, limits, how, classes)
 
 
 def require_built(course: Course, lesson: Lesson) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -46,10 +45,17 @@ def definitions(starter: Starter, limits: Limits, total: float) -> Iterator[Sess
             f"Python could not be started for its hidden tests ({error}); grade it again"
         ) from error
     try:
-        session = Session(channel.connection(START), running.interrupt, START, START)
-        session.begin(0)
-        session.seconds, session.patience = limits.cell_seconds, limits.patience
-        session.end = time.monotonic() + total
+        times = (START, START, limits.patience)
+        session = Session(
+            channel.connection(START),
+            running.interrupt,
+            *times,
+            stopwatch=running.stopwatch,
+            wordless=True,
+        )
+        session.ask("begin", 0)  # it may still import
+        session.seconds = limits.cell_seconds
+        session.left_in_all = total
         yield session
     finally:
         channel.close()

@@ -14,18 +14,23 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 from autograder.clients import SteadyClient
+from autograder.errors import LOG
 
 ENVIRONMENT = {
     "COURSE_FAST_RUN": "1",
     "COURSE_GRADING": "1",
+    # What compiles layers needs compilers, or the text of what it compiles; layers give the same
+    # without it.
+    "TORCHDYNAMO_DISABLE": "1",
+    "PYTORCH_JIT": "0",
     # Figures, should there be any, belong into the notebook, whatever is set for this process.
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
 ENDED = "Python stopped in this cell."
 UNSTOPPABLE = "It could not be interrupted."
+GARBLED = "What Python sent back in this cell cannot be read."
 NOT_RUN = "Not run:"
 TOO_LONG = "CellTimeoutError"
-TIMEOUT = {"ename": TOO_LONG, "evalue": "", "traceback": [f"{TOO_LONG}: the cell took too long"]}
 
 
 class SurvivingClient(SteadyClient):
@@ -57,7 +62,11 @@ class SurvivingClient(SteadyClient):
         except (DeadKernelError, zmq.Again):
             self.lose(cell, ENDED)
             return
-        except CellTimeoutError:
+        except Exception as problem:
+            if not isinstance(problem, CellTimeoutError):
+                LOG.info("the kernel's messages in %s:", cell.get("id"), exc_info=True)
+                self.lose(cell, GARBLED)
+                return
             # Raised when the interrupt had no effect; nbclient has then recorded no error.
             cell.outputs.append(error(TOO_LONG, "The cell took too long."))
         if any(output.get("ename") == TOO_LONG for output in cell.get("outputs", [])):
@@ -103,7 +112,7 @@ def given_up(cell: str, output: NotebookNode) -> str | None:
     """Return a sentence about a cell that was stopped or has ended Python, if an output says so."""
     if output.get("ename") == TOO_LONG:
         return f"The cell {cell} took too long and was stopped."
-    if output.get("ename") == "KernelLost" and output.evalue in (ENDED, UNSTOPPABLE):
+    if output.get("ename") == "KernelLost" and output.evalue in (ENDED, UNSTOPPABLE, GARBLED):
         return f"The cell {cell} was left out: {output.evalue}"
     return None
 

@@ -84,7 +84,8 @@ class MarksWriter:
             record is not None and not record.problem and record.submitted == graded.checksum
         )
         before = read_marks(self.api, self.stem, student) if unchanged else {}
-        late = save_marks(self.api, self.stem, student, executed, self.timestamp(student))
+        timestamp, classes = self.timestamp(student), self.plan.classes
+        late = save_marks(self.api, self.stem, student, executed, timestamp, classes)
         if before:
             keep_settled(self.api, self.stem, student, before)
         marks = read_marks(self.api, self.stem, student)

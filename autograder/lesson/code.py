@@ -13,6 +13,7 @@ from autograder.lesson.model import Lesson
 
 # A line for IPython in a lesson's own cell; none of them defines anything.
 MAGIC = re.compile(r"^[%!].*$", re.MULTILINE)
+MAX_CODE = 200_000  # characters of a cell that are read as Python; a lesson's have a few thousand
 BUILTINS = frozenset(vars(builtins)) | {"__builtins__"}
 
 
@@ -47,9 +48,11 @@ def without_magic(source: str) -> str:
     return source
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def statements(source: str) -> list[ast.stmt]:
-    """Return the statements of a cell, none if it is not valid Python or nested too deeply."""
+    """Return the statements of a cell; none if it is no valid Python, too long or too deep."""
+    if len(source) > MAX_CODE:
+        return []
     try:
         return ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -10,6 +10,7 @@ from autograder.errors import CourseError
 
 START_MARKER = "## YOUR CODE STARTS HERE ##"
 END_MARKER = "## AND ENDS HERE ##"
+MARKERS = (START_MARKER, END_MARKER)
 STUB_PREFIX = "# STUB:"
 BEGIN_HIDDEN = "### BEGIN HIDDEN TESTS"
 END_HIDDEN = "### END HIDDEN TESTS"
@@ -86,6 +87,12 @@ def strip_scheme(source: str) -> str:
     return _cut(source, BEGIN_SCHEME, END_SCHEME)
 
 
+def scheme_points(source: str) -> float | None:
+    """Return what the lines of a mark scheme add up to; None if they name no points."""
+    lines = re.findall(r"^\s*[-*] *(\d+(?:\.\d+)?) points?\b", mark_scheme(source), re.MULTILINE)
+    return sum(map(float, lines)) if lines else None
+
+
 def mark_scheme(source: str) -> str:
     """Return the text of a written answer's mark scheme, empty if it has none."""
     lines = source.split("\n")
@@ -134,12 +141,12 @@ def strip_stubs(source: str) -> str:
 
 
 def as_given(source: str) -> str:
-    """Return a solution as plain code: no markers, no stubs, and nothing that asks for a block."""
+    """Return a solution as plain code: no titles, markers, stubs, or requests for a block."""
     lines = []
     for line in strip_stubs(source).split("\n"):
         match = _FILLED_IN.fullmatch(line)
         if match and match["back"]:
             lines.append(f"{match['indent']}return {match['result']}")
-        elif not match and line.strip() not in (START_MARKER, END_MARKER):
+        elif not match and not line.startswith("# @title ") and line.strip() not in MARKERS:
             lines.append(line)
     return "\n".join(lines)

@@ -196,7 +196,7 @@ class Reader:
             if id not in code:
                 raise self.error(line, f"{stem} has no code cell with the id {id!r} to be given")
         title = title_of(giving) or stem
-        parts = [f"# Given, from {title}. There is nothing to fill in: run the cell."]
+        parts = [f"# @title Given, from {title}. There is nothing to fill in: run the cell."]
         parts += [as_given(code[id].source) for id in wanted]
         tags = tuple(dict.fromkeys([*keys.get("tags", ()), HIDE_TAG]))
         text = "\n\n\n".join(parts)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -24,13 +25,17 @@ from nbgrader.api import (
 )
 from nbgrader.apps import NbGraderAPI
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
-from nbgrader.utils import parse_utc, temp_attrs
+from nbgrader.utils import temp_attrs
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets.config import PyFileConfigLoader
 
 from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
+from autograder.marks.classlist import ClassList
+from autograder.marks.dates import apply_class_list
+from autograder.marks.times import has_zone, naive, read_time
+from autograder.texts import printable
 
 # Whoever was late is named in the report, not in a warning each time.
 _quiet = logging.getLogger(f"{__name__}.quiet")
@@ -99,13 +104,18 @@ def check_gradebook(api: NbGraderAPI) -> None:
         ) from error
 
 
+def has_gradebook(api: NbGraderAPI) -> bool:
+    """Return whether there is a gradebook; none is created."""
+    url = api.coursedir.db_url
+    return not url.startswith("sqlite") or Path(make_url(url).database or "").is_file()
+
+
 def check_gradebook_exists(api: NbGraderAPI) -> None:
     """Raise CourseError if there is no gradebook or it cannot be opened; none is created."""
-    url = api.coursedir.db_url
-    if url.startswith("sqlite") and not Path(make_url(url).database or "").is_file():
+    if not has_gradebook(api):
         raise CourseError(
-            f"there is no gradebook {url}: run `python -m autograder grade`, or name another with "
-            "--db"
+            f"there is no gradebook {api.coursedir.db_url}: run `python -m autograder grade`, or "
+            "name another with --db"
         )
     check_gradebook(api)
 
@@ -138,23 +148,35 @@ def prepare_assignment(api: NbGraderAPI, stem: str) -> None:
 
 
 def save_marks(
-    api: NbGraderAPI, stem: str, student: str, executed: NotebookNode, timestamp: str = ""
+    api: NbGraderAPI,
+    stem: str,
+    student: str,
+    executed: NotebookNode,
+    timestamp: str = "",
+    classes: ClassList | None = None,
 ) -> list[str]:
     """Save the automatic marks of an executed submission, as `nbgrader autograde` does it.
 
-    Returns what a person should know, one sentence each.
+    Whether it is late is told by the due date and the extension of the class list. Returns what a
+    person should know, one sentence each.
     """
     notes, known = [], {}
+    zone = classes.zone if classes else None
     try:
-        known = {"timestamp": parse_utc(timestamp)} if timestamp else {}
-    except (ValueError, OverflowError):
-        notes.append("timestamp.txt holds no time that can be read; it was left out.")
+        if timestamp:
+            known = {"timestamp": naive(read_time(timestamp, zone or UTC))}
+            if zone is None and not has_zone(timestamp):
+                notes.append(f"timestamp.txt says no time zone; {timestamp} was taken for UTC.")
+    except CourseError as error:
+        notes.append(f"timestamp.txt was left out: {printable(str(error))}.")
     resources = _resources(api, stem, student)
     # nbgrader's own use of its database, of no concern to an instructor.
     with warnings.catch_warnings(action="ignore", category=SAWarning):
         with api.gradebook as gradebook:
             gradebook.update_or_create_student(student)
             gradebook.update_or_create_submission(stem, student, **known)
+        if classes is not None:
+            apply_class_list(api, classes, [student])
         for step in (SaveAutoGrades, AssignLatePenalties):
             executed, resources = step(config=api.config).preprocess(executed, resources)
     return notes
@@ -197,11 +219,18 @@ def read_comments(api: NbGraderAPI, stem: str, student: str) -> dict[str, str]:
         return {entry.name: entry.manual_comment for entry in comments if entry.manual_comment}
 
 
-def read_lateness(api: NbGraderAPI, stem: str) -> dict[str, float]:
+def read_lateness(
+    api: NbGraderAPI, stem: str, students: Collection[str] | None = None
+) -> dict[str, float]:
     """Return by how many seconds each of those was late who handed in after the due date."""
     with api.gradebook as gradebook:
-        submissions = gradebook.assignment_submissions(stem)
-        late = {entry.student_id: entry.total_seconds_late for entry in submissions}
+        query = gradebook.db.query(SubmittedAssignment).join(
+            Assignment, SubmittedAssignment.assignment_id == Assignment.id
+        )
+        query = query.filter(Assignment.name == stem)
+        if students is not None:
+            query = query.filter(SubmittedAssignment.student_id.in_(students))
+        late = {entry.student_id: entry.total_seconds_late for entry in query}
     return {student: seconds for student, seconds in late.items() if seconds > 0}
 
 

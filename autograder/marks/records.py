@@ -5,6 +5,7 @@ nbgrader's own tables have no place for it. nbgrader leaves tables that it does 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 
@@ -12,6 +13,7 @@ from nbgrader.apps import NbGraderAPI
 from sqlalchemy import BigInteger, Column, Float, MetaData, Table, Text, inspect
 from sqlalchemy.exc import OperationalError
 
+from autograder.course import Course
 from autograder.errors import CourseError
 
 
@@ -60,6 +62,21 @@ TABLE = Table(
     Column("student", Text, primary_key=True),
     *(Column(name, TYPES.get(name, Text), nullable=False) for name in NAMES),
 )
+
+
+def version_of(source: str) -> str:
+    """Return a lesson's version: what its source notebook names, and a checksum of all of it.
+
+    The latter changes with the hidden tests, too.
+    """
+    released = json.loads(source)["metadata"].get("course", {}).get("version", "")
+    return f"{released}.{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+
+
+def present_version(course: Course, stem: str) -> str:
+    """Return the version of a lesson that would be graded now, "" if it is not built."""
+    path = course.source_notebook(stem)
+    return version_of(path.read_text(encoding="utf-8")) if path.is_file() else ""
 
 
 def read_records(api: NbGraderAPI, stem: str, *students: str) -> dict[str, Record]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nbgrader.apps import NbGraderAPI
 from rich import box
@@ -16,13 +17,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.lesson.cells import Exercise
-from autograder.marks.gradebook import Mark, read_class_marks, read_penalties
+from autograder.marks.gradebook import Mark, read_class_marks, read_lateness, read_penalties
 from autograder.marks.records import read_records
-from autograder.texts import csv_text, number, plural, printable, sentence
+from autograder.marks.submitted import marked_late
+from autograder.texts import csv_text, listed, number, plural, printable, sentence
 
 MOST_REMARKS = 20
+MARKED = "by the platform's word"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Result:
 
     earlier: exercise → points that the tests gave when it was graded before; {} if it never was.
     penalty: points taken off because it was late.
+    late: by how much it was late, "" if it was not, or nobody knows.
+    version, private: of the lesson's tests, and checksum of the instructor's own; "" without any.
     """
 
     student: str
@@ -43,6 +49,9 @@ class Result:
     skipped: bool = False
     earlier: Mapping[str, float] = field(default_factory=dict)
     penalty: float = 0.0
+    late: str = ""
+    version: str = ""
+    private: str = ""
 
     @property
     def graded(self) -> bool:
@@ -134,6 +143,8 @@ def read_results(
     records = read_records(api, lesson.stem, *students)
     class_marks = read_class_marks(api, lesson.stem, students)
     penalties = read_penalties(api, lesson.stem, students)
+    late = read_lateness(api, lesson.stem, students)
+    marked = marked_late(Course(Path(api.coursedir.root)), lesson.stem)
     results = []
     for student in students:
         record, marks = records.get(student), class_marks.get(student, {})
@@ -151,9 +162,42 @@ def read_results(
                 seed=record.seed if record else None,
                 skipped=student in skipped,
                 penalty=penalties.get(student, 0.0),
+                late=lateness(late[student]) if student in late else MARKED * (student in marked),
+                version=record.version if record else "",
+                private=record.private if record else "",
             )
         )
     return results
+
+
+def lateness(seconds: float) -> str:
+    """Return a time in the largest unit of which it is at least two, or in minutes."""
+    for unit, size in (("day", 86400), ("hour", 3600)):
+        if seconds >= 2 * size:
+            return plural(int(seconds // size), unit)
+    return plural(max(1, round(seconds / 60)), "minute")
+
+
+def of_other_tests(results: Iterable[Result], present: str) -> list[str]:
+    """Return what a person should know about marks that come from different tests, as sentences.
+
+    `present` is the version of the lesson's tests now; the instructor's own tests may differ too.
+    """
+    graded = [result for result in results if result.graded and result.version]
+    old = [result.student for result in graded if present and result.version != present]
+    said = []
+    if old:
+        said.append(
+            f"Graded with earlier tests than those of now: {listed(old)}. To mark all alike, run "
+            "`python -m autograder grade`."
+        )
+    private = {result.private for result in graded}
+    if len(private) > 1:
+        named = sorted(name[:8] or "none" for name in private)
+        said.append(
+            f"Marks come from different private tests ({', '.join(named)}): grades.csv says whose."
+        )
+    return said
 
 
 def is_complete(marks: dict[str, Mark], lesson: Lesson) -> bool:
@@ -218,11 +262,12 @@ def grades_csv(results: Sequence[Result]) -> str:
 
     A written answer's cell stays empty until it is marked; a submission that could not be graded
     has no points at all, since 0 would be a verdict. The penalty, for being late, is taken off
-    in the total. The seed is what `grade --seed` needs to give the same marks elsewhere.
+    in the total. The seed is what `grade --seed` needs to give the same marks elsewhere, and
+    private_tests the beginning of the checksum of the instructor's own hidden tests.
     """
     names = list(dict.fromkeys(ex.id for result in results for ex in result.exercises))
     header = ["assignment", "student", *names, "auto_total", "auto_max", "penalty", "total", "max"]
-    rows = [[*header, "seed", "needs_a_person"]]
+    rows = [[*header, "late", "seed", "private_tests", "needs_a_person"]]
     for result in results:
         points = {ex.id: number(result.points(ex)) for ex in result.exercises}
         rows.append(
@@ -235,7 +280,9 @@ def grades_csv(results: Sequence[Result]) -> str:
                 number(result.penalty or None),
                 number(result.total),
                 number(maximum(result.exercises)),
+                result.late,
                 "" if result.seed is None else str(result.seed),
+                result.private[:8],
                 " ".join(result.needs_person),
             ]
         )

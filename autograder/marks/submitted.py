@@ -1,13 +1,21 @@
-"""Who has handed in what: the folders in submitted/."""
+"""Who has handed in what: the folders in submitted/, and what collecting noted of them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.marks.classlist import ClassList
 from autograder.texts import is_text
+
+RECORDS = ".collected.json"
+# What a record must hold for a later run: these texts, and an order.
+RECORD: dict[str, Any] = {"who": str, "checksum": str, "platform": str | None}
+RECORD |= {"timestamp": str | None, "number": int | None, "modified": str | None}
 
 
 def submitted_lessons(course: Course) -> list[str]:
@@ -25,11 +33,11 @@ def submitted_students(course: Course, stem: str) -> list[str]:
     """Return the names of the folders in submitted/ that stand for a submission of the lesson.
 
     A student's folder without a folder of any lesson counts as well: something went wrong there
-    that somebody must hear about.
+    that somebody must hear about. Who left, as the class list says, does not count.
     """
     if not course.submitted.is_dir():
         return []
-    lessons = set(course.lessons())
+    lessons, classes = set(course.lessons()), ClassList(course)
     names = []
     for folder in sorted(course.submitted.iterdir()):
         if folder.name.startswith(".") or not is_text(folder.name):
@@ -39,9 +47,39 @@ def submitted_students(course: Course, stem: str) -> list[str]:
             with suppress(OSError):  # reading the submission says why it cannot be read
                 held = {entry.name for entry in folder.iterdir() if entry.is_dir()} & lessons
         # A link is not followed, and reading it says so.
-        if (folder.is_dir() or folder.is_symlink()) and (stem in held or not held):
+        there = (folder.is_dir() or folder.is_symlink()) and (stem in held or not held)
+        if there and not classes.has_left(folder.name):
             names.append(folder.name)
     return names
+
+
+def read_collected(course: Course) -> dict[str, dict[str, Any]]:
+    """Return what collecting noted, by "<student>/<lesson>"; {} if there is nothing to be read.
+
+    "who" is the student as the platform wrote it, "from" the file's path in the download, and
+    "late" whether the platform marked it so.
+    """
+    try:
+        records = json.loads((course.submitted / RECORDS).read_text(encoding="utf-8"))
+        valid = all(
+            isinstance(record.get(name), kind)
+            for record in records.values()
+            for name, kind in RECORD.items()
+        )
+    except (OSError, ValueError, AttributeError):
+        return {}
+    return records if valid else {}
+
+
+def marked_late(course: Course, stem: str) -> set[str]:
+    """Return whose submission of a lesson the platform called late, without saying by how much."""
+    records = read_collected(course)
+    ends = f"/{stem}"
+    return {
+        key.removesuffix(ends)
+        for key, record in records.items()
+        if key.endswith(ends) and record.get("late") is True
+    }
 
 
 def chosen_submissions(

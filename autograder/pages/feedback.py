@@ -12,7 +12,7 @@ import itertools
 import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -25,19 +25,28 @@ from rich.progress import track
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
-from autograder.marks.gradebook import open_api, read_comments
+from autograder.marks.classlist import ClassList
+from autograder.marks.dates import apply_class_list
+from autograder.marks.gradebook import has_gradebook, open_api, read_class_marks, read_comments
 from autograder.marks.options import add_assignment, add_gradebook, add_students
 from autograder.marks.records import read_records
 from autograder.marks.results import read_results
+from autograder.marks.submitted import read_collected, submitted_students
 from autograder.pages.page import graded_page, ungraded_page
 from autograder.submissions.reading import read_bytes, read_notebook
-from autograder.texts import replaced, say, write_text
+from autograder.texts import listed, replaced, say, write_text
 
 EXAMPLES = """examples:
   python -m autograder feedback                       write all pages again
   python -m autograder feedback --zip                 and pack them: feedback/<lesson>.zip
   python -m autograder feedback --zip pages.zip       and pack all of them into one file
+  python -m autograder feedback --for moodle          and pack them for Moodle, or for canvas
 """
+# The names of pages that a platform takes back in bulk.
+PACKED = {
+    "moodle": "{name}_{id}_assignsubmission_file_/{stem}.html",
+    "canvas": "{name}_{id}_{number}_{stem}.html",
+}
 EXCHANGE_FILES = ("timestamp.txt", "submission_secret.txt")
 # What some system takes for a part of a path, or forbids in a name.
 _NO_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
@@ -57,6 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also pack the pages, each as <student>_<lesson>.html, into this file (default: "
         "feedback/<lesson>.zip for each lesson)",
     )
+    parser.add_argument(
+        "--for",
+        dest="platform",
+        choices=PACKED,
+        help="pack them as this platform takes them back in bulk: Moodle under `Upload multiple "
+        "feedback files in a zip`, Canvas under `Upload submissions`",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
     course = Course.find()
     stems = [course.known_lesson(args.assignment)] if args.assignment else course.lessons()
     api = open_api(course, args.db)
+    if has_gradebook(api):
+        apply_class_list(api, ClassList(course))
     work = [
         (stem, student)
         for stem in stems
@@ -91,16 +109,31 @@ def run(args: argparse.Namespace) -> int:
         else:
             written.append((stem, student))
     say(console, f"{len(written)} of {len(work)} pages written: {course.feedback}")
-    for path in pack_pages(course, written, args.zip):
+    zipped = "" if args.platform and args.zip is None else args.zip
+    named = platform_names(course, written, args.platform)
+    for path in pack_pages(course, written, zipped, named):
         say(console, f"packed: {path}")
-    return 0 if len(written) == len(work) else 1
+    unnamed = [student for stem, student in written if named.get((stem, student)) == ()]
+    if unnamed:
+        say(
+            console,
+            f"Not packed, for it was not collected from {args.platform.capitalize()}, which has to "
+            f"know the name of its own file: {listed(unnamed)}.",
+        )
+    return 0 if len(written) == len(work) and not unnamed else 1
 
 
 def graded_students(api: NbGraderAPI, course: Course, stem: str) -> list[str]:
     """Return the students whose submission was graded, or found impossible to grade."""
-    names = set(read_records(api, stem))
+    classes = ClassList(course)
+    records = read_records(api, stem)
+    names = set(records)
     names |= {path.parent.parent.name for path in course.autograded.glob(f"*/{stem}/{stem}.ipynb")}
-    return sorted(names)
+    # Of whom the gradebook knows nothing any more, a person has taken out.
+    there = set(submitted_students(course, stem))
+    known = set(read_class_marks(api, stem, names))
+    known |= {name for name in names & there if name in records and records[name].problem}
+    return sorted(name for name in names & known if not classes.has_left(name))
 
 
 def feedback_page(course: Course, stem: str, student: str) -> Path:
@@ -152,22 +185,56 @@ def copy_exchange_files(submission: Path, folder: Path) -> None:
             write_text(folder / name, read_bytes(path).decode("utf-8"))
 
 
-def pack_pages(course: Course, pages: Iterable[tuple[str, str]], file: str | None) -> list[Path]:
+def platform_names(
+    course: Course, pages: Iterable[tuple[str, str]], platform: str | None
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return what a platform that takes pages back in bulk wants each of them to be called.
+
+    It knows a page by what its own file was called, as collecting noted it: () where that is not
+    known. {} without a platform.
+    """
+    if platform is None:
+        return {}
+    records = read_collected(course)
+    named: dict[tuple[str, str], tuple[str, ...]] = {}
+    for stem, student in pages:
+        record = records.get(f"{student}/{stem}", {})
+        fits = record.get("platform") == platform
+        match = re.fullmatch(r"(.+)_(\d+)", record["who"]) if fits else None
+        if match is None or (platform == "canvas" and not record["number"]):
+            named[stem, student] = ()
+            continue
+        # Canvas takes the first two numbers between _ for the student's and the file's.
+        name = re.sub(r"_(?=\d+(_|$))", "-", match[1]) if platform == "canvas" else match[1]
+        parts = {"name": name, "id": match[2], "number": record["number"], "stem": stem}
+        named[stem, student] = (PACKED[platform].format(**parts),)
+    return named
+
+
+def pack_pages(
+    course: Course,
+    pages: Iterable[tuple[str, str]],
+    file: str | None,
+    named: Mapping[tuple[str, str], tuple[str, ...]] | None = None,
+) -> list[Path]:
     """Pack written pages, given as lesson and student, and return the files made.
 
     `file` names one file for all of them, "" stands for one per lesson in feedback/, None for none.
-    Raises CourseError if a file cannot be written.
+    `named`: see platform_names. Raises CourseError if a file cannot be written.
     """
     if file is None:
         return []
     packs: dict[Path, list[tuple[str, str]]] = defaultdict(list)
     for stem, student in pages:
+        if named and not named[stem, student]:
+            continue
         packs[Path(file) if file else course.feedback / f"{stem}.zip"].append((stem, student))
     for path, chosen in packs.items():
         try:
             with replaced(path) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as pack:
                 for name, (stem, student) in zip(pack_names(chosen), chosen, strict=True):
-                    pack.write(feedback_page(course, stem, student), name)
+                    called = named[stem, student][0] if named else name
+                    pack.write(feedback_page(course, stem, student), called)
         except OSError as error:
             raise CourseError(
                 f"{path} cannot be written ({error.strerror}): choose another file with --zip"

@@ -23,6 +23,7 @@ from autograder.submissions.safe import safe_outputs
 
 # A line of a report: it holds, it does not, or the exercise is still open.
 SIGNS = {"✓": "good", "✗": "bad", "✎": "open"}
+MOST_COLOURED = 20_000  # characters of code that are coloured
 NO_TEXT = "A picture from the tests; it has no description."
 LIGHT, DARK = "xcode", "monokai"  # both readable: at least 4.5 : 1 on the page's background
 # Lines that begin with a sign, with the indented lines below them, or the heading of hidden tests.
@@ -48,6 +49,8 @@ def code(source: str, label: str) -> Markup:
         ]
     except CourseError:  # the student has spoilt a marker
         filled = []
+    if len(source) > MOST_COLOURED:
+        return _text(source)
     lexer = PythonLexer(stripnl=False, ensurenl=False)
     html = highlight(source, lexer, HtmlFormatter(cssclass="code", hl_lines=filled, wrapcode=True))
     # pygments has escaped the source.

@@ -14,6 +14,7 @@ import os
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -24,8 +25,11 @@ from rich.console import Console
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
+from autograder.marks.classlist import ClassList
+from autograder.marks.dates import apply_class_list
 from autograder.marks.gradebook import check_gradebook_exists, open_api
 from autograder.marks.options import add_assignment, add_gradebook
+from autograder.marks.records import present_version
 from autograder.marks.results import maximum
 from autograder.marks.submitted import submitted_students
 from autograder.pages import markup
@@ -81,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
         raise CourseError("--output is one file, and there are several lessons: add --assignment")
     api = open_api(course, args.db)
     check_gradebook_exists(api)
+    classes = ClassList(course)
+    extensions = apply_class_list(api, classes)
     console = Console()
     written = 0
     for stem in chosen:
@@ -89,6 +95,12 @@ def run(args: argparse.Namespace) -> int:
         if not survey.records and not survey.graded:
             say(console, f"{stem}: no submission is graded yet; run `python -m autograder grade`.")
             continue
+        survey = replace(
+            survey,
+            absent=classes.without_work(students[stem]),
+            extended={who: given for (who, of), given in extensions.items() if of == stem},
+            present=present_version(course, stem),
+        )
         pairs = similar_pairs(survey) if args.similar else None
         path = write_report(course, survey, pairs, args.output)
         written += 1
@@ -119,6 +131,8 @@ def headlines(survey: Survey, pairs: Sequence[SimilarPair] | None) -> list[str]:
     if survey.open_answers:
         lines.append(f"{plural(survey.open_answers, 'written answer')} to mark")
     lines.append(f"{len(survey.looks)} to look at")
+    if survey.absent:
+        lines.append(f"{len(survey.absent)} without a submission")
     if pairs is not None:
         lines.append(f"{plural(len(pairs), 'pair')} with similar answers")
     return lines

@@ -42,14 +42,15 @@ LEAST_WEIGHT = 10
 LEAST_CELLS = 3
 LEAST_SHARE = 0.7
 MAX_CODE = 20_000  # characters of one cell that are looked at
-# Whatever stands in a Python text: a comment, the end of a statement, or a token.
+# Whatever stands in a Python text: a comment, the end of a statement, or a token. What begins like
+# a string always is one, if need be to the end, so that no text takes long to search.
 TOKEN = re.compile(
     r"""
     (?P<skipped>\#[^\n]*|\\\n)
     |(?P<end>[\n;])
     |(?P<token>
-        [rbfuRBFU]{0,2}(?:\"{3}(?:[^\\]|\\.)*?\"{3}|\'{3}(?:[^\\]|\\.)*?\'{3}
-            |"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+        [rbfuRBFU]{0,2}(?:\"{3}(?:[^\\]|\\.)*?(?:\"{3}|\\?\Z)|\'{3}(?:[^\\]|\\.)*?(?:\'{3}|\\?\Z)
+            |"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?)
         |\.?\d[\w.]*|\w+
         |\*\*=?|//=?|>>=?|<<=?|->|\.\.\.|[-+*/%@&|^=<>!:]=|[^\s\w]
     )
@@ -81,6 +82,7 @@ def answers_of(notebook: Mapping, lesson: Lesson) -> dict[str, str]:
     """Return a graded notebook's code: id of an answer cell, or OWN, → source."""
     names = {cell.name for cell in lesson.answers}
     answers: dict[str, str] = {}
+    own: list[str] = []
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
@@ -88,8 +90,8 @@ def answers_of(notebook: Mapping, lesson: Lesson) -> dict[str, str]:
         if name in names:
             answers[name] = source
         elif name is None and OWN_CELL.fullmatch(cell.get("id", "")):
-            answers[OWN] = f"{answers.get(OWN, '')}\n{source}"
-    return answers
+            own.append(source[:MAX_CODE])
+    return answers | ({OWN: "\n".join(own)} if own else {})
 
 
 def places_to_look(answers: Mapping[str, Mapping[str, str]], lesson: Lesson) -> list[SimilarPair]:
@@ -191,11 +193,21 @@ def own_names(source: str) -> frozenset[str]:
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        lines = re.findall(r"^\s*(?:for\s+)?([\w, ]+?)\s*(?:=(?!=)|\bin\b)", source, re.MULTILINE)
-        names = set(re.findall(r"\w+", " ".join(lines)))
-        return frozenset(name for name in names if not keyword.iskeyword(name))
+        heads = [
+            itertools.takewhile(lambda token: token not in ("=", "in"), statement)
+            for statement in statements(source)
+            if "=" in statement or "in" in statement
+        ]
+        names = {token for head in map(list, heads) for token in head if _are_names(head)}
+        return frozenset(
+            name for name in names if name.isidentifier() and not keyword.iskeyword(name)
+        )
     stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     return frozenset(stored | {node.arg for node in nodes if isinstance(node, ast.arg)})
+
+
+def _are_names(tokens: list[str]) -> bool:
+    return all(token == "," or token.isidentifier() for token in tokens)
 
 
 def statements(source: str) -> Iterator[list[str]]:

@@ -18,26 +18,32 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lesson import Lesson
 from autograder.lesson.cells import Exercise
+from autograder.marks.dates import Extension
 from autograder.marks.gradebook import read_lateness
 from autograder.marks.records import Record, read_records
-from autograder.marks.results import Result, read_results
+from autograder.marks.results import MARKED, Result, lateness, of_other_tests, read_results
+from autograder.pages.ours import may_be_ours
 from autograder.submissions.cells import grade_id
-from autograder.texts import plural, safe_text
+from autograder.texts import safe_text
 
 OPEN = "✎"  # begins the message of an answer that was left open
 LONGEST = 300  # characters of a message
 # A property in a report, and the indented lines below it, which say why it does not hold.
-_VERDICT = re.compile(r"^([✓✗]) (.+) \(\S+ of \S+\)$((?:\n {4}.*)*)", re.MULTILINE)
+_VERDICT = re.compile(r"^([✓✗]) (.+) \(\S+ of (\S+)\)$((?:\n {4}.*)*)", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 
 
 @dataclass(frozen=True)
 class PropertyVerdict:
-    """What one submission's report says of one property; message: "" if it holds."""
+    """What one submission's report says of one property; message: "" if it holds.
+
+    points: what the property is worth.
+    """
 
     name: str
     holds: bool
     message: str
+    points: float = 0
 
 
 @dataclass
@@ -102,6 +108,10 @@ class Survey:
     records: student → how the submission was graded.
     notebooks: student → the graded notebook as JSON.
     late: student → seconds after the due date, for those who were late.
+    absent: who is in the class list and handed in nothing.
+    extended: student → by how much longer they had time.
+    present: the version of the lesson's tests now.
+    beside: student → the files that lie beside the notebook that was handed in.
     """
 
     lesson: Lesson
@@ -109,6 +119,15 @@ class Survey:
     records: Mapping[str, Record]
     notebooks: Mapping[str, Mapping]
     late: Mapping[str, float]
+    absent: Sequence[str] = ()
+    extended: Mapping[str, Extension] = field(default_factory=dict)
+    present: str = ""
+    beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a person should know of the class as a whole, in sentences."""
+        return of_other_tests(self.results, self.present)
 
     @property
     def graded(self) -> list[Result]:
@@ -164,6 +183,13 @@ class Survey:
             reasons.append(f"A person has changed the tests' points of {', '.join(changed)}.")
         if result.student in self.late:
             reasons.append(f"Handed in {lateness(self.late[result.student])} late.")
+        elif result.late == MARKED:
+            reasons.append(f"Handed in late, {MARKED}; by how much, it does not say.")
+        if result.graded and result.student in self.notebooks:
+            notebook, beside = self.notebooks[result.student], self.beside.get(result.student, ())
+            reasons += may_be_ours(result, notebook, self.lesson, beside)
+        if result.student in self.extended:
+            reasons.append(f"Had longer time: {self.extended[result.student]}.")
         return reasons
 
 
@@ -181,7 +207,13 @@ def survey_class(
         if result.graded and path.is_file():
             notebooks[result.student] = read_graded(path)
     records, late = read_records(api, lesson.stem), read_lateness(api, lesson.stem)
-    return Survey(lesson, results, records, notebooks, late)
+    folders = {name: course.submitted_notebook(name, lesson.stem).parent for name in notebooks}
+    beside = {
+        name: sorted(path.name for path in folder.iterdir())
+        for name, folder in folders.items()
+        if folder.is_dir()
+    }
+    return Survey(lesson, results, records, notebooks, late, beside=beside)
 
 
 def read_graded(path: Path) -> Mapping:
@@ -213,9 +245,10 @@ def verdicts(notebook: Mapping, exercise: Exercise) -> list[PropertyVerdict]:
     if heading not in printed:
         return []
     verdicts = []
-    for sign, name, reasons in _VERDICT.findall(printed.rpartition(heading)[2]):
-        message = " ".join(line.strip() for line in reasons.split("\n") if line)
-        verdicts.append(PropertyVerdict(name, sign == "✓", safe_text(message, LONGEST)))
+    for sign, name, points, reasons in _VERDICT.findall(printed.rpartition(heading)[2]):
+        message = safe_text(" ".join(line.strip() for line in reasons.split("\n") if line), LONGEST)
+        worth = float(points) if _NUMBER.fullmatch(points) else 0
+        verdicts.append(PropertyVerdict(name, sign == "✓", message, worth))
     return verdicts
 
 
@@ -225,11 +258,3 @@ def changed_from(result: Result, exercise: Exercise) -> float | None:
     if mark is None or exercise.manual or mark.score == mark.auto:
         return None
     return mark.auto
-
-
-def lateness(seconds: float) -> str:
-    """Return a time in the largest unit of which it is at least two, or in minutes."""
-    for unit, size in (("day", 86400), ("hour", 3600)):
-        if seconds >= 2 * size:
-            return plural(int(seconds // size), unit)
-    return plural(max(1, round(seconds / 60)), "minute")

@@ -20,7 +20,7 @@ import psutil
 
 from autograder.course import PACKAGE
 from autograder.errors import CourseError
-from autograder.sandbox.warm import HOME, OWN, SHARED, WORK
+from autograder.sandbox.warm import HOME, OWN, SHARED, WORK, filter_of_calls
 
 DATA = "/data"
 # What a program needs of the system. Nothing else of / is there.
@@ -32,6 +32,9 @@ SYSTEM = (
 KEPT = ("LANG", "LC_ALL", "TZ")
 # Where something else lies in the sandbox than on the machine.
 COVERED = ("/tmp", "/dev/shm", "/proc", HOME, SHARED, OWN, DATA)
+# Numbers are computed by one thread: several submissions are graded at once, results do not depend
+# on the machine, and a warm parent may not have any other.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 INSTALL = (
     "install the package bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf "
     "install bubblewrap); on macOS and Windows grade in a container (see README.md), or grade with "
@@ -44,6 +47,14 @@ def find_bwrap() -> str:
 
     Raises CourseError if it is missing or may not work, or if this Python would not be seen in it.
     """
+    if sys.platform == "linux":
+        try:
+            filter_of_calls()
+        except OSError as error:
+            raise CourseError(
+                f"there is no sandbox for this machine ({error.strerror}): grade on one with an "
+                "x86_64 or aarch64 processor, or with --no-sandbox if you trust every submission"
+            ) from error
     bwrap = shutil.which("bwrap") if sys.platform == "linux" else None
     if bwrap is None:
         raise CourseError(f"the sandbox for students' code is missing: {INSTALL}")
@@ -123,17 +134,18 @@ class Sandbox:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUTF8": "1",
         }
-        # Numbers are computed by one thread: several submissions are graded at once, results do not
-        # depend on the machine, and a warm parent may not have any other.
-        self.env |= dict.fromkeys(
-            ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
-        )
-        self.env |= env
+        self.env |= {**ONE_THREAD, **env}
         if self.data is not None:
             self.env["COURSE_DATA"] = DATA
 
     def command(
-        self, program: Sequence[str], shared: Mapping[str, Path], scratch: int, warm: bool = False
+        self,
+        program: Sequence[str],
+        shared: Mapping[str, Path],
+        scratch: int,
+        *,
+        warm: bool = False,
+        calls: int | None = None,
     ) -> list[str]:
         """Return the command that runs `program` in the sandbox.
 
@@ -141,6 +153,8 @@ class Sandbox:
             shared: place in the sandbox → a folder that it can write to and the grader can read.
             scratch: bytes that /tmp and its home may each take.
             warm: leave it the capabilities, inside of the sandbox, that a warm parent needs.
+            calls: an open file with the filter of its system calls. A warm parent needs more calls
+                than its children, who give them up themselves.
         """
         args = [self.bwrap, *namespaces(self.bwrap), "--clearenv"]
         for name, value in self.env.items():
@@ -168,6 +182,8 @@ class Sandbox:
         args += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
         for capability in ("SYS_ADMIN", "NET_ADMIN", "SETPCAP") if warm else ():
             args += ["--cap-add", f"CAP_{capability}"]
+        if calls is not None:
+            args += ["--seccomp", str(calls)]
         return [*args, "--", *program]
 
 

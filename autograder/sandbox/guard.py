@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
 
+from autograder.sandbox.clock import Clock, family
 from autograder.sandbox.limits import MB, Limits
 
 
@@ -18,7 +18,8 @@ class Guard(threading.Thread):
     """Kill a sandbox that takes more memory, processes, disk or time than it may.
 
     Limits set with setrlimit hold for one process each (and, for root, not for the number of
-    processes); this looks at all of them together. `reason` says which limit was hit.
+    processes); this looks at all of them together. `reason` says which limit was hit, and `seconds`
+    how much of its time counts (see clock.py).
 
     Args:
         pid: the process that all others descend from.
@@ -38,22 +39,23 @@ class Guard(threading.Thread):
         self.pid, self.kill, self.limits, self.shared = pid, kill, limits, shared
         self.overhead = overhead
         self.reason = ""
+        self.seconds = 0.0
         self.ended = threading.Event()
 
     def run(self) -> None:
         """Look five times a second until the sandbox has ended."""
-        limits, end = self.limits, time.monotonic() + self.limits.seconds
+        limits, clock = self.limits, Clock()
         while not self.ended.wait(0.2):
             try:
-                first = psutil.Process(self.pid)
-                inside = [first, *first.children(recursive=True)]
+                inside = family(self.pid)
             except psutil.NoSuchProcess:
                 return
+            self.seconds += clock.charge(inside)
             if len(inside) - self.overhead > limits.processes:
                 self.reason = f"more than {limits.processes} processes were started"
             elif used_memory(inside) > limits.memory * MB:
                 self.reason = f"more than {limits.memory} MB of memory were used"
-            elif time.monotonic() > end:
+            elif self.seconds > limits.seconds:
                 self.reason = f"it ran for more than {limits.seconds:g} seconds in all"
             elif self.shared is not None and is_larger(self.shared, 4 * MB):
                 self.reason = "files were written where only messages belong"

@@ -13,6 +13,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import zmq
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -20,9 +21,11 @@ from jupyter_client.provisioning import KernelProvisionerBase
 
 from autograder.sandbox.bubblewrap import remove_folder
 from autograder.sandbox.channels import Channel
+from autograder.sandbox.limits import MB
 from autograder.sandbox.pythons import Running, Starter
 
 NAME = "course-kernel"
+MOST_WAITING = 100  # messages of a kernel that have arrived and were not read yet
 INSIDE = "inside.json"  # the connection file as the kernel sees it
 KERNEL = """
 from ipykernel.kernelapp import launch_new_instance
@@ -121,11 +124,21 @@ class CourseKernelManager(AsyncKernelManager):
     def __init__(self, starter: Starter, channel: Channel, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.starter, self.channel = starter, channel
+        # What of a cell's output is kept has a limit, and so have the messages it comes in: those
+        # that wait to be read are in this process. ZeroMQ ends a connection for a larger one.
+        self.context.setsockopt(zmq.MAXMSGSIZE, 4 * starter.limits.output + MB)
+        self.context.setsockopt(zmq.RCVHWM, MOST_WAITING)
 
     @property
     def running(self) -> Running | None:
         """The kernel's Python, None if it was never started."""
         return self.provisioner.running if isinstance(self.provisioner, CourseProvisioner) else None
+
+    @property
+    def started(self) -> Running:
+        """The kernel's Python, which was started."""
+        assert self.running is not None
+        return self.running
 
     @property
     def kernel_spec(self) -> KernelSpec:

@@ -15,6 +15,8 @@ MB = 2**20
 class Limits:
     """What one submission may take; nbgrader_config.py sets them as `c.Limits.memory = 8192`.
 
+    Seconds for which a Python waits for a processor do not count (see clock.py).
+
     cell_seconds: one cell, and one property of the hidden tests.
     seconds: the whole submission.
     patience: seconds that an interrupted kernel has to answer before it is stopped.

@@ -19,7 +19,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,12 +28,21 @@ import psutil
 
 from autograder.sandbox import bubblewrap, warm
 from autograder.sandbox.channels import Channel, Loopback, SocketPair
+from autograder.sandbox.clock import Clock, Timer, family
 from autograder.sandbox.guard import Guard
 from autograder.sandbox.limits import MB, Limits, process_limits
 
 # Seconds that a Python may take to import a lesson's libraries, and a forked one to begin.
 START, FORK = 120, 20
 WARM = Path(warm.__file__).read_text(encoding="utf-8")
+# What a Python does that was started ahead of need.
+WAIT = """
+import contextlib, importlib, sys
+for name in sys.argv[1:]:
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
+exec(compile(sys.stdin.buffer.read(), "<start>", "exec"), {"__name__": "__main__"})
+"""
 DETACHED: dict[str, Any] = {"env": {}, "cwd": "/", "start_new_session": True}
 DETACHED |= dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 
@@ -70,6 +79,23 @@ class Running(abc.ABC):
         """Which limit ended it, "" if none did."""
         return self.guard.reason if self.guard is not None else ""
 
+    def timer(self, seconds: float, patience: float) -> Timer:
+        """Return a context in which it may be busy for so long."""
+        return Timer(self.pid, self.interrupt, self.kill, seconds, patience)
+
+    def stopwatch(self) -> Callable[[], float]:
+        """Return what says how much of the time since it was last asked counts."""
+        clock = Clock()
+
+        def counted() -> float:
+            try:
+                return clock.charge(family(self.pid))
+            except psutil.NoSuchProcess:
+                return clock.charge([])
+
+        counted()
+        return counted
+
     def end(self) -> None:
         """End it, and the watch over it."""
         if self.guard is not None:
@@ -78,11 +104,18 @@ class Running(abc.ABC):
 
 
 class PlainPython(Running):
-    """A Python without a sandbox, on any system."""
+    """A Python without a sandbox, on any system, which imports modules and waits for its code."""
 
-    def __init__(self, program: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
-        self.process = psutil.Popen(program, **DETACHED | {"env": env, "cwd": folder})
+    def __init__(self, modules: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
+        program = [sys.executable, "-P", "-c", WAIT, *modules]
+        options = {"env": env, "cwd": folder, "stdin": subprocess.PIPE}
+        self.process = psutil.Popen(program, **DETACHED | options)
         super().__init__(self.process.pid)
+
+    def begin(self, code: str, folder: Path) -> None:
+        """Run code, in a folder."""
+        with contextlib.suppress(OSError), self.process.stdin as stdin:  # it may have ended
+            stdin.write(f"import os; os.chdir({str(folder)!r}); del os\n{code}".encode())
 
     def interrupt(self) -> None:
         """Interrupt what it is doing; Windows has no such signal, and ends it."""
@@ -104,22 +137,28 @@ class PlainPython(Running):
         return self.process.is_running()
 
 
+# What a Python that was not forked does before anything else: it puts its channel into place, and
+# takes its limits. (Between fork and exec of a process with threads, as this one, no Python may
+# run.)
+PREPARE = """
+def prepare(pipe, limits):
+    import os, resource
+    os.dup2(pipe, {place}, inheritable=True)
+    os.closerange({place} + 1, 4096)
+    for kind, value in limits.items():
+        resource.setrlimit(kind, (value, value))
+prepare({pipe}, {limits})
+del prepare
+"""
+
+
 class SandboxedPython(Running):
-    """A Python in a sandbox of its own; `args` start it, `channel` is handed on to it."""
+    """A Python in a sandbox of its own; `args` start it, the open files `given` are handed on."""
 
     def __init__(
-        self, args: Sequence[str], channel: SocketPair, limits: Limits, folder: Path | None
+        self, args: Sequence[str], given: Sequence[int], limits: Limits, folder: Path | None
     ) -> None:
-        import resource  # only where there is a sandbox, on Linux
-
-        each = process_limits(limits)
-
-        def prepare() -> None:
-            os.dup2(channel.theirs.fileno(), warm.PIPE, inheritable=True)
-            for kind, value in each.items():
-                resource.setrlimit(kind, (value, value))
-
-        self.process = subprocess.Popen(args, preexec_fn=prepare, pass_fds=(warm.PIPE,), **DETACHED)
+        self.process = subprocess.Popen(args, pass_fds=given, **DETACHED)
         super().__init__(self.process.pid)
         # bubblewrap itself and its first process in the sandbox are there besides the student's.
         self.guard = Guard(
@@ -144,13 +183,20 @@ class SandboxedPython(Running):
 
 
 class ForkedPython(Running):
-    """A Python that a warm parent has forked: the first process of its own namespace."""
+    """A Python that a warm parent has forked.
 
-    def __init__(self, pid: int, limits: Limits, folder: Path | None) -> None:
+    In the sandbox it is the first process of its own namespace, with which all others end, and has
+    limits to be watched over.
+    """
+
+    def __init__(self, pid: int, limits: Limits | None = None, folder: Path | None = None) -> None:
         super().__init__(pid)
-        self._handle = os.pidfd_open(pid)
-        self.guard = Guard(pid, lambda: self._send(signal.SIGKILL), limits, folder)
-        self.guard.start()
+        self._handle = -1
+        with contextlib.suppress(ProcessLookupError):  # it may have ended
+            self._handle = os.pidfd_open(pid)
+        if limits is not None:
+            self.guard = Guard(pid, lambda: self._send(signal.SIGKILL), limits, folder)
+            self.guard.start()
 
     def interrupt(self) -> None:
         """Interrupt what it is doing."""
@@ -159,7 +205,11 @@ class ForkedPython(Running):
     def kill(self) -> None:
         """End it and everything it has started."""
         if self._handle >= 0:
+            started = [] if self.guard is not None else self._started()
             self._send(signal.SIGKILL)
+            for process in started:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
             # The first process of a namespace has ended when all the others have.
             select.select([self._handle], [], [], 10)
             handle, self._handle = self._handle, -1
@@ -168,6 +218,11 @@ class ForkedPython(Running):
     def alive(self) -> bool:
         """Whether it still runs."""
         return self._handle >= 0 and not select.select([self._handle], [], [], 0)[0]
+
+    def _started(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.Error):
+            return family(self.pid)[1:]
+        return []
 
     def _send(self, number: int) -> None:
         with contextlib.suppress(OSError):
@@ -236,14 +291,29 @@ class Starter(contextlib.AbstractContextManager["Starter"]):
 
 
 class PlainStarter(Starter):
-    """Starts Pythons without a sandbox, on any system."""
+    """Starts Pythons without a sandbox, on any system.
+
+    The next one is started ahead of need, and imports while others still run.
+    """
 
     sandboxed = False
     channel = Loopback
+    _next: PlainPython | None = None
 
     def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
-        program = [sys.executable, "-P", "-c", code]
-        return PlainPython(program, os.environ | self.env, folder or self.folder)
+        python = self._next or self._waiting()
+        self._next = self._waiting()
+        python.begin(code, folder or self.folder)
+        return python
+
+    def _waiting(self) -> PlainPython:
+        return PlainPython(self.modules, os.environ | self.env, self.folder)
+
+    def close(self) -> None:
+        """Stop what is left, and remove all folders."""
+        if self._next is not None:
+            self._next.kill()
+        super().close()
 
 
 class FreshStarter(Starter):
@@ -256,16 +326,34 @@ class FreshStarter(Starter):
     def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
         assert isinstance(channel, SocketPair)
         shared = {} if folder is None else {warm.OWN: folder}
-        program = [sys.executable, "-I", "-c", code]
-        args = self.sandbox.command(program, shared, limits.scratch * MB)
-        return SandboxedPython(args, channel, limits, folder)
+        pipe = channel.theirs.fileno()
+        first = PREPARE.format(pipe=pipe, place=warm.PIPE, limits=process_limits(limits))
+        program = [sys.executable, "-I", "-c", first + code]
+        with tempfile.TemporaryFile() as calls:
+            calls.write(warm.filter_of_calls())
+            calls.seek(0)
+            scratch = limits.scratch * MB
+            args = self.sandbox.command(program, shared, scratch, calls=calls.fileno())
+            return SandboxedPython(args, [pipe, calls.fileno()], limits, folder)
 
 
-class WarmStarter(FreshStarter):
+class ForkingStarter(Starter):
     """Forks each Python from a warm parent, which has imported the libraries."""
 
     warm = True
     _parent: WarmParent | None = None
+
+    @abc.abstractmethod
+    def begin_parent(self, program: Sequence[str], pipe: int) -> subprocess.Popen:
+        """Start a program, the warm parent, which inherits a pipe."""
+
+    @abc.abstractmethod
+    def wishes(self, folder: Path | None, limits: Limits) -> dict[str, Any]:
+        """Return how a forked Python is to be prepared; see warm.py."""
+
+    @abc.abstractmethod
+    def forked(self, pid: int, folder: Path | None, limits: Limits) -> Running:
+        """Return the Python that was forked."""
 
     def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
         assert isinstance(channel, SocketPair)
@@ -296,28 +384,72 @@ class WarmStarter(FreshStarter):
         super().close()
 
 
+class WarmStarter(ForkingStarter, FreshStarter):
+    """Forks each Python from a warm parent in a sandbox."""
+
+    def begin_parent(self, program: Sequence[str], pipe: int) -> subprocess.Popen:
+        """Start it in its sandbox."""
+        shared = {warm.SHARED: self.folder}
+        args = self.sandbox.command(program, shared, self.limits.scratch * MB, warm=True)
+        return subprocess.Popen(args, pass_fds=(pipe,), **DETACHED)
+
+    def wishes(self, folder: Path | None, limits: Limits) -> dict[str, Any]:
+        """Return what a Python gets in a sandbox."""
+        return {
+            "folder": folder.name if folder is not None else "",
+            "env": self.sandbox.env,
+            "limits": process_limits(limits),
+            "scratch": limits.scratch * MB,
+        }
+
+    def forked(self, pid: int, folder: Path | None, limits: Limits) -> Running:
+        """Return it, watched over."""
+        return ForkedPython(pid, limits, folder)
+
+
+class PlainWarmStarter(ForkingStarter):
+    """Forks each Python from a warm parent without a sandbox, on Linux."""
+
+    sandboxed = False
+
+    def begin_parent(self, program: Sequence[str], pipe: int) -> subprocess.Popen:
+        """Start it with the grader's own environment."""
+        env = {**os.environ, **bubblewrap.ONE_THREAD, **self.env}
+        place = {"env": env, "cwd": self.folder}
+        return subprocess.Popen(program, pass_fds=(pipe,), **DETACHED | place)
+
+    def wishes(self, folder: Path | None, limits: Limits) -> dict[str, Any]:
+        """Return where a Python works."""
+        return {"place": str(folder or self.folder)}
+
+    def forked(self, pid: int, folder: Path | None, limits: Limits) -> Running:
+        """Return it; nobody watches over its limits."""
+        return ForkedPython(pid)
+
+
 def make_starter(
     limits: Limits, *, sandboxed: bool = True, forked: bool = True, **settings: Any
 ) -> Starter:
-    """Return what starts Pythons: forked in the sandbox, fresh in it, or without one.
+    """Return what starts Pythons: in the sandbox or without one, forked or fresh.
 
-    `settings`: see Starter. Raises CourseError if there is no sandbox here, and one is wanted.
+    Only on Linux it is safe to fork a Python that has imported the libraries. `settings`: see
+    Starter. Raises CourseError if there is no sandbox here, and one is wanted.
     """
-    if not sandboxed:
-        return PlainStarter(limits, **settings)
-    return (WarmStarter if forked else FreshStarter)(limits, **settings)
+    if sandboxed:
+        return (WarmStarter if forked else FreshStarter)(limits, **settings)
+    forks = forked and sys.platform == "linux"
+    return (PlainWarmStarter if forks else PlainStarter)(limits, **settings)
 
 
 class WarmParent:
-    """A warm parent in its sandbox (see warm.py); StartFailed is raised if it does not start."""
+    """A warm parent (see warm.py); StartFailed is raised if it does not start."""
 
-    def __init__(self, starter: FreshStarter) -> None:
+    def __init__(self, starter: ForkingStarter) -> None:
+        self.starter = starter
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.env = starter.sandbox.env
-        program = [sys.executable, "-I", "-c", WARM, str(theirs.fileno()), *starter.modules]
-        shared = {warm.SHARED: starter.folder}
-        args = starter.sandbox.command(program, shared, starter.limits.scratch * MB, warm=True)
-        self.process = subprocess.Popen(args, pass_fds=(theirs.fileno(),), **DETACHED)
+        path = "-I" if starter.sandboxed else "-P"
+        program = [sys.executable, path, "-c", WARM, str(theirs.fileno()), *starter.modules]
+        self.process = starter.begin_parent(program, theirs.fileno())
         theirs.close()
         self.control.settimeout(START)
         try:
@@ -335,13 +467,7 @@ class WarmParent:
         with ours, theirs:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             ours.settimeout(FORK)
-            request = {
-                "code": code,
-                "folder": folder.name if folder is not None else "",
-                "env": self.env,
-                "limits": process_limits(limits),
-                "scratch": limits.scratch * MB,
-            }
+            request = {"code": code} | self.starter.wishes(folder, limits)
             pipes = [theirs.fileno(), channel.theirs.fileno()]
             try:
                 socket.send_fds(self.control, [json.dumps(request).encode()], pipes)
@@ -355,7 +481,7 @@ class WarmParent:
         if state != b"ready":
             raise StartFailed(f"a forked Python did not begin ({state.decode(errors='replace')})")
         # The kernel says who sent it: process, user and group.
-        return ForkedPython(struct.unpack("3i", extra[0][2][:12])[0], limits, folder)
+        return self.starter.forked(struct.unpack("3i", extra[0][2][:12])[0], folder, limits)
 
     def close(self) -> None:
         """End it, and all that were forked from it."""

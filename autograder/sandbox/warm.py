@@ -1,9 +1,9 @@
-"""A warm parent: a Python in the sandbox that has imported the libraries, and forks.
+"""A warm parent: a Python that has imported the libraries, and forks.
 
-Each child is one student's Python. It has namespaces of its own (processes, files, network, System
-V IPC), a fresh /tmp, home and shared memory, limits, and no capability; when it ends, the kernel
-ends everything in its process namespace with it. So nothing of one student's is left for the next,
-and none of them sees the parent.
+Each child is one student's Python. In the sandbox it has namespaces of its own (processes, files,
+network, System V IPC), a fresh /tmp, home and shared memory, limits, and no capability; when it
+ends, the kernel ends everything in its process namespace with it. So nothing of one student's is
+left for the next, and none of them sees the parent. Without a sandbox it has nothing of all that.
 
 The parent runs nothing of a student's. It asks for no more than bubblewrap has given to it: its
 capabilities count inside of its sandbox only.
@@ -124,15 +124,16 @@ REFUSED = {
 }
 
 
-def give_up_calls() -> None:
-    """Forbid system calls by which one student's Python could leave something for others.
+def filter_of_calls() -> bytes:
+    """Return what forbids system calls by which one student's Python could leave something.
 
     The kernel's keyrings belong to the user, whatever else a namespace separates. And all see the
     same files of the system: who is told when they are opened, or which parts of them are in
-    memory, can be told anything. (See seccomp(2).)
+    memory, can be told anything. (See seccomp(2).) Raises OSError for a machine whose calls are
+    not known.
     """
     if os.uname().machine not in REFUSED:
-        return
+        raise OSError(errno.ENOSYS, f"the system calls of {os.uname().machine} are not known")
     architecture, *calls = REFUSED[os.uname().machine]
     load, equal, at_least, end = 0x20, 0x15, 0x35, 0x06
     allowed, refused = 0x7FFF0000, 0x00050000 | errno.EPERM
@@ -145,8 +146,14 @@ def give_up_calls() -> None:
         (end, 0, 0, allowed),
         (end, 0, 0, refused),
     ]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
-    program = struct.pack("HP", len(steps), ctypes.addressof(code))
+    return b"".join(struct.pack("HBBI", *step) for step in steps)
+
+
+def give_up_calls() -> None:
+    """Forbid this process, and whatever it starts, what the filter forbids."""
+    steps = filter_of_calls()
+    code = ctypes.create_string_buffer(steps)
+    program = struct.pack("HP", len(steps) // struct.calcsize("HBBI"), ctypes.addressof(code))
     _call("prctl", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.create_string_buffer(program), 0, 0)
 
 
@@ -162,11 +169,14 @@ def run_child(request: dict, pipes: list[int]) -> None:
     try:
         report = socket.socket(fileno=pipes[0])
         try:
-            isolate(request["folder"], request["scratch"])
-            for kind, value in request["limits"].items():
-                resource.setrlimit(int(kind), (value, value))
-            give_up_capabilities()
-            give_up_calls()
+            if "place" in request:  # without a sandbox
+                os.chdir(request["place"])
+            else:
+                isolate(request["folder"], request["scratch"])
+                for kind, value in request["limits"].items():
+                    resource.setrlimit(int(kind), (value, value))
+                give_up_capabilities()
+                give_up_calls()
         except BaseException as error:
             report.send(f"{type(error).__name__}: {error}".encode()[:1000])
             raise
@@ -174,8 +184,9 @@ def run_child(request: dict, pipes: list[int]) -> None:
         report.close()
         os.dup2(pipes[1], PIPE, inheritable=True)
         os.closerange(PIPE + 1, 4096)
-        os.environ.clear()
-        os.environ.update(request["env"])
+        if "env" in request:
+            os.environ.clear()
+            os.environ.update(request["env"])
         signal.signal(signal.SIGINT, signal.default_int_handler)
         exec(compile(request["code"], "<start>", "exec"), {"__name__": "__main__"})
         code = 0
@@ -194,6 +205,8 @@ def fork(request: dict, pipes: list[int], control: socket.socket) -> None:
     # In between, a process that waits for the first one of the new process namespace.
     control.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if "place" in request:
+        run_child(request, pipes)
     try:
         _call("unshare", CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET)
         child = os.fork()

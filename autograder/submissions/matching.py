@@ -103,7 +103,7 @@ class StudentCell(CellText):
     is_given: whether it says that it is a graded or locked cell, and no answer.
     origin: the cell of the release that it comes from; None for one of the student's own.
     lost_attachment: whether it had an attachment that is no picture.
-    odd_spaces: whether its code held spaces that Python does not read.
+    odd_spaces, odd_signs: whether its code held spaces, or signs, that Python does not read.
     """
 
     kind: str
@@ -114,6 +114,7 @@ class StudentCell(CellText):
     attachments: dict = field(default_factory=dict)
     lost_attachment: bool = False
     odd_spaces: bool = False
+    odd_signs: bool = False
 
     @property
     def is_foreign(self) -> bool:

@@ -8,11 +8,12 @@ the release. What was done is added to `notes`, one sentence each.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from autograder.lesson.markers import END_MARKER
+from autograder.lesson.markers import END_MARKER, START_MARKER, RegionError, blocks, fill_blocks
 from autograder.submissions.matching import StudentCell, Template, packed, same_text
 from autograder.submissions.merged import find_lines
 from autograder.submissions.pieces import Piece, code_only, pieces, words
@@ -156,6 +157,65 @@ def _with_piece(answer: Template, text: str, piece: Piece, is_above: bool) -> st
     lines = text.split("\n")
     lines[old.start : old.end] = [piece.text, "", ""]
     return "\n".join(lines).rstrip()
+
+
+def put_into_blocks(
+    cells: list[StudentCell], chosen: Chosen, templates: list[Template], notes: list[str]
+) -> None:
+    """Put what stands alone in a cell below an answer into the block that it is the body of.
+
+    That is a block which is still as released, and whose names the cell gives values to.
+    """
+    for answer in templates:
+        main = chosen.get(answer)
+        if main is None or not answer.is_answer or START_MARKER not in main.text:
+            continue
+        for cell in list(_own_cells_below(main, cells)):
+            filled = _with_body(answer, main.text, cell)
+            if filled is not None:
+                main.set_text(filled)
+                cells.remove(cell)
+                notes.append(
+                    f"A block of {answer.id} stood alone in a cell below; it is filled in."
+                )
+
+
+def _own_cells_below(main: StudentCell, cells: list[StudentCell]) -> Iterator[StudentCell]:
+    """Yield the student's own code cells directly below a cell."""
+    for cell in cells[cells.index(main) + 1 :]:
+        if cell.origin is not None and cell.origin.kind == "code":
+            return
+        if cell.origin is None and cell.kind == "code":
+            yield cell
+
+
+def _with_body(answer: Template, text: str, cell: StudentCell) -> str | None:
+    """Return an answer's text with a cell's in the one open block of it that the cell fills."""
+    try:
+        given, released = blocks(text), blocks(answer.text)
+    except RegionError:  # the student has changed a marker
+        return None
+    flat = "\n".join(line.strip() for line in cell.text.split("\n"))  # also in loops and the like
+    bound = _names(piece for piece in pieces(flat) if piece.kind == "assignment")
+    if len(given) != len(released) or not bound:
+        return None
+    is_open = [block.solution == stub.solution for block, stub in zip(given, released, strict=True)]
+    fitting = [
+        index
+        for index, stub in enumerate(released)
+        if is_open[index] and (wanted := _assigned(stub.solution)) and wanted <= bound
+    ]
+    if len(fitting) != 1:
+        return None
+    bodies = [textwrap.dedent("\n".join(block.solution)) for block in given]
+    bodies[fitting[0]] = textwrap.dedent(cell.text).strip("\n")
+    return fill_blocks(text, bodies)
+
+
+def _assigned(stub: Iterable[str]) -> set[str]:
+    """Return the names to which the lines of a stub give `...`."""
+    pairs = (line.partition("=") for line in stub)
+    return {name.strip() for name, _, value in pairs if value.strip() == "..."}
 
 
 def write_in(

@@ -19,6 +19,37 @@ _LITERAL = re.compile(
     re.DOTALL,
 )
 _ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]")
+# What formulas, word processors and other keyboards have in place of the signs of Python. None of
+# them can stand in Python's code outside of strings and comments.
+_SIGNS = {
+    "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63",
+    "*": "\u00d7\u2217\u22c5\u2715\u2062",
+    "/": "\u00f7\u2044\u2215",
+    "'": "\u2018\u2019\u201a\u201b\u2032\u2039\u203a\u00b4",
+    '"': "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb",
+    ",": "\u3001",
+    ".": "\u3002",
+    "...": "\u2026",
+    "->": "\u2192",
+    "<=": "\u2264",
+    ">=": "\u2265",
+    "!=": "\u2260",
+    "**2": "\u00b2",
+    "**3": "\u00b3",
+    "[": "\u3010",
+    "]": "\u3011",
+    "": "\u00ad\u200c\u200d\u200e\u200f\u2061\u2063\u2064",
+}
+_PLAIN = {odd: sign for sign, odds in _SIGNS.items() for odd in odds}
+# The wide forms of East Asia, but for letters, digits and `_`, which Python reads.
+_PLAIN |= {chr(c + 0xFEE0): chr(c) for c in range(33, 127) if not f"a{chr(c)}".isidentifier()}
+_QUOTES = {quote: "".join(o for o, sign in _PLAIN.items() if sign == quote) for quote in "\"'"}
+_ODD = re.compile(
+    f"{_LITERAL.pattern}"
+    + "".join(f"|[{odd}][^{odd}{quote}\\n]*[{odd}]" for quote, odd in _QUOTES.items())
+    + f"|[{''.join(_PLAIN)}]",
+    re.DOTALL,
+)
 _LITERAL_OR_SPACE = re.compile(f"{_LITERAL.pattern}|{_ODD_SPACE.pattern}", re.DOTALL)
 _DEFINITION = re.compile(r"(?:async\s+)?(?:def|class)\s+(\w+)")
 _METHOD = re.compile(r"\s+(?:async\s+)?def\s+(\w+)")
@@ -74,6 +105,23 @@ def plain_spaces(source: str) -> str:
         return " " if _ODD_SPACE.match(match[0]) else match[0]
 
     return _LITERAL_OR_SPACE.sub(blank, source) if _ODD_SPACE.search(source) else source
+
+
+def plain_signs(source: str) -> str:
+    """Return code with Python's own signs in place of those that only look like them.
+
+    Such signs come from formulas, word processors and other keyboards: − for -, “ for ", （ for (.
+    Those in strings and comments stay.
+    """
+
+    def plain(match: re.Match) -> str:
+        text = match[0]
+        if text[0] not in _PLAIN:
+            return text
+        inner = text[1:-1] if len(text) > 1 else ""
+        return _PLAIN[text[0]] + inner + (_PLAIN[text[-1]] if len(text) > 1 else "")
+
+    return _ODD.sub(plain, source)
 
 
 def pieces(source: str) -> list[Piece]:

@@ -26,7 +26,9 @@ from autograder.texts import shown
 
 MAX_CELLS = 2_000
 MAX_TEXT = 5_000_000  # characters in all cells together, outputs left out
+MAX_CODE = 1_000_000  # characters in all code cells together
 MAX_ENTRIES = 1_000  # files in a student's folder
+MAX_DEPTH = 5  # of folders in it
 _NOTEBOOK_NAME = re.compile(r".*\.ipynb(?:\.(?:txt|json))?", re.IGNORECASE | re.DOTALL)
 
 
@@ -42,8 +44,9 @@ class Submission:
 def read_submission(folder: Path, stem: str) -> Submission:
     """Return what was handed in for a lesson, in `submitted/<student>/<lesson>`.
 
-    That is the file `<lesson>.ipynb`, or else the only notebook in the folder. Raises CourseError
-    with one sentence if there is no such file, or it cannot be read safely.
+    That is the file `<lesson>.ipynb`, or else the only notebook in the folder, or else in the
+    folders in it. Raises CourseError with one sentence if there is no such file, or it cannot be
+    read safely.
     """
     wanted = f"{stem}.ipynb"
     try:
@@ -61,6 +64,9 @@ def read_submission(folder: Path, stem: str) -> Submission:
         return Submission(wanted, read_bytes(folder / wanted))
     others = [name for name in names if _NOTEBOOK_NAME.fullmatch(name) and not name.startswith(".")]
     if not others:
+        inside = _inside(folder)
+        others = [name for name in inside if name.rpartition("/")[2] == wanted] or inside
+    if not others:
         hint = _instead(folder, names)
         raise CourseError(f"no notebook was handed in: {wanted} is missing{hint}")
     if len(others) > 1:
@@ -72,6 +78,30 @@ def read_submission(folder: Path, stem: str) -> Submission:
     name = shown(others[0])
     note = f"The file was called {name}; it was taken for {wanted}."
     return Submission(name, read_bytes(folder / others[0]), (note,))
+
+
+def _inside(folder: Path) -> list[str]:
+    """Return the notebooks in the folders of a folder, by their paths from it; links stay out."""
+    found, seen = [], 0
+    for place, folders, files in os.walk(folder):
+        seen += len(folders) + len(files)
+        depth = len(Path(place).relative_to(folder).parts)
+        if seen > MAX_ENTRIES:
+            break
+        hidden = (".", "__MACOSX")
+        folders[:] = sorted(
+            name
+            for name in folders
+            if depth < MAX_DEPTH
+            and not name.startswith(hidden)
+            and not os.path.islink(os.path.join(place, name))
+        )
+        found += [
+            (Path(place) / name).relative_to(folder).as_posix()
+            for name in sorted(files)
+            if depth and _NOTEBOOK_NAME.fullmatch(name) and not name.startswith(".")
+        ]
+    return found
 
 
 def read_bytes(path: Path) -> bytes:
@@ -194,11 +224,13 @@ def _sound_notebook(raw: dict, notes: list[str]) -> NotebookNode | None:
         return None
     if len(sound) < len(cells):
         notes.append("Entries of the file that are no cells were left out.")
-    if sum(len(cell.source) for cell in sound) > MAX_TEXT:
-        raise CourseError(
-            f"holds more than {MAX_TEXT // 1_000_000} MB of text in its cells: take out what was "
-            "pasted there"
-        )
+    code = [cell for cell in sound if cell.cell_type == "code"]
+    for what, cells, most in (("text", sound, MAX_TEXT), ("code", code, MAX_CODE)):
+        if sum(len(cell.source) for cell in cells) > most:
+            raise CourseError(
+                f"holds more than {most // 1_000_000} MB of {what} in its cells: take out what was "
+                "pasted there"
+            )
     minor = raw.get("nbformat_minor")
     return NotebookNode(
         cells=sound,

@@ -27,6 +27,7 @@ from autograder.submissions.matching import (
     templates_of,
 )
 from autograder.submissions.mending import Chosen, Followers
+from autograder.submissions.pieces import plain_signs
 from autograder.submissions.values import as_dict, as_list, clean_text
 
 
@@ -43,9 +44,15 @@ def restore(submission: NotebookNode, release: NotebookNode) -> NotebookNode:
     is_other = _is_other_version(submission, release, cells)
     merged.separate(cells, templates, notes)
     find_by_place(cells, templates)
+    for cell in cells:  # not before texts that were merged with code are texts again
+        readable = plain_signs(cell.text) if cell.kind == "code" else cell.text
+        if readable != cell.text:
+            cell.odd_signs = True
+            cell.set_text(readable)
     mending.join(cells, notes)
     chosen = _choose(cells)
     places = [cells.index(chosen[template]) for template in templates if template in chosen]
+    mending.put_into_blocks(cells, chosen, templates, notes)
     mending.complete(cells, chosen, templates, notes)
     mending.write_in(cells, chosen, templates, notes)
     if is_other:
@@ -132,6 +139,8 @@ def _damages(cells: list[StudentCell], chosen: Chosen, templates: list[Template]
             notes.append(f"The locked cell {name} had been changed; it is back as released.")
         if cell.odd_spaces and template.is_answer:
             notes.append(f"The cell {name} held spaces that Python does not read; put right.")
+        if cell.odd_signs and template.is_answer:
+            notes.append(f"The cell {name} held signs that only look like Python's; put right.")
         if cell.lost_attachment and template.is_answer:
             notes.append(f"An attachment of the cell {name} that is no picture was left out.")
     return notes

@@ -27,6 +27,7 @@ from autograder.texts import UNSEEN, safe_text
 MAX_OUTPUTS = 100  # outputs of one cell
 MAX_PICTURES = 20  # pictures of one text cell
 MAX_PIXELS = 16_000_000  # of a picture before it is decoded
+MAX_ALL_PIXELS = 100_000_000  # of all pictures of a notebook together
 MAX_SIDE = 3000  # pixels; a larger picture is made smaller
 LEFT_OUT = "[An output that is neither text nor a PNG or JPEG picture was left out.]"
 _NAME_BREAKERS = '<>"&`\n\t'
@@ -52,6 +53,20 @@ _FENCE = re.compile(r"^.*(?:```|~~~).*$", re.MULTILINE)
 _UNDERLINE = re.compile(r"(?<=\S)[ \t]*\n(?=[ \t>]*[=-]+[ \t]*$)", re.MULTILINE)
 
 
+class Allowance:
+    """How many pixels of pictures may still be decoded."""
+
+    def __init__(self) -> None:
+        self.pixels = MAX_ALL_PIXELS
+
+    def allows(self, pixels: int) -> bool:
+        """Whether a picture of so many may be decoded; it then counts."""
+        if pixels > min(MAX_PIXELS, self.pixels):
+            return False
+        self.pixels -= pixels
+        return True
+
+
 def safe_notebook(notebook: NotebookNode, trusted: Collection[str]) -> NotebookNode:
     """Return the notebook with everything harmless that a student or a kernel has put into it.
 
@@ -63,9 +78,10 @@ def safe_notebook(notebook: NotebookNode, trusted: Collection[str]) -> NotebookN
         for key, value in notebook.metadata.items()
         if key == "kernelspec" or key.startswith("course_")
     }
+    allowance = Allowance()
     return nbformat.from_dict(
         {
-            "cells": [safe_cell(cell, trusted) for cell in notebook.cells],
+            "cells": [safe_cell(cell, trusted, allowance) for cell in notebook.cells],
             "metadata": {**metadata, "language_info": {"name": "python"}},
             "nbformat": notebook.nbformat,
             "nbformat_minor": notebook.nbformat_minor,
@@ -73,16 +89,19 @@ def safe_notebook(notebook: NotebookNode, trusted: Collection[str]) -> NotebookN
     )
 
 
-def safe_cell(cell: NotebookNode, trusted: Collection[str] = ()) -> NotebookNode:
+def safe_cell(
+    cell: NotebookNode, trusted: Collection[str] = (), allowance: Allowance | None = None
+) -> NotebookNode:
     """Return a cell with harmless text, attachments and outputs; code is left as it is."""
+    allowance = allowance or Allowance()
     safe = nbformat.from_dict({key: value for key, value in cell.items() if key != "attachments"})
     if cell.cell_type == "code":
         safe.execution_count = _whole(cell.get("execution_count"))
-        safe.outputs = safe_outputs(cell.get("outputs"))
+        safe.outputs = safe_outputs(cell.get("outputs"), allowance)
     elif cell.source not in trusted:
         source = cell.source if isinstance(cell.source, str) else ""
         text = source.replace("\r\n", "\n").replace("\r", "\n")
-        text, pictures = _collect_pictures(text, as_dict(cell.get("attachments")))
+        text, pictures = _collect_pictures(text, as_dict(cell.get("attachments")), allowance)
         safe.source = _break_markup(safe_text(text), pictures)
         if pictures:
             safe.attachments = nbformat.from_dict(
@@ -91,22 +110,22 @@ def safe_cell(cell: NotebookNode, trusted: Collection[str] = ()) -> NotebookNode
     return safe
 
 
-def safe_outputs(outputs: object) -> list[NotebookNode]:
+def safe_outputs(outputs: object, allowance: Allowance | None = None) -> list[NotebookNode]:
     """Return a cell's outputs as text and PNG pictures only, limited in number and length.
 
     Streams, errors and `text/plain` are kept, without terminal codes; PNG and JPEG pictures are
     decoded and encoded again. HTML, scripts, SVG, LaTeX, widgets and everything else is dropped.
     """
-    kept = as_list(outputs)
+    kept, allowance = as_list(outputs), allowance or Allowance()
     if len(kept) > MAX_OUTPUTS:
         count = len(kept) - MAX_OUTPUTS + 1
         note = nbformat.v4.new_output("stream", text=f"[{count} outputs were left out.]\n")
         first = MAX_OUTPUTS // 2
         kept = [*kept[:first], note, *kept[first + count :]]
-    return [_safe_output(output) for output in kept if isinstance(output, dict)]
+    return [_safe_output(output, allowance) for output in kept if isinstance(output, dict)]
 
 
-def safe_picture(encoded: object) -> str | None:
+def safe_picture(encoded: object, allowance: Allowance | None = None) -> str | None:
     """Return a PNG or JPEG picture in base64 as PNG in base64; None if it is not one, or too large.
 
     The picture is decoded and encoded again, so that nothing but its pixels is left. One of more
@@ -119,7 +138,7 @@ def safe_picture(encoded: object) -> str | None:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
-                if image.width * image.height > MAX_PIXELS:
+                if not (allowance or Allowance()).allows(image.width * image.height):
                     return None
                 picture = ImageOps.exif_transpose(image)
                 picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
@@ -148,7 +167,7 @@ def name_problem(student: str) -> str | None:
     return f"a name with {named} could act as a program in formgrader: rename the folder"
 
 
-def _safe_output(output: dict) -> NotebookNode:
+def _safe_output(output: dict, allowance: Allowance) -> NotebookNode:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
@@ -165,7 +184,7 @@ def _safe_output(output: dict) -> NotebookNode:
     data = as_dict(output.get("data"))
     kept, metadata = {}, {}
     for mime in ("image/jpeg", "image/png"):
-        if picture := safe_picture(data.get(mime)):
+        if picture := safe_picture(data.get(mime), allowance):
             kept["image/png"] = picture
             about = as_dict(as_dict(output.get("metadata")).get(mime))
             metadata["image/png"] = _picture_metadata(about)
@@ -195,7 +214,9 @@ def _whole(value: object) -> int | None:
     return value if type(value) is int else None
 
 
-def _collect_pictures(text: str, attachments: dict) -> tuple[str, dict[str, str]]:
+def _collect_pictures(
+    text: str, attachments: dict, allowance: Allowance
+) -> tuple[str, dict[str, str]]:
     """Return the text with its pictures as attachments under new names, and these as PNG.
 
     Jupyter attaches a pasted picture to the cell; Colab writes it into the text.
@@ -207,7 +228,8 @@ def _collect_pictures(text: str, attachments: dict) -> tuple[str, dict[str, str]
         if len(pictures) < MAX_PICTURES:
             bundle = as_dict(attachments.get(match["name"] and unquote(match["name"])))
             candidates = (match["data"], bundle.get("image/png"), bundle.get("image/jpeg"))
-            picture = next(filter(None, map(safe_picture, candidates)), None)
+            found = (safe_picture(candidate, allowance) for candidate in candidates)
+            picture = next(filter(None, found), None)
         if picture is None:
             return f"[{match['alt'] or 'a picture'}: left out]"
         name = f"picture-{len(pictures) + 1}.png"

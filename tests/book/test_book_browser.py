@@ -332,6 +332,38 @@ def test_the_book_can_be_read_without_a_mouse(browser, site):
     page.context.close()
 
 
+def test_the_digit_on_the_home_page_is_turned_with_the_keyboard(browser, site):
+    page, wrong = open_page(browser, site + "index.html")
+    dial, image = page.locator(".turn input"), page.locator(".turn img")
+    said = page.locator(".turn-said output")
+    assert said.all_inner_texts()[0].startswith("7, ")
+    dial.focus()
+    page.keyboard.press("End")
+    for _ in range(269):
+        page.keyboard.press("ArrowLeft")
+    assert dial.input_value() == "90"
+    assert image.evaluate("e => e.style.transform") == "rotate(-90deg)"
+    ordinary, group = said.all_inner_texts()
+    assert "wrong" in ordinary
+    assert group.startswith("7, ")
+    assert dial.get_attribute("aria-valuetext").endswith(f"group network {group}")
+    page.locator(".turn select").select_option("0")
+    assert image.get_attribute("alt") == "A handwritten 0"
+    assert wrong == []
+    page.context.close()
+
+
+def test_the_home_page_begins_with_the_result_and_where_to_start(browser, site):
+    for width, height in ((390, 844), (1366, 768)):
+        context = browser.new_context(viewport={"width": width, "height": height})
+        page = context.new_page()
+        page.goto(site + "index.html")
+        for words in ("Start in Colab", "Read", "group network"):
+            shown = page.locator("article").get_by_text(words, exact=True).first
+            assert shown.bounding_box()["y"] < height, (words, width)
+        context.close()
+
+
 def test_the_skip_link_leads_to_the_text(browser, site):
     page, _ = open_page(browser, site + LESSON)
     page.keyboard.press("Tab")

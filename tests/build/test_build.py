@@ -92,6 +92,24 @@ def test_the_version_changes_with_what_is_answered_and_tested(course, old, new, 
     assert (changed.version != Lesson.load(path).version) == changes
 
 
+def test_a_rubric_that_does_not_follow_changed_points_is_named(built_course, capsys, monkeypatch):
+    monkeypatch.chdir(built_course.root)
+    path = built_course.lesson_path(TINY)
+    old = "# 2 points: names the group. 1 point: says that 5 counts as 0."
+    for rubric, said in (
+        ("# - 1 point: names the group.\n# - 1.5 points: says that 5 counts as 0.", True),
+        ("# - 1 point: names the group.\n# - 1 point: says that 5 counts as 0.", False),
+        ("# Whatever is right.", False),
+    ):
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, rubric), encoding="utf-8")
+        old = rubric
+        assert command.run(argparse.Namespace(check=False, draw=False)) == 0
+        out = capsys.readouterr().out
+        assert ("adds up to 2.5, and the question is worth 2 points" in out) == said
+
+
 def test_generated_notebooks_are_valid(built_course):
     lesson = Lesson.load(built_course.lesson_path(TINY))
     for path in (built_course.source_notebook(TINY), built_course.release_notebook(TINY)):

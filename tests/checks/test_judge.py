@@ -62,7 +62,7 @@ def test_no_solution_of_the_answer_or_of_a_later_one_is_where_it_is_tried(stem: 
     ids = [cell.id for cell in lesson.cells if cell.grade == "solution"]
     for number, id in enumerate(ids):
         sources = reference.sources(lesson, {id: "mine = 1"}, ["def helper():\n    pass"])
-        texts = {text for text, _ in sources}
+        texts = {part.text for part in sources}
         for place, other in enumerate(ids):
             solution = ast.unparse(ast.parse(lesson.cell(other).source))
             assert (solution in texts) == (place < number), (id, other)
@@ -150,6 +150,13 @@ def test_what_a_student_s_cell_computes_is_computed_anew_as_outside_of_the_noteb
     answer = third_power("my_turns * g + g")
     assert judge_of("my_turns = sum([1, 1])", answer).score() == 1
     assert judge_of("my_turns = len(c4)", answer, c4=[0, 0]).score() == 0
+
+
+def test_helpers_are_found_however_long_their_chain_is(lesson: Lesson) -> None:
+    """Looking through all statements again for each that is found would take an hour."""
+    chain = "\n".join(f"a{number} = f(a{number + 1})" for number in range(8000))
+    found = reference.helper_sources(lesson, [chain, "b = f(0)"], ["x = a0"])
+    assert len(found) == 8000
 
 
 def test_names_that_a_student_shadows_do_not_disturb_the_test() -> None:
@@ -244,6 +251,6 @@ def test_given_code_that_needs_a_value_of_the_notebook_is_left_out(lesson: Lesso
     assert "train" not in names
     assert {"after", "CyclicGroup", "GroupEquivariantCNN"} <= set(names)
     texts = reference.sources(replace(lesson, cells=(given, *lesson.cells)), {}, [])
-    assert ("def train(epochs=EPOCHS):\n    pass", False) in texts
+    assert ("def train(epochs=EPOCHS):\n    pass", False, True) in texts
     with pytest.raises(ZeroDivisionError):  # an answer has to hold as a whole
         reference.namespace(lesson, {"third-power": "def third_power(g=1 / 0): pass"})

@@ -202,6 +202,21 @@ def test_objects_of_a_student_are_used_from_outside() -> None:
             getattr(lesson, "Other")  # noqa: B009
 
 
+def test_what_is_told_is_done_first_and_its_trouble_is_the_same_property_s() -> None:
+    with forked({"Layer": Layer, "weight": nn.Parameter(torch.zeros(3))}) as session:
+        session.begin(0)
+        weight = Names(session, 0).weight
+        remote.assign(weight, torch.ones(3))
+        assert session.told and Names(session, 0).weight.tolist() == [1, 1, 1]
+        session.tell("assign", remote.remote(weight), torch.ones(5))
+        with pytest.raises(RemoteError, match="must match"):
+            getattr(Names(session, 0), "Layer")  # noqa: B009
+        session.tell("assign", remote.remote(weight), 2 * torch.ones(3))
+        session.tell("assign", remote.remote(weight), torch.ones(5))
+        session.begin(0)  # a new property, which has nothing to do with it
+        assert Names(session, 0).weight.tolist() == [2, 2, 2]
+
+
 def test_a_call_without_end_is_interrupted_and_costs_one_property() -> None:
     with forked({"Layer": Layer}, seconds=1, patience=3) as session:
         session.begin(0)
@@ -278,7 +293,7 @@ def test_what_a_student_makes_of_the_lesson_s_own_functions_is_not_believed(tiny
 
     names = {"Numbers": Zero, "mod": lambda a: 0, "MODULUS": 1}
     with forked(names) as session:
-        verdict = run_hidden(cell.source, 3, Outside(tiny, session, (), forked, 0))
+        verdict = run_hidden(cell.source, 3, Outside(tiny, session, (), forked, 0)).verdict
     assert verdict.points == 1, "0 is the inverse of 0 only"
 
 
@@ -298,6 +313,7 @@ def test_what_one_property_receives_has_a_limit(monkeypatch: pytest.MonkeyPatch)
         names = Names(session, 0)
         assert names.big().shape == (2**17,) and names.small().shape == (2,)
         session.begin(0)
+        names = Names(session, 0)
         assert names.big().shape == (2**17,)
         with pytest.raises(NoAnswer):
             names.big(), names.big()
@@ -379,7 +395,8 @@ def third_power(lesson: Lesson, group: str, answer: str, **names: object) -> Ver
         exec(cell, notebook)
     test = lesson.cell(lesson.exercise("third-power").test_cell_id)
     with forked(notebook) as session:
-        return run_hidden(test.source, 1, Outside(lesson, session, cells, forked, 0))
+        hearing = run_hidden(test.source, 1, Outside(lesson, session, cells, forked, 0))
+    return hearing.verdict
 
 
 # Counts in a Python how often the answer was defined: 1 in the notebook.

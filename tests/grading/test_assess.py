@@ -141,6 +141,34 @@ def test_a_machine_that_starts_no_python_for_the_tests_costs_nobody_points(
 
 @pytest.mark.slow
 @pytest.mark.sandbox
+def test_no_notebook_runs_beside_the_reference_solution(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or else one Python could tell the other, which may say what it likes, by the clock alone."""
+    stem = "00_tensors"
+    shutil.copy(ROOT / "tests" / "lessons" / f"{stem}.py", course.notebooks)
+    build(course)
+    lesson = Lesson.load(course.lesson_path(stem))
+    release = read_notebook(course.release_notebook(stem))
+    wrong = mistake(lesson, "word", "x > 0", "x < 0")
+    write_submission(course, "ann", stem, fill_in(release, lesson, wrong))
+    start, kernels, beside = pythons.Starter.start, [], []
+
+    def watched(self, code, channel, own=None, limits=None):
+        running = start(self, code, channel, own, limits)
+        if own is not None:
+            kernels.append(running)
+        else:
+            beside.append([kernel for kernel in kernels if kernel.alive()])
+        return running
+
+    monkeypatch.setattr(pythons.Starter, "start", watched)
+    assess(submission_of(course, stem, "ann"), assignment_of(course, stem), 5, Limits())
+    assert len(kernels) == 1 and beside and not any(beside)
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
 def test_a_verdict_stands_when_the_notebook_is_run_again(
     built_course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +182,7 @@ def test_a_verdict_stands_when_the_notebook_is_run_again(
     judged = []
     run_hidden = examiner.run_hidden
 
-    def counted(source: str, points: float, where: Outside) -> examiner.Verdict:
+    def counted(source: str, points: float, where: Outside) -> examiner.Hearing:
         judged.append((points, where.session is not None))
         return run_hidden(source, points, where)
 

@@ -184,7 +184,7 @@ def test_the_catalogue_is_large_and_every_attack_has_a_name() -> None:
     names = [attack.name for attack in CATALOGUE]
     assert len(names) == len(set(names)) >= 66
     families = collections.Counter(attack.family for attack in CATALOGUE)
-    assert len(families) == 9 and min(families.values()) >= 5, families
+    assert len(families) == 10 and min(families.values()) >= 5, families
     assert set(TEETH) <= set(names)
 
 
@@ -209,6 +209,21 @@ def test_nothing_is_gained(attacked: Attacked, attack: Attack) -> None:
 def test_nothing_runs_in_a_page(attacked: Attacked, attack: Attack) -> None:
     student, stem = attacked.students[attack.name], attack.lesson
     assert attacked.active(student, stem) - attacked.active(HONEST[0], stem) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    "attack", [a for a in SAMPLE if a.family == "reference"], ids=lambda attack: attack.name
+)
+def test_no_word_of_the_reference_solution_leaves(attacked: Attacked, attack: Attack) -> None:
+    student = attacked.students[attack.name]
+    page = feedback_page(attacked.course, attack.lesson, student).read_text(encoding="utf-8")
+    outputs = [out for cell in attacked.cells(attack) for out in cell.get("outputs", [])]
+    row = next(row for row in attacked.rows() if row["student"] == student)
+    log = (attacked.course.autograded / "grading.log").read_text(encoding="utf-8")
+    assert "counts the positive ones (0 of 1)" in page, "its hidden tests were run"
+    assert not any("LEAKED" in text for text in (page, json.dumps(outputs), str(row), log))
 
 
 @pytest.mark.slow

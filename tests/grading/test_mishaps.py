@@ -36,6 +36,15 @@ NEEDS_A_KERNEL = {
     "endless_loop_in_an_own_cell",
     "magics",
     "names_of_python_used_for_variables",
+    "names_of_the_lesson_used_for_something_else",
+    "names_reset",
+    "names_deleted",
+    "needs_a_graphics_card",
+    "asks_for_input_in_an_answer",
+    "asks_for_a_password_in_an_answer",
+    "compiles_its_functions",
+    "imports_what_only_colab_has",
+    "reads_a_file_of_its_own",
     "own_cell_swallows_interrupts",
     "slow_in_the_visible_check_alone",
 }
@@ -59,6 +68,7 @@ class Handed:
             folder = course.submitted_notebook(student, TINY).parent
             folder.mkdir(parents=True)
             for name, data in files.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(data)
         self.before = checksums(course.submitted)
 

@@ -46,6 +46,42 @@ def test_magics_are_no_hindrance() -> None:
     assert as_executed("'unclosed") == as_executed("'unclosed")
 
 
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [
+        ("%%time\ndef f():\n    return 1", "\ndef f():\n    return 1"),
+        (">>> a = 1\n>>> b = a", "a = 1\nb = a"),
+        ("    a = 1\n    %who\n    b = a", "a = 1\npass\nb = a"),
+        ("s = '''\n%x\n!y\n'''\n%time f(s)", "s = '''\n%x\n!y\n'''\npass"),
+        ("x = 7 % 2\ny = [1,\n%x]\n!ls", "x = 7 % 2\ny = [1,\npass\npass"),
+        ("x = 3\n/f x\n,f x", "x = 3\npass\npass"),
+    ],
+)
+def test_what_ipython_alone_reads_is_left_out(source: str, made: str) -> None:
+    assert as_executed(source) == made
+
+
+NESTED = [
+    "x = " + "[" * 190 + "a, b" + ", c" * 50_000 + "]" * 190,
+    "x = " + "(lambda y: " * 90 + "a, b" + ", c" * 50_000 + ")" * 90,
+    "".join(" " * depth + f"for i in a{depth}:\n" for depth in range(90))
+    + "".join(" " * 90 + f"x{number} = y{number}\n" for number in range(1000)),
+    "/a b\n" * 20_000,
+    "a?\n" * 20_000,
+    "\n" * 150_000 + "%",
+    "x = " + " + ".join("a" * 5000),
+    "x" * 300_000,
+]
+
+
+@pytest.mark.parametrize("source", NESTED, ids=range(len(NESTED)))
+def test_no_cell_takes_long(source: str) -> None:
+    # With sets put together at every level, or a text read anew for each command, these would take
+    # from a minute to hours.
+    bound, used = names(as_executed(source))
+    assert len(bound) + len(used) <= 2200
+
+
 @pytest.fixture(scope="module")
 def lesson() -> Lesson:
     return Lesson.load(Course(ROOT).lesson_path(LESSON))

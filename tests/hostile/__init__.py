@@ -5,6 +5,7 @@ and stop nobody else's grading. One module per family:
 
 - `cells`: how cells are run, and what they seem to show;
 - `values`, `tensors`: answers that compare as one likes, or look up what is expected;
+- `reference`: the reference solution, found and said where an answer is tried among it;
 - `agent`: the code that answers the grader's questions, and the pipe to the grader;
 - `kernel`: messages of the kernel, forged, malformed, in floods, or none;
 - `harm`: the machine, other students, and the sandbox's walls;
@@ -20,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hostile import agent, cells, files, harm, kernel, names, pages, tensors, values
+from hostile import agent, cells, files, harm, kernel, names, pages, reference, tensors, values
 from hostile.files import Submission
 
 TINY, TENSORS = "00_tiny", "00_tensors"
@@ -82,6 +83,8 @@ def _catalogue() -> list[Attack]:
         made += [Attack(family, name, TINY, code, places) for name, code in module.ATTACKS.items()]
     for name, code in tensors.ATTACKS.items():
         made.append(Attack("tensors", name, TENSORS, code, PLACES[TENSORS]))
+    for name, code in reference.ATTACKS.items():
+        made.append(Attack("reference", name, TENSORS, code, PLACES[TENSORS][-1:]))
     made += [Attack("files", name, change=change) for name, change in files.ATTACKS.items()]
     for name, student in names.NAMES.items():
         made.append(Attack("names", f"a name: {name}", student=student))

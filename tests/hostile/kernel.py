@@ -56,6 +56,19 @@ before_each(lambda: reply({}))
 odd = {"status": "error", "ename": ["a", "list"], "evalue": 5, "traceback": {"no": "list"}}
 before_each(lambda: reply(odd))
 """,
+    "a hundred messages of sixty megabytes": """
+for _ in range(100):
+    publish("stream", {"name": "stdout", "text": "x" * 6 * 10**7})
+""",
+    "the same message a hundred times": """
+message = kernel.session.serialize(kernel.session.msg("stream", {"name": "stdout", "text": "x"}))
+for _ in range(100):
+    kernel.iopub_socket.send_multipart([b"stream", *message])
+""",
+    "a message that is no message": """
+for _ in range(100):
+    kernel.iopub_socket.send_multipart([b"stream", b"<IDS|MSG>", b"", b"{", b"{", b"{", b"["])
+""",
     "replies hold a traceback of a hundred megabytes": """
 odd = {"status": "error", "ename": "E", "evalue": "", "traceback": ["x" * 10**8]}
 before_each(lambda: reply(odd))

@@ -49,7 +49,7 @@ def test_the_solution_is_given_locked_and_folded(two: Course):
     cell = lesson(two).cell("given-numbers")
     assert (cell.kind, cell.grade, cell.tags) == ("code", "readonly", ("hide-input",))
     first, *lines = cell.source.split("\n")
-    assert first == "# Given, from A tiny lesson. There is nothing to fill in: run the cell."
+    assert first == "# @title Given, from A tiny lesson. There is nothing to fill in: run the cell."
     assert "        doubled = 2 * a" in lines
     assert "result.append(i)" in cell.source
     for words in ("YOUR CODE", "AND ENDS", "STUB", "..."):

@@ -16,7 +16,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import nbformat
-from made import put_before, without, without_cell
+from made import put_after, put_before, without, without_cell
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
@@ -477,6 +477,87 @@ def spaces_from_a_web_page(release, lesson):
     return made
 
 
+@mishap("numbers held signs that only look like Python's")
+def minus_sign_from_a_formula(release, lesson):
+    made = fill_in(release, lesson)
+    answer = known_cell(made, "numbers")
+    answer.source = answer.source.replace("negated = -a", "negated = \u2212a")
+    return made
+
+
+@mishap("evens-answer held signs that only look like Python's")
+def quotes_and_brackets_of_a_word_processor(release, lesson):
+    made = fill_in(release, lesson)
+    answer = known_cell(made, "evens-answer")
+    odd = "about = \u201cit\u2019s even \u2212\u201d\n            result.append\uff08i\uff09"
+    answer.source = answer.source.replace("result.append(i)", odd)
+    return made
+
+
+@mishap("A block of numbers stood alone in a cell below; it is filled in.")
+def block_alone_in_a_cell_below(release, lesson):
+    made = fill_in(release, lesson)
+    answer = known_cell(made, "numbers")
+    answer.source = answer.source.replace("doubled = 2 * a", "doubled = ...")
+    return insert(made, "numbers", "    if True:\n        doubled = 2 * a", below=True)
+
+
+@mishap("Names of the lesson were gone", lost={"double": 0, "inverse": 0})
+def names_reset(release, lesson):
+    return insert(fill_in(release, lesson), "double-test", "%reset -f")
+
+
+@mishap("another meaning where points were lost (Numbers, mod)", lost={"double": 0, "inverse": 0})
+def names_deleted(release, lesson):
+    return insert(fill_in(release, lesson), "double-test", "del Numbers\ndel mod")
+
+
+@mishap("another meaning where points were lost (mod, sum)", lost={"inverse": 0})
+def names_of_the_lesson_used_for_something_else(release, lesson):
+    own = "mod = lambda a: 'odd'\nsum = 3\nimport random as math"
+    return insert(fill_in(release, lesson), "inverse-test", own)
+
+
+@mishap("evens-test asks for a graphics card", lost={"evens": 0})
+def needs_a_graphics_card(release, lesson):
+    return with_line_in_evens(release, lesson, "import torch; n = int(torch.tensor(n).cuda())")
+
+
+@mishap("evens-test waits for somebody's input", lost={"evens": 0})
+def asks_for_input_in_an_answer(release, lesson):
+    return with_line_in_evens(release, lesson, "n = int(input('How many? '))")
+
+
+@mishap("evens-test waits for somebody's input", lost={"evens": 0})
+def asks_for_a_password_in_an_answer(release, lesson):
+    return with_line_in_evens(release, lesson, "import getpass; getpass.getpass()")
+
+
+@mishap("own-1 needs a file that is not there", lost={"evens": 0})
+def reads_a_file_of_its_own(release, lesson):
+    made = with_line_in_evens(release, lesson, "n = max(n, least)")
+    return insert(made, "evens-answer", "least = int(open('drive/least.txt').read())")
+
+
+@mishap("evens-test imports a package that grading has not", lost={"evens": 0})
+def imports_what_only_colab_has(release, lesson):
+    return with_line_in_evens(release, lesson, "from google.colab import drive")
+
+
+@mishap()
+def compiles_its_functions(release, lesson):
+    made = put_after(fill_in(release, lesson), "evens-answer", "evens = torch.compile(evens)")
+    return insert(made, "evens-answer", "import torch\ntorch.jit.script(lambda x: x)")
+
+
+def with_line_in_evens(release: NotebookNode, lesson: Lesson, line: str) -> NotebookNode:
+    """Return the answers with a line at the beginning of the function `evens`."""
+    made = fill_in(release, lesson)
+    answer = known_cell(made, "evens-answer")
+    answer.source = answer.source.replace("    result = []", f"    {line}\n    result = []")
+    return made
+
+
 @mishap()
 def indented_with_tabs(release, lesson):
     made = fill_in(release, lesson)
@@ -685,6 +766,23 @@ def other_files_beside_it(release, lesson):
     return files | {".DS_Store": b"\0", "00_tiny (1).ipynb": as_bytes(release)}
 
 
+@mishap("was called 00_tiny/00_tiny.ipynb; it was taken for")
+def folder_in_the_folder(release, lesson):
+    return {"00_tiny/00_tiny.ipynb": as_bytes(fill_in(release, lesson))}
+
+
+@mishap("was called release/deep/Tiny (2).ipynb; it was taken for")
+def unpacked_with_all_its_folders(release, lesson):
+    data = as_bytes(fill_in(release, lesson))
+    others = {"release/.ipynb_checkpoints/x.ipynb": b"", "__MACOSX/._Tiny.ipynb": b"\0"}
+    return {"release/deep/Tiny (2).ipynb": data, "release/notes.txt": b"x"} | others
+
+
+@refused("2 other notebooks (a/00_tiny.ipynb, b/00_tiny.ipynb): keep the one that counts")
+def two_folders_in_the_folder(release, lesson):
+    return {f"{name}/00_tiny.ipynb": as_bytes(fill_in(release, lesson)) for name in "ab"}
+
+
 @refused("2 other notebooks (a.ipynb, b.ipynb): keep the one that counts")
 def two_notebooks_of_other_names(release, lesson):
     return {"a.ipynb": as_bytes(release), "b.ipynb": as_bytes(fill_in(release, lesson))}
@@ -771,6 +869,11 @@ def a_notebook_of_something_else(release, lesson):
 @refused("larger than 50 MB")
 def too_large(release, lesson):
     return b" " * 50_000_001
+
+
+@refused("holds more than 1 MB of code in its cells")
+def data_pasted_into_the_code(release, lesson):
+    return insert(fill_in(release, lesson), "numbers", "x = [" + "0.125, " * 150_000 + "]")
 
 
 @refused("has 3000 cells")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import zipfile
 from collections import Counter
@@ -31,7 +32,13 @@ from autograder.lesson.markers import strip_scheme
 from autograder.marks.gradebook import Mark, open_api
 from autograder.marks.results import Result
 from autograder.pages import markup
-from autograder.pages.feedback import feedback_page, pack_names, pack_pages, write_feedback
+from autograder.pages.feedback import (
+    feedback_page,
+    pack_names,
+    pack_pages,
+    platform_names,
+    write_feedback,
+)
 from autograder.pages.page import graded_page, ungraded_page
 from autograder.submissions.cells import known_cell
 from autograder.submissions.made import BROKEN_JSON, fill_in, write_submission
@@ -477,6 +484,35 @@ def test_packs_hold_one_page_per_student(pages: Course, tmp_path: Path) -> None:
         pack_pages(pages, work, str(pages.root / "folder"))
     with zipfile.ZipFile(path) as pack:
         assert len(pack.namelist()) == 2
+
+
+def test_packs_as_platforms_take_them_back(pages: Course) -> None:
+    """Named as Moodle and Canvas named what was handed in: by that they know whose a file is."""
+    course, work = pages, [(TINY, "ada"), (TINY, "bob")]
+    (course.submitted).mkdir()
+    record: dict[str, object] = {"checksum": "", "timestamp": None, "modified": None}
+    records: dict[str, dict[str, object]] = {
+        f"ada/{TINY}": {"who": "Ada Lovelace_1234567", "platform": "moodle", "number": None},
+        f"bob/{TINY}": {"who": "student_1_4567", "platform": "canvas", "number": 9001},
+    }
+    text = json.dumps({key: record | value for key, value in records.items()})
+    (course.submitted / ".collected.json").write_text(text, encoding="utf-8")
+    wanted = {
+        "moodle": {f"Ada Lovelace_1234567_assignsubmission_file_/{TINY}.html": "page of ada"},
+        "canvas": {f"student-1_4567_9001_{TINY}.html": "page of bob"},
+    }
+    for platform, held in wanted.items():
+        named = platform_names(course, work, platform)
+        assert [key for key, name in named.items() if not name] == [
+            (TINY, "bob" if platform == "moodle" else "ada")
+        ]
+        (path,) = pack_pages(course, work, "", named)
+        with zipfile.ZipFile(path) as pack:
+            assert {name: pack.read(name).decode() for name in pack.namelist()} == held
+    # As Canvas looks for the student and the file: the first two numbers between _.
+    (name,) = wanted["canvas"]
+    assert [part for part in name.split("_") if part.isdigit()][:2] == ["4567", "9001"]
+    assert platform_names(course, work, None) == {}
 
 
 def test_names_in_a_pack_are_for_every_system_and_no_two_alike() -> None:

@@ -138,6 +138,25 @@ def test_code_comes_from_answer_cells_and_the_student_s_own() -> None:
     assert "my_helper" in answers[OWN]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["x !" + " " * 20_000 + "y", "x" + " " * 20_000 + "!", "\n" * 20_000 + "!", "a, " * 6000 + "!"]
+    + ['"\\"' * 9000, "'''\\" * 5000, '"""\n' * 4999, "ªǅﬀ" * 6000 + "!", "\u0301 " * 9000],
+    ids=range(9),
+)
+def test_no_cell_takes_long(text: str) -> None:
+    """With a search that starts again at every letter some of these would take an hour."""
+    tokens = [token for statement in similar.statements(text) for token in statement]
+    assert sum(map(len, tokens)) <= len(text)
+    assert len(similar.fragments_of(text, frozenset())) <= len(tokens)
+    assert len(similar.own_names(text)) <= 3
+
+
+def test_names_are_found_where_a_cell_is_no_python() -> None:
+    text = "a, b = 1\nfor c in d:\n    e = f(g=h)\ni == j\nif k in m\nn += 1 !"
+    assert similar.own_names(text) == {"a", "b", "c", "e", "k"}
+
+
 @pytest.mark.slow
 @pytest.mark.proof
 def test_the_table_is_what_is_measured(benchmark: dict) -> None:

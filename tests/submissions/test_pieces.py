@@ -8,7 +8,15 @@ import nbformat
 import pytest
 
 from autograder.course import Course
-from autograder.submissions.pieces import code_only, defined, parts, pieces, plain_spaces, words
+from autograder.submissions.pieces import (
+    code_only,
+    defined,
+    parts,
+    pieces,
+    plain_signs,
+    plain_spaces,
+    words,
+)
 
 COURSE = Course.find(__file__)
 NOTEBOOKS = [COURSE.source_notebook(stem) for stem in COURSE.lessons()]
@@ -114,6 +122,24 @@ def test_spaces_that_python_does_not_read_become_blanks_outside_strings():
 
 
 @pytest.mark.parametrize(
+    ("source", "plain"),
+    [
+        ("x = \u2212a \u00d7 2  # \u2212 x", "x = -a * 2  # \u2212 x"),
+        ("s = \u201chello \u2212 you\u201d", 's = "hello \u2212 you"'),
+        ("s = \u2018a\u2019 + 'b\u2212'", "s = 'a' + 'b\u2212'"),
+        ("f\uff08a\uff0cb\uff09\uff1a \u2026", "f(a,b): ..."),
+        ("x\u00b2 \u2264 3", "x**2 <= 3"),
+        ("d[\u201ek\u201c]", 'd["k"]'),
+        ("f'{a \u2212 b}'", "f'{a \u2212 b}'"),
+        ("a\uff11, \u03b1\u00b7b", "a\uff11, \u03b1\u00b7b"),
+    ],
+)
+def test_signs_that_only_look_like_python_s_are_put_right(source, plain):
+    assert plain_signs(source) == plain
+    assert plain_signs(plain) == plain
+
+
+@pytest.mark.parametrize(
     "text",
     ["'" + "\\'" * 200_000, '"""' + '\\"' * 200_000, "import " + "a" * 400_000, "(" * 400_000]
     + ["a." * 200_000 + "=", "# \n" * 100_000, "class A:\n" + " def f(): pass\n" * 30_000],
@@ -121,3 +147,4 @@ def test_spaces_that_python_does_not_read_become_blanks_outside_strings():
 def test_no_text_takes_long(text):
     # With a search that starts again at every letter each of these would take minutes.
     assert len(pieces(text)) == 1
+    assert plain_signs(text + "\u201c" * 1000) == text + '"' * 1000 or text[:1] in "'\""

@@ -33,6 +33,7 @@ from payloads import (
 from PIL import Image
 from traitlets.config import Config
 
+from autograder.submissions import safe
 from autograder.submissions.safe import (
     LEFT_OUT,
     MAX_OUTPUTS,
@@ -433,6 +434,18 @@ def test_a_hostile_notebook_becomes_a_valid_one() -> None:
     assert made.cells[-2].execution_count is None
     code = [cell.source for cell in hostile.cells if cell.cell_type == "code"]
     assert [cell.source for cell in made.cells if cell.cell_type == "code"] == code
+    assert safe_notebook(made, ()) == made
+
+
+def test_all_pictures_of_a_notebook_share_an_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is small as a file, and takes a second to decode."""
+    monkeypatch.setattr(safe, "MAX_ALL_PIXELS", 30)
+    output = v4.new_output("display_data", data={"image/png": picture(4, 3)})
+    text = v4.new_markdown_cell(f"![a](data:image/png;base64,{picture(4, 3)})")
+    cells = [v4.new_code_cell(outputs=[output]), text, v4.new_code_cell(outputs=[output, output])]
+    made = safe_notebook(v4.new_notebook(cells=cells), ())
+    assert "image/png" in made.cells[0].outputs[0].data and "attachment" in made.cells[1].source
+    assert [out.data for out in made.cells[2].outputs] == [{"text/plain": safe.LEFT_OUT}] * 2
     assert safe_notebook(made, ()) == made
 
 

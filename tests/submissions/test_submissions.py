@@ -131,6 +131,7 @@ def test_a_folder_called_like_the_notebook(built_course, data):
     (folder / "homework" / NAME).write_bytes(data)
     with pytest.raises(CourseError, match="00_tiny.ipynb is a folder, not a notebook"):
         read_submission(built_course.submitted / "ann" / TINY, TINY)
+    (folder / "homework" / NAME).rename(folder / "homework" / "x.txt")
     with pytest.raises(CourseError, match="is missing; homework is a folder, not a notebook"):
         read_submission(folder, TINY)
 

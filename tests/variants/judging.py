@@ -151,7 +151,7 @@ def points_outside(
             if tuple(ran) not in _outside:
                 with forked(notebook) as session:
                     outside = Outside(lesson, session, tuple(ran), forked, 0)
-                    verdict = run_hidden(source, cell.points or 0, outside)
+                    verdict = run_hidden(source, cell.points or 0, outside).verdict
                 _outside[tuple(ran)] = verdict.points
                 reports += verdict.report + verdict.failure
             points[str(cell.exercise)] = _outside[tuple(ran)]

@@ -1,0 +1,141 @@
+"""A digit to turn on the book's home page, and what two networks say of it at every angle.
+
+What they say is computed once, by lesson 1's own code with the networks that the course has
+trained, for the first test digit of each class:
+
+    python -m autograder.book.turn
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import math
+import os
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from PIL import Image
+
+from autograder.book.names import lesson_names
+from autograder.course import Course
+from autograder.lesson import Lesson
+from autograder.texts import write_text
+
+STEM = "01_regular_group_convolutions"
+STEP = 5  # degrees
+NETWORKS = {"CNN": "ordinary network", "GCNN": "group network"}
+SIDE, RADIUS = 28, 90
+Digit = dict[str, Any]
+
+
+def main() -> None:
+    """Compute the scores anew, and keep them."""
+    course = Course.find()
+    with mock.patch.dict(os.environ, COURSE_TRAINING="none", COURSE_DATA=str(course.data_folder())):
+        names = lesson_names(Lesson.load(course.lesson_path(STEM)))
+    images, labels = names.load_digits(train=False)
+    first = [int((labels == label).nonzero()[0]) for label in range(10)]
+    digits = [
+        {"label": int(labels[i]), "pixels": encoded(images[i].numpy().tobytes())} for i in first
+    ]
+    for digit in digits:
+        digit["scores"] = {name: scores(names, name, digit) for name in NETWORKS}
+    write_text(course.turning, json.dumps(digits, indent=1) + "\n")
+
+
+def scores(names: SimpleNamespace, name: str, digit: Digit) -> str:
+    """Return what a network gives to the ten classes, 0 to 255, at one angle after the other."""
+    torch = names.torch
+    recipe = dict(names.RECIPES[name])
+    network = names.create_model(recipe.pop("model_name"), recipe).eval()
+    path = Course.find().network(names.file_name(name))
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["weights"])
+    pixels = torch.tensor(list(base64.b64decode(digit["pixels"])), dtype=torch.uint8)
+    angles = torch.arange(0.0, 360.0, STEP)
+    turned = names.rotate_each(pixels.view(1, SIDE, SIDE).expand(len(angles), -1, -1), angles)
+    with torch.no_grad():
+        given = network(names.normalize(turned)).softmax(dim=1)
+    return encoded((255 * given).round().byte().numpy().tobytes())
+
+
+def encoded(data: bytes) -> str:
+    """Return bytes as text."""
+    return base64.b64encode(data).decode()
+
+
+def markup(course: Course) -> str:
+    """Return the digit, its dial and its curve as HTML; without a script it is a still picture."""
+    digits = json.loads(course.turning.read_text(encoding="utf-8"))
+    shown = next(digit for digit in digits if digit["label"] == 7)
+    options = "".join(
+        f"<option{' selected' if digit is shown else ''}>{digit['label']}</option>"
+        for digit in digits
+    )
+    data = html.escape(json.dumps(digits, separators=(",", ":")), quote=True)
+    said = "".join(
+        f'<p class="turn-said turn-{name}"><b>{words}:</b> <output></output></p>'
+        for name, words in NETWORKS.items()
+    )
+    return (
+        f'<div class="turn" data-step="{STEP}" data-digits="{data}">'
+        f'<div class="turn-left"><img src="{picture(shown)}" width="140" height="140" '
+        f'alt="A handwritten {shown["label"]}, upright">'
+        '<p><label>Turn it: <input type="range" min="0" max="359" value="0" step="1"></label> '
+        f"<label>digit <select>{options}</select></label></p>{said}</div>"
+        f'<div class="turn-right">{curve(shown)}</div></div>'
+    )
+
+
+def picture(digit: Digit) -> str:
+    """Return a digit as a data: image."""
+    buffer = io.BytesIO()
+    pixels = base64.b64decode(digit["pixels"])
+    Image.frombytes("L", (SIDE, SIDE), pixels).save(buffer, "png", optimize=True)
+    return f"data:image/png;base64,{encoded(buffer.getvalue())}"
+
+
+def curve(digit: Digit) -> str:
+    """Return a polar curve: how sure each network is of the right class, over the angle."""
+    lines = "".join(
+        f'<path class="turn-{name}" d="{path(digit, name)}"></path>' for name in NETWORKS
+    )
+    rings = "".join(f'<circle r="{RADIUS * share}"></circle>' for share in (0.5, 1))
+    texts = "".join(
+        f'<text x="{x}" y="{y}">{angle}°</text>'
+        for angle, x, y in ((0, 0, -98), (90, -108, 4), (180, 0, 107), (270, 108, 4))
+    )
+    summary = "; ".join(f"{NETWORKS[name]} {sure(digit, name)} of 72 angles" for name in NETWORKS)
+    return (
+        '<svg viewBox="-125 -115 250 230" width="250" height="230" role="img">'
+        f"<title>How sure the networks are of the right digit, over the angle. Read rightly: "
+        f"{summary}.</title>{rings}{texts}{lines}"
+        f'<line class="turn-hand" y2="-{RADIUS}"></line></svg>'
+        "<p>Sure of the right digit, from not at all (centre) to quite (outer ring), "
+        "at each angle.</p>"
+    )
+
+
+def path(digit: Digit, name: str) -> str:
+    """Return the points of a network's curve; 0° is up, and angles run counter-clockwise."""
+    given = base64.b64decode(digit["scores"][name])
+    points = []
+    for number in range(360 // STEP):
+        radius = RADIUS * given[10 * number + digit["label"]] / 255
+        angle = math.radians(STEP * number)
+        points.append(f"{-radius * math.sin(angle):.1f} {-radius * math.cos(angle):.1f}")
+    return f"M{'L'.join(points)}Z"
+
+
+def sure(digit: Digit, name: str) -> int:
+    """Return at how many angles a network reads a digit rightly."""
+    given = base64.b64decode(digit["scores"][name])
+    rows = [given[start : start + 10] for start in range(0, len(given), 10)]
+    return sum(max(range(10), key=row.__getitem__) == digit["label"] for row in rows)
+
+
+if __name__ == "__main__":
+    main()
