@@ -3969,9 +3969,11 @@ x = torch.func.vmap(one, in_dims=(2, 3))(x, kernels).mean(dim=0)
         },
     ),
     Variant(
-        "monte-carlo-layer: a distribution",
+        "monte-carlo-layer: a uniform distribution with named ends",
         "as a probabilist writes it",
-        {DRAWN: "angles = torch.distributions.Uniform(0.0, 2 * math.pi).sample((self.samples,))"},
+        {
+            DRAWN: "angles = torch.distributions.Uniform(low=0.0, high=2 * math.pi).sample((self.samples,))"
+        },
     ),
 ]
 
