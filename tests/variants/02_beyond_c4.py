@@ -3968,13 +3968,6 @@ x = torch.func.vmap(one, in_dims=(2, 3))(x, kernels).mean(dim=0)
 """,
         },
     ),
-    Variant(
-        "monte-carlo-layer: a uniform distribution with named ends",
-        "as a probabilist writes it",
-        {
-            DRAWN: "angles = torch.distributions.Uniform(low=0.0, high=2 * math.pi).sample((self.samples,))"
-        },
-    ),
 ]
 
 # A helper that stands in the class of another answer, beside a mistake made there.
