@@ -2293,6 +2293,13 @@ def _(lesson, given):
             "slices are permuted, but neither turned nor mirrored": still,
             "slices are turned and mirrored, but not permuted": turned,
             "they are divided by |H|, the number of elements": expected / 8,
+            "they are permuted by h, but turn clockwise": torch.stack(
+                [
+                    given.dihedral.act(weight[:, :, places], -(h % 4), h // 4)
+                    for h, places in enumerate(given.dihedral.places_back(4))
+                ],
+                dim=1,
+            ),
         }
         what = f"k_h for D₄, {inputs} → {outputs} channels, {size} × {size}"
         given.close(what, got, expected, mistakes)

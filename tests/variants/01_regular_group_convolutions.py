@@ -3584,7 +3584,7 @@ transformed_grid_R2 = self.group.left_action_on_R2(self.inverses, self.grid_R2)
         },
     ),
     Variant(
-        "lifting fold: einops",
+        "lifting fold: einops, imported in the block",
         "folded by a pattern",
         {
             LIFT_FOLD: """

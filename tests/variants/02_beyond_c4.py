@@ -3624,6 +3624,20 @@ with torch.no_grad():
         {"permuted-kernel": 1.25},
     ),
     Variant(
+        "permuted-kernel: clockwise, and permuted by h",
+        "twist and shift go in opposite senses",
+        {
+            SIGNAL: """
+n = self.group.order
+m = n // self.group.dimension  # as many are rotations
+back = self.transformed_grid_R2[:, [h // m * m + -h % m for h in range(n)]]
+kernels = bilinear_interpolation(permuted.movedim(2, 0).flatten(1, 3), back)
+return kernels.unflatten(1, (self.out_channels, self.in_channels, -1)).transpose(0, 1)
+"""
+        },
+        {"permuted-kernel": 1.25},
+    ),
+    Variant(
         "dilation: right for the scale 2 alone",
         "h + 2 and 2h are h² there",
         {AREA: "determinant = h + 2"},
@@ -3953,11 +3967,6 @@ one = lambda maps, kernel: F.conv2d(maps, kernel.flatten(0, 1), padding=self.pad
 x = torch.func.vmap(one, in_dims=(2, 3))(x, kernels).mean(dim=0)
 """,
         },
-    ),
-    Variant(
-        "monte-carlo-layer: a distribution",
-        "as a probabilist writes it",
-        {DRAWN: "angles = torch.distributions.Uniform(0.0, 2 * math.pi).sample((self.samples,))"},
     ),
 ]
 
