@@ -23,6 +23,7 @@ COMMANDS = {
     "class": "exchange.members",
     "collect": "exchange.collect",
     "grade": "grading.grade",
+    "mark": "pages.marking",
     "feedback": "pages.feedback",
     "export": "exchange.export",
     "report": "pages.report",
@@ -34,7 +35,7 @@ DESCRIPTION = "Build the course's notebooks, grade submissions, and make the boo
 EPILOG = """Each command explains itself: python -m autograder build --help
 
 authors:      new, build, train, render, book
-instructors:  class, collect, grade, feedback, export, report, demo
+instructors:  class, collect, grade, mark, feedback, export, report, demo
 students:     check, env
 """
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import nbformat
@@ -18,6 +19,7 @@ from made import mistake, without
 
 from autograder.course import Course
 from autograder.lesson import Lesson
+from autograder.marks.gradebook import open_api
 from autograder.submissions.made import BROKEN_JSON, fill_in
 from autograder.submissions.reading import read_notebook
 
@@ -127,6 +129,22 @@ def put_downloads(folder: Path) -> None:
             writer.writerow([name, number, "", name[:3].lower(), "A", ""])
 
 
+def check_dates(course: Course) -> None:
+    """What the guide says of dates is what nbgrader has in its gradebook, in UTC."""
+    with open_api(course).gradebook as gradebook:
+        assert gradebook.find_assignment(STEM).duedate == datetime(2026, 10, 2, 21, 59)
+        assert gradebook.find_submission(STEM, "noetheremmy_103").duedate == datetime(
+            2026, 10, 4, 21, 59
+        )
+        late = gradebook.find_submission(STEM, "lovelaceada_101")
+        assert (late.extension, late.duedate) == (None, datetime(2026, 10, 2, 21, 59))
+        # Who hands in in the last minute has handed in in time, and a minute later has not.
+        for minute, seconds in ((58, 0), (59, 0), (60, 60)):
+            late.timestamp = datetime(2026, 10, 2, 21) + timedelta(minutes=minute)
+            assert late.total_seconds_late == seconds
+        gradebook.db.rollback()
+
+
 def term() -> list[Block]:
     """Return the blocks of the term; the ways through JupyterHub are another test's."""
     return [block for block in blocks(PAGE) if block.section != EXCHANGE]
@@ -137,9 +155,11 @@ def term() -> list[Block]:
 @pytest.mark.sandbox
 def test_the_guide_s_term(reader: Reader) -> None:
     for block in term():
-        if "collect" in block.text and not (reader.folder / "submissions.zip").exists():
+        if "--roster" in block.text and not (reader.folder / "submissions.zip").exists():
             put_downloads(reader.folder)
         reader.follow(block)
+        if "autograder grade" in block.text:
+            check_dates(Course(reader.folder))
     done = "\n".join(reader.done)
     for name in ("build", "collect", "grade", "report", "feedback", "export"):
         assert f"python -m autograder {name}" in done

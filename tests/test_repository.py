@@ -240,7 +240,7 @@ def test_the_page_on_the_grader_is_true_to_the_code() -> None:
         words[round(path.read_text(encoding="utf-8").count("@judge.property("), -1)]
         for path in sorted((ROOT / "notebooks").glob("0[12]_*.py"))
     ]
-    assert f"about {bits[0]} in lesson 1, about {bits[1]} in lesson 2" in page
+    assert f"(about {bits[0]} in lesson 1, about {bits[1]} in lesson 2)" in page
     message = (4 * Limits().output + MB) // 1_000_000
     sizes = [decoding.MAX_BYTES, reading.MAX_TEXT, reading.MAX_CODE, safe.MAX_ALL_PIXELS]
     file, text, code, pixels = (size // 1_000_000 for size in sizes)

@@ -125,11 +125,11 @@ class Contents:
 
     def _kept(self, name: str, file: IO[bytes]) -> bytes:
         """Return a file's bytes, those of a large notebook without its outputs."""
-        data = file.read(min(LARGE, MAX_BYTES) + 1)
+        data = bytearray(file.read(min(LARGE, MAX_BYTES) + 1))
         if len(data) <= min(LARGE, MAX_BYTES) or ".ipynb" not in name.lower():
-            return data
+            return bytes(data)
         size, shorter = len(data), WithoutOutputs()
-        shorter.feed(data)
+        shorter.feed(bytes(data))
         while piece := file.read(PIECE):
             shorter.feed(piece)
             size += len(piece)
@@ -141,7 +141,7 @@ class Contents:
                 raise CourseError(TOO_MUCH)
         self.raw_budget -= size
         if len(shorter.kept) == size:
-            return data
+            return bytes(data)
         self.without_outputs[name] = size
         return bytes(shorter.kept)
 

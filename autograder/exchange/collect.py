@@ -63,6 +63,8 @@ OWN_BYTES = 100_000
 # The first line of the note that Blackboard puts beside each attempt, in whatever language.
 NOTE_OF_USER = re.compile(r"^\ufeff?[^\n:]+:[^\n]*\(([^()\s]+)\)\s*$", re.MULTILINE)
 INSTEAD = {"_link.html": "a link", "_text.html": "a text", "onlinetext.html": "a text"}
+INSTEAD |= {end: "a link" for end in (".url", ".webloc", ".desktop", ".gdoc", ".lnk")}
+INSTEAD |= {"_submissionText.html": "a text"}
 EPILOG = """what the names look like, and the student's folder they give:
 
   canvas        lovelaceada_12345_67890_LESSON-2.ipynb               lovelaceada_12345

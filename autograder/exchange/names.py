@@ -57,6 +57,9 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         r"(?:.*/)?(?P<student_id>[^/@\s]+@[^/_\s]+)_\d+_[^/]+?_\d+_\d+_(?P<number>\d+)_"
         r"(?P<file_id>[^/]+)$",
         r"(?:.*/)?(?P<student_id>[^/@\s]+@[^/_\s]+)_[^/_]*_[^/]+?_(?P<number>\d+)_(?P<file_id>[^/]+)$",
+        # A group's: its name stands in the place of the address.
+        r"(?:.*/)?(?P<student_id>[^/@]+?)_\d+_[^/_]*[^\W\d_][^/_]*_\d+_\d+_(?P<number>\d+)_"
+        r"(?P<file_id>(?:{lessons})[^/]*)$",
     ),
     # Submitted files/Ada Lovelace/Homework 1/Version 2/lesson.ipynb
     "teams": (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 OUTSIDE = re.compile(rb'["\[\]{}]')
-STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 INSIDE = re.compile(rb'["\\]')
 # { "cells": [ {, and one step deeper, in a worksheet, of nbformat 3.
 DEPTHS = (3, 5)

@@ -108,7 +108,8 @@ class Roster(People):
         places = {name.casefold(): place for place, name in enumerate(self.header)}
         for names in WORKSHEETS:
             grade, lock, comments = (places.get(name.casefold()) for name in names)
-            if grade is not None and (lock is not None or names[0] == "Grade"):
+            others = lock is not None or comments is not None
+            if grade is not None and (others or names[0] == "Grade"):
                 by_place = self._by_place()
                 last = by_place[2] if by_place else None
                 return grade, lock, comments if comments is not None else last

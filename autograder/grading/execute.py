@@ -108,7 +108,7 @@ class SubmissionClient(SurvivingClient):
             with timer:
                 self.execute_cell(cell, index, store_history=True)
         except DeadKernelError:
-            if not timer.ended:
+            if not timer.too_long:
                 raise
         if timer.too_long:
             cell.outputs = [out for out in cell.outputs if out.get("ename") != "KeyboardInterrupt"]

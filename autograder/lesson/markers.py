@@ -88,9 +88,11 @@ def strip_scheme(source: str) -> str:
 
 
 def scheme_points(source: str) -> float | None:
-    """Return what the lines of a mark scheme add up to; None if they name no points."""
-    lines = re.findall(r"^\s*[-*] *(\d+(?:\.\d+)?) points?\b", mark_scheme(source), re.MULTILINE)
-    return sum(map(float, lines)) if lines else None
+    """Return what the lines of a mark scheme add up to; None if they name no points, or shares."""
+    items = re.findall(r"^\s*[-*] *(.*)", mark_scheme(source), re.MULTILINE)
+    points = [re.match(r"(\d+(?:\.\d+)?) points?:", item) for item in items]
+    known = [float(match[1]) for match in points if match]
+    return sum(known) if known and len(known) == len(items) else None
 
 
 def mark_scheme(source: str) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from nbgrader.api import Assignment, Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.apps import NbGraderAPI
 
-from autograder.marks.classlist import ClassList, Member
+from autograder.marks.classlist import ClassList
 from autograder.marks.times import naive
 from autograder.texts import plural
 
@@ -61,8 +61,7 @@ def apply_class_list(
                 submissions = submissions.filter(SubmittedAssignment.student_id.in_(students))
             for submission in submissions:
                 student = submission.student_id
-                member = classes.member(student)
-                extension = _extension(stem, submission, member, base, left)
+                extension = _extension(stem, submission, classes, base, left)
                 if extension.length or stem in classes.due:
                     submission.extension = extension.length or None
                 if extension.length:
@@ -85,18 +84,22 @@ def _due(gradebook: Gradebook, stem: str, classes: ClassList) -> datetime | None
 def _extension(
     stem: str,
     submission: SubmittedAssignment,
-    member: Member | None,
+    classes: ClassList,
     base: datetime,
     left: dict[str, int],
 ) -> Extension:
-    if member is None:
+    """Return how much longer somebody has; a group has as long as the member with most time."""
+    student = submission.student_id
+    member = classes.member(student)
+    members = [member] if member else classes.in_group(classes.group_of(student) or " ")
+    if not members:
         return Extension(timedelta())
-    own = member.due.get(stem, timedelta())
-    length = own if isinstance(own, timedelta) else naive(own) - base
-    used = 0
-    if member.slip_days and submission.timestamp is not None:
+    own = [person.due.get(stem, timedelta()) for person in members]
+    length = max(due if isinstance(due, timedelta) else naive(due) - base for due in own)
+    used, slip_days = 0, max(person.slip_days for person in members)
+    if slip_days and submission.timestamp is not None:
         late = submission.timestamp - (base + length)
         days = math.ceil(late / DAY) if late > timedelta() else 0
-        used = min(days, left.setdefault(submission.student_id, member.slip_days))
-        left[submission.student_id] -= used
+        used = min(days, left.setdefault(student, slip_days))
+        left[student] -= used
     return Extension(length + used * DAY, used)

@@ -153,6 +153,7 @@ def test_a_title_has_one_line_and_a_lesson_must_be_there(course: Course) -> None
 def test_the_templates_are_in_the_package() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     pages = ROOT / "autograder" / "pages" / "templates"
-    for pattern, folder in (("build/templates/*.txt", TEMPLATES), ("pages/templates/*.j2", pages)):
-        assert f'"{pattern}"' in text
-        assert {path.suffix for path in Path(folder).iterdir()} == {Path(pattern).suffix}
+    for folder, suffixes in ((TEMPLATES, {".txt"}), (pages, {".j2", ".js"})):
+        assert {path.suffix for path in Path(folder).iterdir()} == suffixes
+        for suffix in suffixes:
+            assert f'"{Path(folder).relative_to(ROOT / "autograder").as_posix()}/*{suffix}"' in text

@@ -6,6 +6,7 @@ import csv
 import shutil
 import subprocess
 import sys
+import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from conftest import ROOT, TINY
 from autograder import cli
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.exchange.collect import collect
 from autograder.grading.grade import grade_lesson
 from autograder.lesson import Lesson
 from autograder.marks.classlist import ClassList
@@ -114,6 +116,17 @@ def test_the_command_keeps_the_table(
     assert course.class_list.read_bytes() == before, "what is refused is not written"
 
 
+def test_what_comes_under_an_earlier_id_goes_to_the_present_folder(
+    course: Course, tmp_path: Path
+) -> None:
+    classes_of(course, "student,was\nada_8,ada_7\nbob,\n")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(f"ada_7_9001_{TINY}.ipynb", "{}")
+    report = collect(course, [tmp_path / "x.zip"])
+    assert [row.student for row in report.rows] == ["ada_8"]
+    assert report.notes == ["In the class list, but without a submission: bob."]
+
+
 # --------------------------------------------------------------------------- with the gradebook
 
 
@@ -163,6 +176,9 @@ def test_dates_extensions_and_slip_days_decide_who_is_late(taught: Course) -> No
     assert str(given["eve", TINY]) == "1 day, 1 slip day of them"
     # Slip days are as many as there are, and what is taken out of the table is taken back.
     assert late(taught, f"{head}eve,0,\nada,5,\n") == {"bob": 3, "eve": 4}
+    # A folder of a group has as long as the member with most time.
+    group = f"student,group,{TINY}\neverybody,,{DUE}\nann,ada,\njoe,ada,+1 hours\n"
+    assert late(taught, group)["ada"] == 1
     # Without a date in the table, the gradebook's own stays.
     with api.gradebook as gradebook:
         gradebook.update_or_create_assignment(TINY, duedate=datetime(2026, 10, 3, 1, 30))

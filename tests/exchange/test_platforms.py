@@ -143,8 +143,9 @@ LAYOUTS = {
             "ada@example.org_1_hw_1_1_2_12345_LESSON.ipynb",
             "bob@example.org_1_q1_1_1_12346_LESSON.ipynb",
             "eve@example.org_123_q1_12347_LESSON.ipynb",
+            "the_group_1_q1_1_1_12348_LESSON.ipynb",
         ],
-        ["ada@example.org", "bob@example.org", "eve@example.org"],
+        ["ada@example.org", "bob@example.org", "eve@example.org", "the_group"],
         [],
     ),
     "Teams": (

@@ -6,13 +6,20 @@ import csv
 import io
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from autograder.lesson import Lesson
-from autograder.marks.results import MOST_REMARKS, Result, grades_csv, print_results
+from autograder.marks.results import (
+    MOST_REMARKS,
+    Result,
+    grades_csv,
+    of_other_tests,
+    print_results,
+)
 from autograder.texts import printable, write_text
 
 HOSTILE = "=cmd|'/c calc'!A1 [red]x[/red] \x1b[2J\x1b]0;owned\x07 \u202e\r\n99"
@@ -42,6 +49,18 @@ def test_a_hostile_name_and_note_stay_in_their_row_and_do_nothing(tiny: Lesson) 
     shown = terminal.getvalue()
     assert "\x1b[2J" not in shown and "\x1b]" not in shown and "\x07" not in shown
     assert "[red]x[/red]" in shown.replace("\n", "")
+
+
+def test_lateness_and_the_private_tests_stand_in_the_table(tiny: Lesson) -> None:
+    ada = replace(result("ada", tiny, []), late="3 hours", private="abcdef0123456789", version="2")
+    bob = replace(result("bob", tiny, []), version="1")
+    rows = {row["student"]: row for row in csv.DictReader(io.StringIO(grades_csv([ada, bob])))}
+    assert (rows["ada"]["late"], rows["ada"]["private_tests"]) == ("3 hours", "abcdef01")
+    assert (rows["bob"]["late"], rows["bob"]["private_tests"]) == ("", "")
+    earlier, private = of_other_tests([ada, bob], "2")
+    assert "Graded with earlier tests than those of now: bob." in earlier
+    assert "different private tests (abcdef01, none)" in private
+    assert of_other_tests([ada], "2") == [] == of_other_tests([], "2")
 
 
 def test_of_thousands_of_remarks_the_first_are_kept(tiny: Lesson) -> None:
