@@ -19,7 +19,8 @@ REGISTERING = {"register_buffer", "register_parameter", "register_module", "add_
 def with_own_members(lesson: Lesson, source: str, student: str) -> str:
     """Return a cell of the lesson's whose classes have what the student's have besides.
 
-    The cell itself if that is nothing.
+    The cell itself if that is nothing, or nothing that can be compiled: a `break` outside a loop
+    is no mistake of a later answer's.
     """
     theirs = {node.name: node for node in _classes_in(student)}
     module = ast.Module(copy.deepcopy(code.statements(source)), [])
@@ -27,7 +28,12 @@ def with_own_members(lesson: Lesson, source: str, student: str) -> str:
     for node in module.body:
         if isinstance(node, ast.ClassDef) and node.name in theirs:
             added |= _add(node, theirs[node.name], known(lesson))
-    return ast.unparse(ast.fix_missing_locations(module)) if added else source
+    text = ast.unparse(ast.fix_missing_locations(module)) if added else source
+    try:
+        compile(text, "<lesson>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError):
+        return source
+    return text
 
 
 def patches(lesson: Lesson, cells: Iterable[str]) -> list[str]:

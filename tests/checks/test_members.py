@@ -73,3 +73,9 @@ def test_an_attribute_that_needs_what_is_left_out_is_missing(lesson: Lesson) -> 
         "        local = 3\n        self.mine = local\n        self.group, ",
     )
     assert not hasattr(made(names(lesson, needs)), "mine")
+
+
+def test_a_member_that_cannot_be_compiled_costs_a_later_answer_nothing(lesson: Lesson) -> None:
+    old = "class LiftingKernelBase(nn.Module):"
+    student = changed(lesson, old, f"{old}\n    def helper(self):\n        break\n")
+    assert made(names(lesson, student), "InterpolativeLiftingKernel").sample().shape[1] == 4
