@@ -91,8 +91,6 @@ from IPython.display import Image, display
 from matplotlib.animation import FuncAnimation
 from torch import Tensor, nn
 
-# ------------------------------------------------- seed, device, folders
-
 SEED = 12
 FAST_RUN = os.environ.get("COURSE_FAST_RUN") == "1"  # a few images only: for tests and grading
 PRECISION = os.environ.get("COURSE_PRECISION", "32-true")

@@ -46,8 +46,9 @@ def headline(course: Course) -> str:
     parts = []
     for words, (stem, recipe) in HEADLINE.items():
         rows = read_rows(course.data / "results" / f"{stem}.csv")
-        read = statistics.mean(float(row["turned"]) for row in rows if row["network"] == recipe)
-        parts.append(f"<div><dd>{read:.0f} %</dd><dt>{words}</dt></div>")
+        if read := [float(row["turned"]) for row in rows if row["network"] == recipe]:
+            share = statistics.mean(read)
+            parts.append(f"<div><dd>{share:.0f} %</dd><dt>{words}</dt></div>")
     first = course.lessons()[0]
     links = f'<a href="{course.colab_url(first)}">Start in Colab</a>'
     links += f' <a href="{first}.html">Read</a>'

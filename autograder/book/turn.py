@@ -68,7 +68,12 @@ def encoded(data: bytes) -> str:
 
 
 def markup(course: Course) -> str:
-    """Return the digit, its dial and its curve as HTML; without a script it is a still picture."""
+    """Return the digit, its dial and its curve as HTML; without a script it is a still picture.
+
+    Nothing where no scores are kept.
+    """
+    if not course.turning.is_file():
+        return ""
     digits = json.loads(course.turning.read_text(encoding="utf-8"))
     shown = next(digit for digit in digits if digit["label"] == 7)
     options = "".join(

@@ -145,7 +145,7 @@ def test_what_is_given_is_folded_locked_and_says_where_it_comes_from():
     assert len(given) >= 5
     for cell in given:
         assert cell.grade == "readonly" and "hide-input" in cell.tags
-        assert cell.source.startswith("# @title Given, from Lesson 1 · ")
+        assert cell.source.startswith("# Given, from Lesson 1 · ")
         assert "filled_in(" not in cell.source.replace("def filled_in(", "").replace(
             "filled_in(self.exercise, result=got)", ""
         )
