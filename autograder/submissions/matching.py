@@ -323,12 +323,15 @@ def _find_by_definitions(cells: list[StudentCell], templates: list[Template]) ->
 
 
 def _find_by_headings(cells: list[StudentCell], templates: list[Template]) -> None:
-    """Go by the first heading, for texts not found."""
+    """Go by the first heading, for texts not found that begin with one.
+
+    What stands above a heading may be an answer that was joined with the next question.
+    """
     present = {cell.origin for cell in cells}
     texts = (template for template in templates if template.kind == "markdown")
     headings = _by_key(texts, _heading)
     for cell in cells:
-        if cell.origin is None and cell.kind == "markdown":
+        if cell.origin is None and cell.kind == "markdown" and cell.text.lstrip().startswith("#"):
             known = headings.get(_heading(cell.text))
             cell.origin = known if known not in present else None
 
