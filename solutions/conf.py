@@ -62,7 +62,7 @@ DESCRIPTION = (
     "definition of a group to the trained network, with exercises that check themselves."
 )
 html_baseurl = COURSE.book_url
-html_extra_path = ["images"]
+html_extra_path = [name for name in ("images",) if Path(__file__).with_name(name).is_dir()]
 myst_html_meta = {
     "description": DESCRIPTION,
     "property=og:title": project,

@@ -43,6 +43,8 @@ def results(course: Course) -> str:
 
 def headline(course: Course) -> str:
     """Return as HTML how many turned digits each kind of network reads, and where to begin."""
+    if not course.lessons():
+        return ""
     parts = []
     for words, (stem, recipe) in HEADLINE.items():
         rows = read_rows(course.data / "results" / f"{stem}.csv")
