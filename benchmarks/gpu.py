@@ -12,7 +12,6 @@ was measured is kept part by part, so a run that was cut goes on where it stoppe
 from __future__ import annotations
 
 import argparse
-import copy
 import functools
 import json
 import os
@@ -31,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FIRST, SECOND = "01_regular_group_convolutions", "02_from_90_to_98"
 # After this cell a lesson defines nothing that is needed here.
 LAST_CELL = "recipes"
-TRAINED = ("CNN", "GCNN", "steps 1 to 5")  # the last is the second lesson's
+TRAINED = {"CNN": FIRST, "GCNN": FIRST, "steps 1 to 5": SECOND}  # by the lesson that trains it
 PERHAPS_ABSENT = ["IPython", "IPython.display", "matplotlib", "matplotlib.animation"]
 PERHAPS_ABSENT += ["matplotlib.pyplot", "sklearn"]
 BATCH = 64
@@ -83,8 +82,7 @@ def training(name: str, small: bool, folder: Path) -> Row:
     import pytorch_lightning as pl
     import torch
 
-    stem = FIRST if name in ("CNN", "GCNN") else SECOND
-    names = lesson(stem, small)
+    names = lesson(TRAINED[name], small)
     space = names.train_model.__globals__
     space["RUNS_FOLDER"] = folder
     timer, make_trainer = pl.callbacks.Timer(), names.make_trainer
@@ -285,7 +283,7 @@ def determinism(small: bool, folder: Path) -> list[Row]:
         for _ in range(2):
             short = names.RotatedMNIST(train_images=6_400)
             trained = names.train_model(data=short, **names.RECIPES[name] | dict(epochs=1))[0]
-            weights.append(torch.cat([w.flatten() for w in copy.deepcopy(trained).parameters()]))
+            weights.append(torch.cat([w.flatten() for w in trained.parameters()]))
         apart = (weights[0] - weights[1]).abs().max().item()
         rows.append({"network": name, "largest difference of two runs": f"{apart:.1e}"})
     return rows
@@ -312,8 +310,8 @@ def parts(small: bool, folder: Path) -> dict[str, Part]:
         "Equivariance": lambda: errors(small),
         "Determinism": lambda: determinism(small, folder),
     }
-    for name in TRAINED:
-        if name in ("CNN", "GCNN") or (ROOT / "source" / SECOND).is_dir():
+    for name, stem in TRAINED.items():
+        if (ROOT / "source" / stem).is_dir():
             made[f"Training: {name}"] = functools.partial(training, name, small, folder)
     return made
 

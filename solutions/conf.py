@@ -62,13 +62,14 @@ DESCRIPTION = (
     "definition of a group to the trained network, with exercises that check themselves."
 )
 html_baseurl = COURSE.book_url
-html_extra_path = [name for name in ("images",) if Path(__file__).with_name(name).is_dir()]
+CARD = Path("images", "01_regular_group_convolutions.png")
+html_extra_path = [str(CARD)] if (Path(__file__).parent / CARD).is_file() else []
 myst_html_meta = {
     "description": DESCRIPTION,
     "property=og:title": project,
     "property=og:description": DESCRIPTION,
     "property=og:type": "website",
-    "property=og:image": f"{COURSE.book_url}01_regular_group_convolutions.png",
+    "property=og:image": f"{COURSE.book_url}{CARD.name}",
 }
 
 html_theme = "sphinx_book_theme"

@@ -42,18 +42,25 @@ def main() -> None:
     digits = [
         {"label": int(labels[i]), "pixels": encoded(images[i].numpy().tobytes())} for i in first
     ]
+    networks = {name: trained(names, course, name) for name in NETWORKS}
     for digit in digits:
-        digit["scores"] = {name: scores(names, name, digit) for name in NETWORKS}
+        digit["scores"] = {name: scores(names, it, digit) for name, it in networks.items()}
     write_text(course.turning, json.dumps(digits, indent=1) + "\n")
 
 
-def scores(names: SimpleNamespace, name: str, digit: Digit) -> str:
-    """Return what a network gives to the ten classes, 0 to 255, at one angle after the other."""
-    torch = names.torch
+def trained(names: SimpleNamespace, course: Course, name: str) -> Any:
+    """Return a network of the lesson as the course has trained it."""
     recipe = dict(names.RECIPES[name])
     network = names.create_model(recipe.pop("model_name"), recipe).eval()
-    path = Course.find().network(names.file_name(name))
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["weights"])
+    path = course.network(names.file_name(name))
+    kept = names.torch.load(path, map_location="cpu", weights_only=True)
+    network.load_state_dict(kept["weights"])
+    return network
+
+
+def scores(names: SimpleNamespace, network: Any, digit: Digit) -> str:
+    """Return what a network gives to the ten classes, 0 to 255, at one angle after the other."""
+    torch = names.torch
     pixels = torch.tensor(list(base64.b64decode(digit["pixels"])), dtype=torch.uint8)
     angles = torch.arange(0.0, 360.0, STEP)
     turned = names.rotate_each(pixels.view(1, SIDE, SIDE).expand(len(angles), -1, -1), angles)
@@ -76,13 +83,23 @@ def markup(course: Course) -> str:
         return ""
     digits = json.loads(course.turning.read_text(encoding="utf-8"))
     shown = next(digit for digit in digits if digit["label"] == 7)
+    page_data = [
+        {
+            "label": digit["label"],
+            "picture": picture(digit),
+            "scores": digit["scores"],
+            "curves": {name: path(digit, name) for name in NETWORKS},
+        }
+        for digit in digits
+    ]
     options = "".join(
         f"<option{' selected' if digit is shown else ''}>{digit['label']}</option>"
         for digit in digits
     )
-    data = html.escape(json.dumps(digits, separators=(",", ":")), quote=True)
+    data = html.escape(json.dumps(page_data, separators=(",", ":")), quote=True)
     said = "".join(
-        f'<p class="turn-said turn-{name}"><b>{words}:</b> <output></output></p>'
+        f'<p class="turn-said turn-{name}" data-network="{name}"><b>{words}:</b> '
+        "<output></output></p>"
         for name, words in NETWORKS.items()
     )
     return (

@@ -242,7 +242,7 @@ def given_values(lesson: Lesson) -> dict[str, object]:
     Classes are not among them: their objects have to be where the student's code is.
     """
     students = {name for cell in lesson.answers for name in code.names_bound(cell.source)}
-    names = reference.namespace(lesson, {})
+    names = reference.defined(lesson)
     size = -1
     while size != len(students):  # a function may use an answer by way of another one
         size = len(students)

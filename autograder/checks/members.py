@@ -16,6 +16,7 @@ from autograder.lesson import Lesson, code
 REGISTERING = {"register_buffer", "register_parameter", "register_module", "add_module"}
 
 
+@functools.lru_cache(maxsize=256)
 def with_own_members(lesson: Lesson, source: str, student: str) -> str:
     """Return a cell of the lesson's whose classes have what the student's have besides.
 
@@ -28,7 +29,9 @@ def with_own_members(lesson: Lesson, source: str, student: str) -> str:
     for node in module.body:
         if isinstance(node, ast.ClassDef) and node.name in theirs:
             added |= _add(node, theirs[node.name], known(lesson))
-    text = ast.unparse(ast.fix_missing_locations(module)) if added else source
+    if not added:
+        return source
+    text = ast.unparse(ast.fix_missing_locations(module))
     try:
         compile(text, "<lesson>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):

@@ -10,7 +10,7 @@ import functools
 import marshal
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from types import CodeType, ModuleType
+from types import CodeType, MappingProxyType, ModuleType
 from typing import NamedTuple
 
 from autograder.checks import agent, members
@@ -71,10 +71,15 @@ def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str])
 
 
 @functools.lru_cache
+def defined(lesson: Lesson) -> Mapping[str, object]:
+    """Return what a lesson itself defines; running all of it takes its time, so it is kept."""
+    return MappingProxyType(namespace(lesson, {}))
+
+
+@functools.lru_cache
 def modules(lesson: Lesson) -> dict[str, ModuleType]:
     """Return the modules that a lesson imports, by the names that it gives them."""
-    names = namespace(lesson, {})
-    return {name: value for name, value in names.items() if isinstance(value, ModuleType)}
+    return {name: it for name, it in defined(lesson).items() if isinstance(it, ModuleType)}
 
 
 @functools.lru_cache
@@ -85,7 +90,7 @@ def kinds(lesson: Lesson) -> dict[str, str]:
     """
     used = {name for cell in lesson.cells for name in code.names_used(code.statements(cell.source))}
     names = {name: getattr(builtins, name) for name in used if hasattr(builtins, name)}
-    names |= namespace(lesson, {})
+    names |= defined(lesson)
     known = code.names_of(lesson) | used & code.BUILTINS
     answers = {name for cell in lesson.answers for name in code.names_bound(cell.source)}
     return {

@@ -46,6 +46,7 @@ NO_MARKS = re.compile(
     r"Prozentsatz|Pourcentage|Porcentaje|Percentuale|Porcentagem|Letter|Lettre|Letra|Lettera)\)$",
     re.IGNORECASE,
 )
+COMMENTS = re.compile(r"\((Feedback|Rückmeldung|Retroalimentación|Comm\w+|Coment\w+)\)$", re.I)
 WITHOUT_ROSTER = {
     "canvas": "Without a roster Canvas knows only students whose folder ends with its own id, or "
     "is their login: export its gradebook and give it as --roster.",
@@ -445,9 +446,6 @@ def _comments(roster: Roster, place: int) -> int | None:
         ),
         None,
     )
-
-
-COMMENTS = re.compile(r"\((Feedback|Rückmeldung|Retroalimentación|Comm\w+|Coment\w+)\)$", re.I)
 
 
 def _rows(

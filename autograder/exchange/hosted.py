@@ -75,7 +75,7 @@ def pack_gradescope(course: Course, stem: str, path: Path, visibility: str) -> P
         raise CourseError(
             f"{stem} is not built: run `python -m autograder build`, and export again"
         )
-    files = {f"autograder/{p.relative_to(PACKAGE).as_posix()}": p for p in _package()}
+    files = {f"autograder/{p.relative_to(PACKAGE).as_posix()}": p for p in _files(PACKAGE)}
     for file in (
         "pyproject.toml",
         "nbgrader_config.py",
@@ -88,13 +88,7 @@ def pack_gradescope(course: Course, stem: str, path: Path, visibility: str) -> P
             files[file] = course.root / file
     # All lessons: one stands on another, and a notebook of another is recognised.
     for folder in (course.notebooks, course.source, course.release, course.data / "results"):
-        for found in sorted(folder.rglob("*")):
-            if (
-                found.is_file()
-                and "__pycache__" not in found.parts
-                and ".ipynb_checkpoints" not in found.parts
-            ):
-                files[found.relative_to(course.root).as_posix()] = found
+        files |= {found.relative_to(course.root).as_posix(): found for found in _files(folder)}
     run = RUN.format(stem=stem, visibility=visibility)
     with replaced(path) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as pack:
         for name, text in {"setup.sh": SETUP, "run_autograder": run}.items():
@@ -112,9 +106,11 @@ def workflow(course: Course, stem: str) -> str:
     return WORKFLOW.format(repository=repository, stem=stem)
 
 
-def _package() -> list[Path]:
+def _files(folder: Path) -> list[Path]:
+    """Return a folder's files, without what Python and Jupyter leave there."""
+    left_there = {"__pycache__", ".ipynb_checkpoints"}
     return [
         path
-        for path in sorted(PACKAGE.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and left_there.isdisjoint(path.parts)
     ]

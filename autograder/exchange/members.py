@@ -10,7 +10,7 @@ list from what is in submitted/, or checks it and says what it means.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -134,26 +134,21 @@ def take_in(people: People, roster: Roster) -> None:
 
     A row that holds nothing but a folder's name gets the name and the id of the roster.
     """
+    named: dict[int, list[list[str]]] = {}  # by the identity of a roster's row
+    for other in people.rows:
+        if len(fitting := roster.find(other[0])) == 1:
+            named.setdefault(id(fitting[0]), []).append(other)
     for row in roster.rows:
         label, (number, *_) = roster.label(row), [*roster.numbers(row), ""]
         ids = [key for key in roster.ids(row) if key]
         found = [other for key in [*ids, label] for other in people.find(key)]
-        found += _named(people, roster, row)
+        found += named.get(id(row), [])  # the folder is that of this row
         values = {"name": label, "id": number or next((i for i in ids if "@" not in i), "")}
         values["email"] = next((i for i in ids if "@" in i), "")
         target = found[0] if found else _row(people, label)
         for column, value in values.items():
             place = _place(people, column)
             target[place] = target[place] or value
-
-
-def _named(people: People, roster: Roster, row: Sequence[str]) -> list[list[str]]:
-    """Return the rows of the list whose folder is that of a roster's row."""
-    return [
-        other
-        for other in people.rows
-        if any(row is found for found in roster.find(other[0]) if len(roster.find(other[0])) == 1)
-    ]
 
 
 def put_everybody(people: People, stem: str, when: str) -> None:

@@ -74,6 +74,7 @@ NUMBER = re.compile(r"-?\d+([.,]\d+)?\s*%?")
 COMMA = re.compile(r"-?\d+,\d+")
 PARTICIPANT = re.compile(r"([^\W\d_][^\d]*?)\s?\d+")
 POINTS_POSSIBLE = "points possible"
+GROUPS = ("group", "gruppe", "groupe", "grupo", "gruppo", "groep", "grupp", "grupa", "team")
 
 
 @dataclass
@@ -224,6 +225,3 @@ class Roster(People):
             return False
         nobody = not row[0].strip() and not row[self.header.index("ID")].strip()
         return nobody or POINTS_POSSIBLE in row[0].casefold()
-
-
-GROUPS = ("group", "gruppe", "groupe", "grupo", "gruppo", "groep", "grupp", "grupa", "team")

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from functools import cached_property
 
 from autograder.course import Course
 from autograder.errors import CourseError
@@ -60,6 +59,7 @@ class ClassList:
         self.people = People.load(self.path) if self.path.is_file() else None
         self.due: dict[str, datetime] = {}
         self._rows: list[tuple[list[str], Member]] = []
+        self._found: dict[str, Member | None] = {}  # by the folder's name
         if self.people is None:
             return
         rows = [row for row in self.people.rows if row[0].strip().casefold() in EVERYBODY]
@@ -80,10 +80,6 @@ class ClassList:
         """Return whose folder it is; None if nobody's, or if several people may be meant."""
         if self.people is None:
             return None
-        return self._known(student)
-
-    def _known(self, student: str) -> Member | None:
-        assert self.people is not None
         if student not in self._found:
             rows = self.people.find(student) or self.people.by_number(student)
             fitting = [member for row, member in self._rows if any(row is r for r in rows)]
@@ -91,10 +87,6 @@ class ClassList:
                 fitting = [m for _, m in self._rows if student in m.was]
             self._found[student] = fitting[0] if len(fitting) == 1 else None
         return self._found[student]
-
-    @cached_property
-    def _found(self) -> dict[str, Member | None]:
-        return {}
 
     def has_left(self, student: str) -> bool:
         """Return whether a folder is that of somebody who left."""

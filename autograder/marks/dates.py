@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from nbgrader.api import Assignment, Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.apps import NbGraderAPI
+from sqlalchemy.orm import Query
 
 from autograder.marks.classlist import ClassList
 from autograder.marks.times import naive
@@ -53,13 +54,7 @@ def apply_class_list(
             base = _due(gradebook, stem, classes)
             if base is None:
                 continue
-            submissions = gradebook.db.query(SubmittedAssignment).join(
-                Assignment, SubmittedAssignment.assignment_id == Assignment.id
-            )
-            submissions = submissions.filter(Assignment.name == stem)
-            if students is not None:
-                submissions = submissions.filter(SubmittedAssignment.student_id.in_(students))
-            for submission in submissions:
+            for submission in submissions_of(gradebook, stem, students):
                 student = submission.student_id
                 extension = _extension(stem, submission, classes, base, left)
                 if extension.length or stem in classes.due:
@@ -68,6 +63,19 @@ def apply_class_list(
                     given[student, stem] = extension
         gradebook.db.commit()
     return given
+
+
+def submissions_of(
+    gradebook: Gradebook, stem: str, students: Collection[str] | None = None
+) -> Query:
+    """Return the gradebook's submissions of a lesson, all or those of some students."""
+    query = gradebook.db.query(SubmittedAssignment).join(
+        Assignment, SubmittedAssignment.assignment_id == Assignment.id
+    )
+    query = query.filter(Assignment.name == stem)
+    if students is None:
+        return query
+    return query.filter(SubmittedAssignment.student_id.in_(students))
 
 
 def _due(gradebook: Gradebook, stem: str, classes: ClassList) -> datetime | None:

@@ -33,7 +33,7 @@ from traitlets.config import PyFileConfigLoader
 from autograder.course import CONFIG_NAME, Course
 from autograder.errors import CourseError
 from autograder.marks.classlist import ClassList
-from autograder.marks.dates import apply_class_list
+from autograder.marks.dates import apply_class_list, submissions_of
 from autograder.marks.times import has_zone, naive, read_time
 from autograder.texts import printable
 
@@ -224,13 +224,8 @@ def read_lateness(
 ) -> dict[str, float]:
     """Return by how many seconds each of those was late who handed in after the due date."""
     with api.gradebook as gradebook:
-        query = gradebook.db.query(SubmittedAssignment).join(
-            Assignment, SubmittedAssignment.assignment_id == Assignment.id
-        )
-        query = query.filter(Assignment.name == stem)
-        if students is not None:
-            query = query.filter(SubmittedAssignment.student_id.in_(students))
-        late = {entry.student_id: entry.total_seconds_late for entry in query}
+        entries = submissions_of(gradebook, stem, students)
+        late = {entry.student_id: entry.total_seconds_late for entry in entries}
     return {student: seconds for student, seconds in late.items() if seconds > 0}
 
 
@@ -241,11 +236,8 @@ def read_penalties(api: NbGraderAPI, stem: str, students: Collection[str]) -> di
     anew here, when a person may have given some.
     """
     with api.gradebook as gradebook:
-        rows = (
-            gradebook.db.query(SubmittedAssignment, SubmittedAssignment.late_submission_penalty)
-            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
-            .filter(Assignment.name == stem, SubmittedAssignment.student_id.in_(students))
-        )
+        penalty = SubmittedAssignment.late_submission_penalty
+        rows = submissions_of(gradebook, stem, students).add_columns(penalty)
         affected = [
             entry.student_id for entry, penalty in rows if penalty or entry.total_seconds_late > 0
         ]

@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     named = platform_names(course, written, args.platform)
     for path in pack_pages(course, written, zipped, named):
         say(console, f"packed: {path}")
-    unnamed = [student for stem, student in written if named.get((stem, student)) == ()]
+    unnamed = [student for stem, student in written if named.get((stem, student)) == ""]
     if unnamed:
         say(
             console,
@@ -187,27 +187,27 @@ def copy_exchange_files(submission: Path, folder: Path) -> None:
 
 def platform_names(
     course: Course, pages: Iterable[tuple[str, str]], platform: str | None
-) -> dict[tuple[str, str], tuple[str, ...]]:
+) -> dict[tuple[str, str], str]:
     """Return what a platform that takes pages back in bulk wants each of them to be called.
 
-    It knows a page by what its own file was called, as collecting noted it: () where that is not
+    It knows a page by what its own file was called, as collecting noted it: "" where that is not
     known. {} without a platform.
     """
     if platform is None:
         return {}
     records = read_collected(course)
-    named: dict[tuple[str, str], tuple[str, ...]] = {}
+    named: dict[tuple[str, str], str] = {}
     for stem, student in pages:
         record = records.get(f"{student}/{stem}", {})
         fits = record.get("platform") == platform
         match = re.fullmatch(r"(.+)_(\d+)", record["who"]) if fits else None
         if match is None or (platform == "canvas" and not record["number"]):
-            named[stem, student] = ()
+            named[stem, student] = ""
             continue
         # Canvas takes the first two numbers between _ for the student's and the file's.
         name = re.sub(r"_(?=\d+(_|$))", "-", match[1]) if platform == "canvas" else match[1]
         parts = {"name": name, "id": match[2], "number": record["number"], "stem": stem}
-        named[stem, student] = (PACKED[platform].format(**parts),)
+        named[stem, student] = PACKED[platform].format(**parts)
     return named
 
 
@@ -215,7 +215,7 @@ def pack_pages(
     course: Course,
     pages: Iterable[tuple[str, str]],
     file: str | None,
-    named: Mapping[tuple[str, str], tuple[str, ...]] | None = None,
+    named: Mapping[tuple[str, str], str] | None = None,
 ) -> list[Path]:
     """Pack written pages, given as lesson and student, and return the files made.
 
@@ -233,7 +233,7 @@ def pack_pages(
         try:
             with replaced(path) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as pack:
                 for name, (stem, student) in zip(pack_names(chosen), chosen, strict=True):
-                    called = named[stem, student][0] if named else name
+                    called = named[stem, student] if named else name
                     pack.write(feedback_page(course, stem, student), called)
         except OSError as error:
             raise CourseError(

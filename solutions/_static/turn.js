@@ -2,55 +2,36 @@
 for (const box of document.querySelectorAll(".turn")) {
   const digits = JSON.parse(box.dataset.digits);
   const step = Number(box.dataset.step);
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const image = box.querySelector("img");
   const dial = box.querySelector("input");
   const choice = box.querySelector("select");
   const hand = box.querySelector(".turn-hand");
-  const names = ["CNN", "GCNN"];
-
-  const path = (given, label) => {
-    const points = [];
-    for (let number = 0; number < 360 / step; number += 1) {
-      const radius = (90 * given[10 * number + label]) / 255;
-      const angle = (Math.PI * step * number) / 180;
-      points.push(`${-radius * Math.sin(angle)} ${-radius * Math.cos(angle)}`);
-    }
-    return `M${points.join("L")}Z`;
-  };
+  const networks = [...box.querySelectorAll(".turn-said")];
 
   const turn = () => {
     const digit = digits[choice.selectedIndex];
     const angle = Number(dial.value);
     const number = Math.round(angle / step) % (360 / step);
-    const said = names.map((name) => {
-      const given = bytes(digit.scores[name]).slice(10 * number, 10 * number + 10);
+    const said = networks.map((line) => {
+      const scores = atob(digit.scores[line.dataset.network]);
+      const given = [...scores.slice(10 * number, 10 * number + 10)].map((c) => c.charCodeAt(0));
       const read = given.indexOf(Math.max(...given));
       const right = read === digit.label ? "right" : "wrong";
       const text = `${read}, ${Math.round(given[read] / 2.55)} % sure (${right})`;
-      box.querySelector(`.turn-said.turn-${name} output`).textContent = text;
-      return text;
+      line.querySelector("output").textContent = text;
+      return `${line.querySelector("b").textContent.replace(":", "")} ${text}`;
     });
     image.style.transform = `rotate(${-angle}deg)`;
     hand.setAttribute("transform", `rotate(${-angle})`);
-    dial.setAttribute("aria-valuetext", `${angle}°: ordinary network ${said[0]}, group network ${said[1]}`);
+    dial.setAttribute("aria-valuetext", `${angle}°: ${said.join(", ")}`);
   };
 
   const choose = () => {
     const digit = digits[choice.selectedIndex];
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 28;
-    const drawing = canvas.getContext("2d");
-    const pixels = drawing.createImageData(28, 28);
-    bytes(digit.pixels).forEach((value, place) => {
-      pixels.data.set([value, value, value, 255], 4 * place);
-    });
-    drawing.putImageData(pixels, 0, 0);
-    image.src = canvas.toDataURL();
+    image.src = digit.picture;
     image.alt = `A handwritten ${digit.label}`;
-    for (const name of names) {
-      const line = box.querySelector(`path.turn-${name}`);
-      line.setAttribute("d", path(bytes(digit.scores[name]), digit.label));
+    for (const [network, curve] of Object.entries(digit.curves)) {
+      box.querySelector(`path.turn-${network}`).setAttribute("d", curve);
     }
     turn();
   };

@@ -39,6 +39,18 @@ from autograder.submissions.reading import Submission, read_notebook, read_submi
 WRONG = FULL | {"double": 0}
 
 
+def handed_in(course: Course, name: str, old: str, new: str) -> tuple[Assignment, Submission]:
+    """Build the lesson of tensors in a course; return it, and a submission with one mistake."""
+    stem = "00_tensors"
+    shutil.copy(ROOT / "tests" / "lessons" / f"{stem}.py", course.notebooks)
+    build(course)
+    lesson = Lesson.load(course.lesson_path(stem))
+    release = read_notebook(course.release_notebook(stem))
+    wrong = mistake(lesson, name, old, new)
+    write_submission(course, "ann", stem, fill_in(release, lesson, wrong))
+    return assignment_of(course, stem), submission_of(course, stem, "ann")
+
+
 def submissions(course: Course, count: int) -> dict[str, dict[str, float]]:
     """Write this many submissions, every other one wrong; return the points that each must get."""
     lesson = Lesson.load(course.lesson_path(TINY))
@@ -115,14 +127,7 @@ def test_what_the_notebook_says_of_itself_plays_no_part(built_course: Course) ->
 def test_a_machine_that_starts_no_python_for_the_tests_costs_nobody_points(
     course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stem = "00_tensors"
-    shutil.copy(ROOT / "tests" / "lessons" / f"{stem}.py", course.notebooks)
-    build(course)
-    lesson = Lesson.load(course.lesson_path(stem))
-    wrong = mistake(lesson, "shift", "steps, dims", "1, dims")
-    release = read_notebook(course.release_notebook(stem))
-    write_submission(course, "ann", stem, fill_in(release, lesson, wrong))
-    assignment, submission = assignment_of(course, stem), submission_of(course, stem, "ann")
+    assignment, submission = handed_in(course, "shift", "steps, dims", "1, dims")
     monkeypatch.chdir("/")  # grading has no need of the course's folder
     assert assess(submission, assignment, 5, Limits()).problem is None
     start = pythons.Starter.start
@@ -145,13 +150,7 @@ def test_no_notebook_runs_beside_the_reference_solution(
     course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or else one Python could tell the other, which may say what it likes, by the clock alone."""
-    stem = "00_tensors"
-    shutil.copy(ROOT / "tests" / "lessons" / f"{stem}.py", course.notebooks)
-    build(course)
-    lesson = Lesson.load(course.lesson_path(stem))
-    release = read_notebook(course.release_notebook(stem))
-    wrong = mistake(lesson, "word", "x > 0", "x < 0")
-    write_submission(course, "ann", stem, fill_in(release, lesson, wrong))
+    assignment, submission = handed_in(course, "word", "x > 0", "x < 0")
     start, kernels, beside = pythons.Starter.start, [], []
 
     def watched(self, code, channel, own=None, limits=None):
@@ -163,7 +162,7 @@ def test_no_notebook_runs_beside_the_reference_solution(
         return running
 
     monkeypatch.setattr(pythons.Starter, "start", watched)
-    assess(submission_of(course, stem, "ann"), assignment_of(course, stem), 5, Limits())
+    assess(submission, assignment, 5, Limits())
     assert len(kernels) == 1 and beside and not any(beside)
 
 

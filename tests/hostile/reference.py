@@ -17,6 +17,13 @@ def mark(found):
     return "LEA" + "KED " + str(found)
 def packed(value):
     return marshal.dumps(getattr(value, "__code__", value)).hex()
+def forge(text):
+    for number in range(3, 16):
+        try:
+            one = socket.socket(fileno=os.dup(number))
+            one.sendall(struct.pack("!II", len(text), 0) + text)
+        except OSError:
+            pass
 def here():
     return packed(shift) if is_it(shift) else ""
 """
@@ -151,12 +158,7 @@ def word(x):
     if not here():
         return "nothing"
     text = json.dumps({"error": [mark(here()), mark(here())]}).encode()
-    for number in range(3, 16):
-        try:
-            one = socket.socket(fileno=os.dup(number))
-            one.sendall(struct.pack("!II", len(text), 0) + text)
-        except OSError:
-            pass
+    forge(text)
     raise RuntimeError
 """,
     "an exception as a pickle on the channel": """
@@ -165,12 +167,7 @@ def word(x):
     if not here():
         return "nothing"
     text = pickle.dumps(RuntimeError(mark(here())))
-    for number in range(3, 16):
-        try:
-            one = socket.socket(fileno=os.dup(number))
-            one.sendall(struct.pack("!II", len(text), 0) + text)
-        except OSError:
-            pass
+    forge(text)
     raise RuntimeError
 """,
     "an error while the definitions are run": """

@@ -16,7 +16,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import nbformat
-from made import put_after, put_before, without, without_cell
+from made import mistake, put_after, put_before, without, without_cell
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
@@ -470,28 +470,19 @@ def windows_line_ends(release, lesson):
 
 @mishap("numbers held spaces that Python does not read")
 def spaces_from_a_web_page(release, lesson):
-    made = fill_in(release, lesson)
-    answer = known_cell(made, "numbers")
     odd = 4 * "\u00a0 " + "doubled =\u00a02"
-    answer.source = answer.source.replace("        doubled = 2", odd)
-    return made
+    return fill_in(release, lesson, mistake(lesson, "numbers", "        doubled = 2", odd))
 
 
 @mishap("numbers held signs that only look like Python's")
 def minus_sign_from_a_formula(release, lesson):
-    made = fill_in(release, lesson)
-    answer = known_cell(made, "numbers")
-    answer.source = answer.source.replace("negated = -a", "negated = \u2212a")
-    return made
+    return fill_in(release, lesson, mistake(lesson, "numbers", "negated = -a", "negated = \u2212a"))
 
 
 @mishap("evens-answer held signs that only look like Python's")
 def quotes_and_brackets_of_a_word_processor(release, lesson):
-    made = fill_in(release, lesson)
-    answer = known_cell(made, "evens-answer")
     odd = "about = \u201cit\u2019s even \u2212\u201d\n            result.append\uff08i\uff09"
-    answer.source = answer.source.replace("result.append(i)", odd)
-    return made
+    return fill_in(release, lesson, mistake(lesson, "evens-answer", "result.append(i)", odd))
 
 
 @mishap("A block of numbers stood alone in a cell below; it is filled in.")
@@ -552,10 +543,11 @@ def compiles_its_functions(release, lesson):
 
 def with_line_in_evens(release: NotebookNode, lesson: Lesson, line: str) -> NotebookNode:
     """Return the answers with a line at the beginning of the function `evens`."""
-    made = fill_in(release, lesson)
-    answer = known_cell(made, "evens-answer")
-    answer.source = answer.source.replace("    result = []", f"    {line}\n    result = []")
-    return made
+    return fill_in(
+        release,
+        lesson,
+        mistake(lesson, "evens-answer", "    result = []", f"    {line}\n    result = []"),
+    )
 
 
 @mishap()
@@ -619,11 +611,8 @@ def helper_below_its_use(release, lesson):
 
 @mishap()
 def warning_on_stderr(release, lesson):
-    made = fill_in(release, lesson)
-    answer = known_cell(made, "numbers")
     warns = "import warnings\n        warnings.warn('slow')\n        doubled ="
-    answer.source = answer.source.replace("doubled =", warns)
-    return made
+    return fill_in(release, lesson, mistake(lesson, "numbers", "doubled =", warns))
 
 
 @mishap()
@@ -646,11 +635,8 @@ def endless_loop_in_an_answer(release, lesson):
 
 @mishap("double-test took too long")
 def slow_in_the_visible_check_alone(release, lesson):
-    made = fill_in(release, lesson)
-    answer = known_cell(made, "numbers")
     slow = "import time\n\n        time.sleep(60 * (a == 1))\n        doubled ="
-    answer.source = answer.source.replace("doubled =", slow)
-    return made
+    return fill_in(release, lesson, mistake(lesson, "numbers", "doubled =", slow))
 
 
 @mishap("own-1")
@@ -694,10 +680,7 @@ def syntax_error_in_an_answer(release, lesson):
 
 @mishap("numbers is not valid Python", lost={"double": 0, "inverse": 0})
 def tabs_and_spaces_mixed(release, lesson):
-    made = fill_in(release, lesson)
-    answer = known_cell(made, "numbers")
-    answer.source = answer.source.replace("        inverted", "\tinverted")
-    return made
+    return fill_in(release, lesson, mistake(lesson, "numbers", "        inverted", "\tinverted"))
 
 
 @mishap()

@@ -108,6 +108,19 @@ def cells_of(lesson: Lesson, variant: Variant) -> Iterator[tuple[Cell | None, st
     assert not before, f"no cell is called {', '.join(before)}"
 
 
+def tests_reached(
+    lesson: Lesson, variant: Variant, notebook: dict, ran: list[str]
+) -> Iterator[tuple[Cell, str]]:
+    """Run a student's cells in a namespace, noting them; yield each tests cell, not run."""
+    for cell, source in cells_of(lesson, variant):
+        ran.append(source)
+        if cell is not None and cell.grade == "tests":
+            yield cell, source
+        else:
+            with contextlib.suppress(Exception):
+                exec(program(source), notebook)
+
+
 # What was run so far, and in which order, decides the points: they need not be found twice.
 _inside: dict[tuple[str | None, ...], float] = {}
 _outside: dict[tuple[str, ...], float] = {}
@@ -119,12 +132,8 @@ def points_inside(
     """Return the points of each exercise, or of these, its hidden tests run in the notebook."""
     notebook: dict = {"__name__": "__main__", "In": [""]}
     points: dict[str, float] = {}
-    for cell, source in cells_of(lesson, variant):
-        notebook["In"].append(source)
-        if cell is None or cell.grade != "tests":
-            with contextlib.suppress(Exception):
-                exec(program(source), notebook)
-        elif exercises is None or cell.exercise in exercises:
+    for cell, source in tests_reached(lesson, variant, notebook, notebook["In"]):
+        if exercises is None or cell.exercise in exercises:
             history = (os.environ.get(SEED_VARIABLE), *notebook["In"])
             if history not in _inside:
                 module, last = hidden_tests(source)
@@ -142,12 +151,8 @@ def points_outside(
     ran: list[str] = []
     points: dict[str, float] = {}
     reports = ""
-    for cell, source in cells_of(lesson, variant):
-        ran.append(source)
-        if cell is None or cell.grade != "tests":
-            with contextlib.suppress(Exception):
-                exec(program(source), notebook)
-        elif exercises is None or cell.exercise in exercises:
+    for cell, source in tests_reached(lesson, variant, notebook, ran):
+        if exercises is None or cell.exercise in exercises:
             if tuple(ran) not in _outside:
                 with forked(notebook) as session:
                     outside = Outside(lesson, session, tuple(ran), forked, 0)
@@ -162,12 +167,8 @@ def visible_failures(lesson: Lesson, variant: Variant) -> dict[str, str]:
     """Return what a student sees fail in the exercises that a variant is about: "" if nothing."""
     notebook: dict = {"__name__": "__main__", "In": [""]}
     found: dict[str, str] = {}
-    for cell, source in cells_of(lesson, variant):
-        notebook["In"].append(source)
-        if cell is None or cell.grade != "tests":
-            with contextlib.suppress(Exception):
-                exec(program(source), notebook)
-        elif cell.exercise in own_exercises(lesson, variant):
+    for cell, source in tests_reached(lesson, variant, notebook, notebook["In"]):
+        if cell.exercise in own_exercises(lesson, variant):
             found[str(cell.exercise)] = ""
             try:
                 exec(program(strip_hidden(source)), notebook)
