@@ -62,8 +62,8 @@
     });
     return (
       `${right} The largest value is now in ${named(after.sort())}, as the turn adds ` +
-      `${ANGLES[by]} to its pose: ${list.format(sums)}. The twist changed its row and column, ` +
-      "the shift its map."
+      `${ANGLES[by]} to its pose: ${list.format(sums)}. The twist turned each map in its place, ` +
+      `and the shift moved it on by ${by} ${by > 1 ? "places" : "place"}.`
     );
   };
 
@@ -146,11 +146,9 @@
 
     // Things come to where they are drawn from where they were; at once for who wants no motion.
     const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const animate = (things, from) => {
+    const animate = (things, frames) => {
       const look = { duration: isStill() ? 0 : 900, easing: "ease-in-out" };
-      const moving = things.map((thing, n) =>
-        thing.animate([{ transform: from(n) }, { transform: "none" }], look),
-      );
+      const moving = things.map((thing, n) => thing.animate(frames(n), look));
       return Promise.all(moving.map((animation) => animation.finished));
     };
 
@@ -166,11 +164,12 @@
         guess.forEach((input) => (input.checked = false));
         show(verdict(elements(peaks(maps)), turns, said));
         const lefts = answers.map((box) => box.getBoundingClientRect().left);
-        animate(answers, (h) => `translateX(${lefts.at(h - turns) - lefts[h]}px)`);
+        animate(answers, (h) => ({ translate: [`${lefts.at(h - turns) - lefts[h]}px`, "0px"] }));
       };
       shift = second;
       const drawings = [picture, ...answers.map((box) => box.firstChild)];
-      await animate(drawings, () => `rotate(${90 * turns}deg)`);
+      const rotate = [`${90 * turns}deg`, "0deg"];
+      await animate(drawings, () => ({ rotate, scale: [1, 0.7, 0.7, 1] })); // corners need room
       if (!isStill()) setTimeout(() => shift === second && shift(), 700);
     };
 

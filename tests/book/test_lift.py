@@ -233,6 +233,7 @@ def test_the_guess_is_judged_and_the_answer_explained(page) -> None:
     page.locator(".lift-turn").click()
     assert verdict(page).startswith("Right. The largest value is now in the map of 270°")
     assert "0° + 270° = 270°" in verdict(page)
+    assert verdict(page).endswith("and the shift moved it on by 3 places.")
     assert page.locator(".lift input:checked").count() == 0
     turn(page, 2, 3)
     page.locator(".lift-turn").click()
@@ -349,17 +350,31 @@ def test_everything_is_done_with_the_keyboard(page) -> None:
 @pytest.mark.slow
 def test_what_moves_shows_the_twist_then_the_shift_by_itself(open_page, lesson) -> None:
     page = open_page(reduced_motion="no-preference")
-    running = "() => document.getAnimations().map(a => a.effect.getKeyframes()[0].transform)"
+    frames = "() => document.getAnimations().map(a => a.effect.getKeyframes()[0])"
     turn(page, 1, 1)
-    assert page.evaluate(running) == ["rotate(90deg)"] * 5  # the picture and each map
+    assert [frame["rotate"] for frame in page.evaluate(frames)] == ["90deg"] * 5  # with the picture
     twisted = Seen(page)
     page.locator(".lift-verdict", has_text="Right").wait_for()
-    ways = page.evaluate(running)
-    assert len(ways) == 4
-    assert [way.startswith("translateX(-") for way in ways] == [False, True, True, True]
+    ways = [frame["translate"] for frame in page.evaluate(frames)]
+    assert [way.startswith("-") for way in ways] == [False, True, True, True]
     after = Seen(page)
     assert after.maps == np.roll(twisted.maps, 1, 0).tolist()
     assert_lifted(lesson, after)
+
+
+@pytest.mark.slow
+def test_a_phone_does_not_scroll_sideways_while_maps_turn(open_page) -> None:
+    page = open_page(
+        "<style>body { margin: 1rem }</style>" + MARKUP, reduced_motion="no-preference"
+    )
+    turn(page, 3, 1)
+    widths = page.evaluate(
+        """() => Array.from({length: 30}, (_, n) => {
+            for (const moving of document.getAnimations()) moving.currentTime = 30 * n;
+            return document.documentElement.scrollWidth;
+        })"""
+    )
+    assert set(widths) == {390}
 
 
 @pytest.mark.slow
