@@ -29,7 +29,7 @@ ROWS = {
     "then": ("<i>turn</i>(<i>lift</i> <i>f</i>)", "The digit’s maps, turned and moved on"),
     "difference": ("difference, × 2", "The difference of the two, white where there is none"),
 }
-HEIGHT, TOP = 140, 2  # of the curve: in the picture's units, and the error that stands there
+HEIGHT, TOP = 147, 2.1  # of the curve: in the picture's units, and the error that stands there
 
 
 def kernels() -> dict[int, np.ndarray]:
@@ -117,11 +117,12 @@ def markup(course: Course) -> str:
     )
     return (
         f'<form class="breaks" autocomplete="off" data-state="{html.escape(json.dumps(data))}">'
+        "<p>Is <i>lift</i>(<i>turn</i> <i>f</i>) the same as <i>turn</i>(<i>lift</i> <i>f</i>)?</p>"
         '<div class="breaks-controls"><p><label>Turn by <i>g</i> = '
         f'<span class="breaks-angle">{ANGLE}°</span> <input type="range" min="0" '
         f'max="{360 - STEP}" step="{STEP}" value="{ANGLE}"></label></p>{switches}'
-        '<p><label><input type="checkbox" name="forget"> forget the inverse: sample the kernel at '
-        "<i>hx</i>, not at <i>h</i>⁻¹<i>x</i></label></p></div>"
+        '<p><label><input type="checkbox" name="forget"> forget the inverse: sample at <i>hx</i>'
+        "</label></p></div>"
         f'<div class="breaks-head"><img data-row="digit" src="{shown["digit"]}" width="96" '
         'height="96" alt="A handwritten 7, turned by g">'
         f"<p><output>At {ANGLE}° they differ by 0.0 %: the two are the same.</output></p></div>"
@@ -147,7 +148,7 @@ def choice(legend: str, name: str, options: dict, chosen: object) -> str:
 def curve() -> str:
     """Return the axes of the error over the angle; the script draws the curves."""
     grid = texts = ""
-    for percent in range(0, 100 * TOP + 1, 50):
+    for percent in range(0, int(100 * TOP) + 1, 50):
         y = HEIGHT * (1 - percent / 100 / TOP)
         grid += f"M0 {y:g}h360"
         texts += f'<text x="-6" y="{y + 4:g}" text-anchor="end">{percent} %</text>'

@@ -105,16 +105,17 @@ def page(browser):
     shown = context.new_page()
     wrong: list[str] = []
     shown.on("pageerror", lambda error: wrong.append(str(error)))
-    shown.on("request", lambda request: wrong.append(request.url[:80]) if aside(request) else None)
+    shown.on("request", lambda request: wrong.extend(elsewhere(request)))
     show(shown, MARKUP)
     yield shown
     context.close()
     assert wrong == []
 
 
-def aside(request) -> bool:
-    """Say whether something is loaded that does not stand in the page itself."""
-    return not request.url.startswith(("data:", "about:"))
+def elsewhere(request) -> list[str]:
+    """Return the address of what does not stand in the page itself."""
+    inside = request.url.startswith(("data:", "about:"))
+    return [] if inside else [request.url]
 
 
 def show(page, body: str) -> None:
