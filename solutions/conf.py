@@ -1,19 +1,15 @@
 """Sphinx's configuration of the book; `python -m autograder book` builds it."""
 
-import importlib.resources
-import shutil
 from pathlib import Path
 
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
 
-from autograder.book.pages import present_lesson, without_badges
+from autograder.book.pages import without_badges
 from autograder.book.reference import reference
 from autograder.book.results import headline, results
 from autograder.book.turn import markup
 from autograder.book.website import escape_docstring, resolve_links
 from autograder.course import Course
-from autograder.errors import CourseError
 
 COURSE = Course.find(Path(__file__).parent)
 
@@ -23,7 +19,8 @@ copyright = "2026, the gcnn-course authors · text CC BY 4.0, code MIT"  # noqa:
 language = "en"
 smartquotes_action = "qe"  # --force is an option, not a dash
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "autograder.book.formulas"]
+html_math_renderer = "mathml"
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 nb_execution_mode = "off"
@@ -76,17 +73,20 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
-html_css_files = ["book.css"]
-html_js_files = ["book.js", ("turn.js", {"defer": "defer"})]
+html_css_files = ["book.css", "lift.css", "breaks.css"]
+html_js_files = ["book.js"]
+html_js_files += [(f"{name}.js", {"defer": "defer"}) for name in ("turn", "lift", "breaks")]
 # Readers get the student notebook; the rendered one, with all its pictures, is the page itself.
 html_copy_source = False
+html_search_scorer = str(Path(__file__).with_name("search-scorer.js"))
 html_use_index = False
 html_domain_indices = False
-html_sidebars = {"**": ["home.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
+html_sidebars = {"**": ["home.html", "search-button-field.html", "navigation.html"]}
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "repository_url": COURSE.repository_url,
-    "extra_footer": f"Edition {COURSE.edition}",
+    "extra_footer": f'Edition {COURSE.edition} · <a href="{COURSE.repository_url}/blob/main/CITATION.cff">'
+    "How to cite the course</a>",
     "use_repository_button": True,
     "use_issues_button": True,
     "use_download_button": False,
@@ -96,47 +96,9 @@ html_theme_options = {
     "navbar_persistent": [],
 }
 
-# MathJax comes with the book, so that formulas show without a connection and no other server hears
-# of the readers. JupyterLab carries it only bundled into its own program, and nbclassic, the other
-# maintained package with its files, has the old MathJax 2 and brings a whole server along;
-# sphinx-mathjax-offline is the files of MathJax 3.2 and nothing else. Of its 24 MB, mostly for
-# speech in many languages, the book takes what TeX input and HTML output need.
-MATHJAX_FILES = ["tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2"]
-mathjax_path = "mathjax/tex-chtml.js"
-# The options of version 3: MyST-Parser fills in which elements hold formulas. Each formula is there
-# as MathML as well, for screen readers; the menu would make it a stop of the Tab key.
-mathjax3_config = {"options": {"enableMenu": False, "enableAssistiveMml": True}}
-
-
-def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Copy the needed files of MathJax to the finished pages."""
-    if error:
-        return
-    package = Path(str(importlib.resources.files("sphinx-mathjax-offline")))
-    target = Path(app.outdir) / "_static" / "mathjax"
-    for name in MATHJAX_FILES:
-        source = package / "static" / "mathjax" / name
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target / name, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(source, target / name)
-
-
-def prepare_page(app: Sphinx, page: str, source: list[str]) -> None:
-    """Show a notebook as a lesson; point a page's links to files to where they are online."""
-    document = Path(app.env.doc2path(page))
-    try:
-        if document.suffix == ".ipynb":
-            source[0] = present_lesson(source[0], document.stem, COURSE)
-        elif document.suffix == ".md":
-            source[0] = resolve_links(without_badges(source[0]), document, COURSE)
-    except CourseError as error:
-        raise ExtensionError(str(error)) from error
-
 
 def prepare_included(app: Sphinx, path: Path, page: str, source: list[str]) -> None:
-    """The same for a document of the repository that a page includes."""
+    """Let the links of an included document lead to where their targets are online."""
     document = Path(app.srcdir, path).resolve()
     source[0] = resolve_links(without_badges(source[0]), document, COURSE)
 
@@ -150,6 +112,4 @@ def setup(app: Sphinx) -> None:
     """Connect the functions above to Sphinx's events."""
     # Before napoleon, whose sections are markup.
     app.connect("autodoc-process-docstring", prepare_docstring, priority=400)
-    app.connect("source-read", prepare_page)
     app.connect("include-read", prepare_included)
-    app.connect("build-finished", copy_mathjax)

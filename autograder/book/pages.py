@@ -1,4 +1,4 @@
-"""Show a rendered lesson as a page of the book: solutions and model answers are folded in it.
+"""Show a rendered lesson in the book: solutions and model answers are folded, the setup is left out.
 
 `solutions/<lesson>.ipynb` is a plain executed notebook. What a reader of the book finds in it
 besides is added while the book is built, and stands in no file of the repository.
@@ -6,11 +6,14 @@ besides is added while the book is built, and stands in no file of the repositor
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.book import breaks, lift
 from autograder.build.readme import BADGE
 from autograder.course import Course
 from autograder.errors import CourseError
@@ -32,6 +35,15 @@ START = """\
 ANSWER = "<details>\n<summary>A model answer</summary>\n\n{}\n\n</details>"
 # An anchor that the lesson's reader wrote above a numbered equation, and what MyST calls one.
 _ANCHOR = re.compile(r'^<a id="(eq-[\w-]+)"></a>$', re.MULTILINE)
+# A folded cell says in its first line what it holds; Colab and JupyterLab show it, too.
+_TITLE = re.compile(r"# @title (.+)\n")
+# Cells that hold what is ours and not the subject: readers of the book run nothing.
+SETUP = re.compile(r"setup$|given-")
+# What readers turn with their own hands stands below these cells.
+BY_HAND = {
+    "2-layers-for-a-group-convolutional-netwo": ("Lift it.", lift.markup),
+    "error-test": ("Break it.", breaks.markup),
+}
 LINKS = """\
 :::{{container}} lesson-links
 [Open in Colab]({colab}) {{download}}`Download the student notebook <{release}>`
@@ -46,15 +58,15 @@ def without_badges(text: str) -> str:
     return text.replace(BADGE_IMAGE, "Open in Colab")
 
 
-def present_lesson(text: str, stem: str, course: Course) -> str:
-    """Return a rendered notebook's text (JSON) as the book shows it.
+def present_lesson(stem: str, course: Course, folder: Path) -> NotebookNode:
+    """Return a rendered notebook as pages in `folder` show it.
 
     What the student is to write is folded: code cells with MyST-NB's tag `hide-input` and a prompt
     of their own, below the code the student starts from; written answers as `<details>`. Which
     cells these are, the student notebook of the lesson says, whose cells have the same ids. Raises
     CourseError if that notebook is missing or of another version of the lesson.
     """
-    notebook = nbformat.reads(text, as_version=4)
+    notebook = nbformat.read(course.solutions_notebook(stem), as_version=4)
     given = {cell.id: cell for cell in _read_release(stem, course).cells}
     cells: list[NotebookNode] = []
     for cell in notebook.cells:
@@ -63,7 +75,10 @@ def present_lesson(text: str, stem: str, course: Course) -> str:
                 f"solutions/{stem}.ipynb has a cell {cell.id!r} that the student notebook has not; "
                 "run: python -m autograder build, then python -m autograder render"
             )
-        is_answer = given[cell.id].metadata.get("nbgrader", {}).get("solution")
+        role = given[cell.id].metadata.get("nbgrader", {})
+        is_answer = role.get("solution")
+        if cell.cell_type == "code" and SETUP.match(cell.id):
+            continue
         if is_answer and cell.cell_type == "code":
             start = START.format(given[cell.id].source)
             cells.append(nbformat.v4.new_markdown_cell(start, id=f"start-{cell.id}"[:64]))
@@ -72,12 +87,25 @@ def present_lesson(text: str, stem: str, course: Course) -> str:
             cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **SOLUTION_PROMPTS}
         elif is_answer:
             cell.source = ANSWER.format(cell.source)
+        elif cell.cell_type == "code":
+            title = _TITLE.match(cell.source)
+            prompt = title[1] if title else "The check" if role.get("grade") else None
+            if prompt:
+                cell.source = cell.source.removeprefix(title[0] if title else "")
+                prompts = dict.fromkeys(SOLUTION_PROMPTS, prompt)
+                cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
+                tags = dict.fromkeys([*cell.metadata.get("tags", []), HIDE_TAG])
+                cell.metadata["tags"] = list(tags)
         if cell.cell_type == "markdown":
             cell.source = _ANCHOR.sub(r"(\1)=", cell.source)
         cells.append(cell)
-    cells[0].source = _with_links(cells[0].source, stem, course)
+        words, thing = BY_HAND.get(cell.id, ("", None))
+        if thing and (drawn := thing(course)):
+            name = f"by-hand-{len(cells)}"
+            cells.append(nbformat.v4.new_markdown_cell(f"**{words}**\n\n{drawn}", id=name))
+    cells[0].source = _with_links(cells[0].source, stem, course, folder)
     notebook.cells = cells
-    return nbformat.writes(notebook)
+    return notebook
 
 
 def _read_release(stem: str, course: Course) -> NotebookNode:
@@ -91,10 +119,11 @@ def _read_release(stem: str, course: Course) -> NotebookNode:
         ) from error
 
 
-def _with_links(source: str, stem: str, course: Course) -> str:
+def _with_links(source: str, stem: str, course: Course, folder: Path) -> str:
     """Return the first cell with links to the student notebook, in the place of Colab's badge."""
     path, colab = course.release_notebook(stem), course.colab_url(stem)
-    links = LINKS.format(colab=colab, release=f"../{path.relative_to(course.root).as_posix()}")
+    release = "/" + Path(os.path.relpath(path, folder)).as_posix()  # from the folder, on any page
+    links = LINKS.format(colab=colab, release=release)
     badge = f"[{BADGE_IMAGE}]({colab})"
     if badge in source:
         return source.replace(badge, links)

@@ -1,6 +1,8 @@
 """Make the rendered solutions in solutions/ a website, the book, with Sphinx and MyST-NB.
 
-Nothing is executed: the notebooks carry their results. A warning of Sphinx is an error.
+Nothing is executed: the notebooks carry their results. What Sphinx reads is written beside the
+finished pages: `solutions/` itself holds one notebook for each lesson, the book a page for each
+section. A warning of Sphinx is an error.
 """
 
 import argparse
@@ -12,13 +14,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from autograder.book import sections
+from autograder.book.finish import finish
+from autograder.book.pages import present_lesson, without_badges
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.texts import write_text
 
 LINK = re.compile(r"(?<=\]\()(?!\w+:|[#<])([^)\s#]+)(#[^)\s]*)?(?=\))")
 """The target of a Markdown link that is a path: `[text](path#anchor)`."""
 
 _MARKUP = re.compile(r"`[^`]*`|(\||\*(?=\S)|(?<=\w)_(?!\w))")
+
+_INCLUDED = re.compile(r"(?<=^```\{include\} )(\S+)$", re.MULTILINE)
 
 PAGES = {"CONTRIBUTING.md": "contributing.md", "STYLE_GUIDE.md": "style-guide.md"}
 """Documents of the repository that are pages of the book as well."""
@@ -43,17 +51,39 @@ def build_book(source: Path, output: Path) -> Path:
 
     Raises CourseError if Sphinx is missing or reports any warning or error.
     """
-    for module in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx-mathjax-offline"):
+    for module in ("sphinx", "myst_nb", "sphinx_book_theme"):
         if importlib.util.find_spec(module) is None:
             raise CourseError(f'{module} is not installed; run: python -m pip install -e ".[book]"')
+    pages = output.with_name(output.name + "-pages")
+    doctrees = output.with_name(output.name + "-doctrees")
+    write_pages(Course.find(source), pages)
     if (output / "objects.inv").is_file():  # pages of an earlier build that are no more
         shutil.rmtree(output)
-    doctrees = output.with_name(output.name + "-doctrees")
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "--fresh-env"]
-    command += ["-d", str(doctrees), str(source), str(output)]
+    command += ["-c", str(source), "-d", str(doctrees), str(pages), str(output)]
     if subprocess.run(command, check=False).returncode != 0:
         raise CourseError("the book was not built: mend what Sphinx reports above and run it again")
+    finish(output, Course.find(source).book_url)
     return output / "index.html"
+
+
+def write_pages(course: Course, folder: Path) -> None:
+    """Write into `folder` what Sphinx makes pages of: texts, and each lesson's sections.
+
+    Raises CourseError if a lesson's student notebook is missing or does not fit.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    for path in sorted(course.solutions.rglob("*.md")):
+        page = folder / path.relative_to(course.solutions)
+        text = resolve_links(without_badges(path.read_text(encoding="utf-8")), path, course)
+        write_text(page, _INCLUDED.sub(lambda found: _included(found[1], path, page), text))
+    for stem in course.lessons():
+        sections.write_pages(present_lesson(stem, course, folder), stem, folder)
+
+
+def _included(target: str, document: Path, page: Path) -> str:
+    """Return the path of what a document includes, as it is from the page made of it."""
+    return Path(os.path.relpath((document.parent / target).resolve(), page.parent)).as_posix()
 
 
 def escape_docstring(lines: list[str]) -> list[str]:

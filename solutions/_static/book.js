@@ -22,8 +22,7 @@ window.addEventListener("afterprint", () => {
 });
 
 // A formula that is wider than the screen scrolls in its own box, which the keyboard has to reach.
-window.addEventListener("load", async () => {
-  await window.MathJax?.startup?.promise;
+window.addEventListener("load", () => {
   for (const formula of document.querySelectorAll("article div.math")) {
     if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
   }

@@ -32,6 +32,13 @@ Here $a^2$ and
 $$\\int f \\tag{{1}}$$
 
 See [(1)](#eq-integral)."""
+SECTION = """## 1 A chapter
+
+### 1.1 A section
+
+By [(1)](#eq-integral).
+
+#### 1.1.1 A part"""
 
 
 @pytest.fixture
@@ -69,6 +76,7 @@ def course(tmp_path):
                 ],
             ),
             nbformat.v4.new_markdown_cell("Because $a$ is even.", id="why"),
+            nbformat.v4.new_markdown_cell(SECTION, id="section"),
         ],
     )
     course = Course(tmp_path)
@@ -76,13 +84,14 @@ def course(tmp_path):
         notebook.cells[0].source = TEXT.replace(STEM, stem)
         nbformat.write(notebook, course.solutions_notebook(stem))
         write_release(course, notebook, stem)
+        (course.notebooks / f"{stem}.py").touch()
     return course
 
 
 def write_release(course, notebook, stem):
     """Write the student notebook that belongs to a rendered one."""
     given = nbformat.from_dict(notebook)
-    _, code, why = given.cells
+    _, code, why, _ = given.cells
     code.source, code.outputs = "result = ...", []
     code.metadata = nbformat.from_dict({"nbgrader": {"solution": True, "grade": False}})
     why.source = "*Your answer.*"
@@ -136,7 +145,7 @@ def test_tiny_book(course, tmp_path, capfd):
         "Where you start",
         "Show the solution",
         "<summary>A model answer</summary>",
-        'href="#eq-integral"',
+        'href="#eq-01-integral"',
     ):
         assert text in lesson
     assert lesson.index("Where you start") < lesson.index("Show the solution")
@@ -149,27 +158,30 @@ def test_tiny_book(course, tmp_path, capfd):
     assert {"contributing.html", "style-guide.html", "instructors.html"} <= set(pages)
     assert 'href="01_regular_group_convolutions.html"' in pages["index.html"]
     assert 'href="style-guide.html"' in pages["contributing.html"]
-    # Nothing that a page needs comes from elsewhere, the formulas' program and fonts included.
+    # Nothing that a page needs comes from elsewhere, and formulas need no script.
     for page in pages.values():
         loaded = re.findall(r'<(?:script|link rel="stylesheet")[^>]*(?:src|href)="([^"]*)"', page)
         assert loaded
         assert not [address for address in loaded if "//" in address]
-    assert 'src="_static/mathjax/tex-chtml.js"' in lesson
-    mathjax = output / "_static" / "mathjax"
-    assert (mathjax / "tex-chtml.js").is_file()
-    assert (mathjax / "output/chtml/fonts/woff-v2/MathJax_Main-Regular.woff").is_file()
-    assert (mathjax / "input/tex/extensions/boldsymbol.js").is_file()
+    assert "fontawesome.js" not in lesson and "<math" in lesson
+    # A page for each section, the whole lesson on one, and what machines look for.
+    section = (output / STEM / "1-1-a-section.html").read_text(encoding="utf-8")
+    assert "<h1>1.1 A section" in section and 'href="../index.html"' in section
+    assert 'href="../01_regular_group_convolutions.html#eq-01-integral"' in section
+    assert "A section" in (output / STEM / "one-page.html").read_text(encoding="utf-8")
+    assert f"{course.book_url}{STEM}/1-1-a-section.html" in (output / "sitemap.xml").read_text()
+    assert f'<base href="{course.book_url}">' in pages["404.html"]
     # What only serves the next build is not published.
     assert not list(output.rglob("*.doctree"))
 
 
-def test_a_lesson_is_presented(course):
+def test_a_lesson_is_presented(course, tmp_path):
     text = course.solutions_notebook(STEM).read_text(encoding="utf-8")
-    made = nbformat.reads(present_lesson(text, STEM, course), as_version=4)
+    made = present_lesson(STEM, course, tmp_path / "pages")
     nbformat.validate(made)
-    start, given, code, why = made.cells
+    start, given, code, why, _ = made.cells
     assert BADGE_IMAGE not in start.source and course.colab_url(STEM) in start.source
-    assert f"<../release/{STEM}/{STEM}.ipynb>" in start.source
+    assert f"</../release/{STEM}/{STEM}.ipynb>" in start.source
     assert "\n(eq-integral)=\n" in start.source
     assert "```python\nresult = ...\n```" in given.source
     assert code.metadata.tags == ["cover", "hide-input", "solution"]
@@ -181,10 +193,44 @@ def test_a_lesson_is_presented(course):
     assert course.solutions_notebook(STEM).read_text(encoding="utf-8") == text
 
 
+def with_cell(course, cell, **nbgrader):
+    """Put a code cell at the lesson's end, and return what the book makes of it."""
+    for path in (course.solutions_notebook(STEM), course.release_notebook(STEM)):
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells.append(cell | {"metadata": {"nbgrader": nbgrader}})
+        nbformat.write(notebook, path)
+    return present_lesson(STEM, course, course.root / "pages").cells[-1]
+
+
+def test_folds_are_named_by_what_they_hold(course):
+    titled = nbformat.v4.new_code_cell("# @title Check: the product\ncheck()", id="product-test")
+    shown = with_cell(course, titled, grade=True, solution=False)
+    assert shown.source == "check()" and shown.metadata.tags == ["hide-input"]
+    assert shown.metadata.mystnb.code_prompt_show == "Check: the product"
+    assert shown.metadata.mystnb.code_prompt_hide == "Check: the product"
+    untitled = nbformat.v4.new_code_cell("check()", id="other-test")
+    shown = with_cell(course, untitled, grade=True, solution=False)
+    assert shown.metadata.mystnb.code_prompt_show == "The check"
+    plain = with_cell(course, nbformat.v4.new_code_cell("draw()", id="plain"))
+    assert "tags" not in plain.metadata and "mystnb" not in plain.metadata
+
+
+def test_setup_is_left_out(course):
+    setup = nbformat.v4.new_code_cell("import torch", id="setup")
+    assert with_cell(course, setup).cell_type == "markdown"
+
+
+def test_things_to_turn_stand_in_their_places(tmp_path):
+    for stem, cell in (("01_regular_group_convolutions", "lift"), ("02_beyond_c4", "breaks")):
+        cells = present_lesson(stem, Course(ROOT), tmp_path).cells
+        assert sum(f'class="{cell}"' in cell_.source for cell_ in cells) == 1
+
+
 def test_links_stand_below_the_title_where_there_is_no_badge(course):
     notebook = nbformat.read(course.solutions_notebook(STEM), as_version=4)
     notebook.cells[0].source = "# Title\n\nText."
-    made = nbformat.reads(present_lesson(nbformat.writes(notebook), STEM, course), as_version=4)
+    nbformat.write(notebook, course.solutions_notebook(STEM))
+    made = present_lesson(STEM, course, course.root / "pages")
     assert made.cells[0].source.startswith(
         "# Title\n\n:::{container} lesson-links\n[Open in Colab]"
     )
@@ -192,15 +238,14 @@ def test_links_stand_below_the_title_where_there_is_no_badge(course):
 
 
 def test_a_lesson_needs_its_student_notebook(course):
-    text = course.solutions_notebook(STEM).read_text(encoding="utf-8")
     release = nbformat.read(course.release_notebook(STEM), as_version=4)
     del release.cells[1]
     nbformat.write(release, course.release_notebook(STEM))
     with pytest.raises(CourseError, match="a cell 'code' that the student notebook has not"):
-        present_lesson(text, STEM, course)
+        present_lesson(STEM, course, course.root / "pages")
     course.release_notebook(STEM).unlink()
     with pytest.raises(CourseError, match="run: python -m autograder build"):
-        present_lesson(text, STEM, course)
+        present_lesson(STEM, course, course.root / "pages")
 
 
 def test_badges_become_links():
