@@ -135,11 +135,11 @@ def finish(page) -> str:
     return summary.inner_text()
 
 
-def draw_seven(page) -> None:
+def draw_line(page, points=SEVEN) -> None:
     paper = page.locator(".draw-paper")
     paper.scroll_into_view_if_needed()
     box = paper.bounding_box()
-    first, *others = [(box["x"] + x, box["y"] + y) for x, y in SEVEN]
+    first, *others = [(box["x"] + x, box["y"] + y) for x, y in points]
     page.mouse.move(*first)
     page.mouse.down()
     for point in others:
@@ -150,7 +150,7 @@ def draw_seven(page) -> None:
 @pytest.mark.slow
 def test_a_seven_drawn_with_the_mouse_is_read_and_turned(page) -> None:
     start(page)
-    draw_seven(page)
+    draw_line(page)
     summary = finish(page)
     ordinary, group = map(int, re.findall(r"network \(7\) at (\d+) of 24 angles", summary))
     assert ordinary < group
@@ -172,6 +172,21 @@ def test_a_seven_drawn_with_the_mouse_is_read_and_turned(page) -> None:
     assert page.locator(".draw-summary").inner_text() == ""
 
 
+@pytest.mark.slow
+def test_what_was_said_of_an_earlier_drawing_is_forgotten(page) -> None:
+    start(page)
+    bar = [(100, 140), (180, 140)]
+    draw_line(page)
+    page.locator("path.draw-GCNN[d]").wait_for(state="attached", timeout=60_000)
+    draw_line(page, bar)  # while the networks are reading
+    overtaken = finish(page), page.locator("path.draw-GCNN").get_attribute("d")
+    page.locator(".draw-clear").click()
+    draw_line(page)
+    finish(page)
+    draw_line(page, bar)
+    assert overtaken == (finish(page), page.locator("path.draw-GCNN").get_attribute("d"))
+
+
 # What the networks see of the strokes.
 SEEN = """() => {
     const canvas = document.querySelector(".draw-seen");
@@ -183,7 +198,7 @@ SEEN = """() => {
 @pytest.mark.slow
 def test_what_is_drawn_is_made_like_a_digit_of_mnist(page) -> None:
     start(page)
-    draw_seven(page)
+    draw_line(page)
     grey = np.array(page.evaluate(SEEN)).reshape(28, 28)
     rows, columns = (np.flatnonzero(grey.any(axis)) for axis in (1, 0))
     sizes = sorted(np.ptp(places) + 1 for places in (rows, columns))
