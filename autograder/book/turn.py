@@ -1,7 +1,8 @@
 """A digit to turn on the book's home page, and what two networks say of it at every angle.
 
 What they say is computed once, by lesson 1's own code with the networks that the course has
-trained, for the first test digit of each class:
+trained, for the first test digit of each class. The same command writes the networks' weights for
+the digit that a reader draws:
 
     python -m autograder.book.turn
 """
@@ -21,9 +22,10 @@ from unittest import mock
 from PIL import Image
 
 from autograder.book.names import lesson_names
+from autograder.book.weights import packed, weights_file
 from autograder.course import Course
 from autograder.lesson import Lesson
-from autograder.texts import write_text
+from autograder.texts import replaced, write_text
 
 STEM = "01_regular_group_convolutions"
 STEP = 5  # degrees
@@ -33,7 +35,7 @@ Digit = dict[str, Any]
 
 
 def main() -> None:
-    """Compute the scores anew, and keep them."""
+    """Compute the scores anew, and keep them and the weights."""
     course = Course.find()
     with mock.patch.dict(os.environ, COURSE_TRAINING="none", COURSE_DATA=str(course.data_folder())):
         names = lesson_names(Lesson.load(course.lesson_path(STEM)))
@@ -46,6 +48,8 @@ def main() -> None:
     for digit in digits:
         digit["scores"] = {name: scores(names, it, digit) for name, it in networks.items()}
     write_text(course.turning, json.dumps(digits, indent=1) + "\n")
+    with replaced(weights_file(course)) as new:
+        new.write_bytes(b"".join(packed(network) for network in networks.values()))
 
 
 def trained(names: SimpleNamespace, course: Course, name: str) -> Any:
@@ -125,24 +129,33 @@ def curve(digit: Digit) -> str:
     lines = "".join(
         f'<path class="turn-{name}" d="{path(digit, name)}"></path>' for name in NETWORKS
     )
-    rings = "".join(f'<circle r="{RADIUS * share}"></circle>' for share in (0.5, 1))
-    texts = "".join(
-        f'<text x="{x}" y="{y}">{angle}°</text>'
-        for angle, x, y in ((0, 0, -98), (90, -108, 4), (180, 0, 107), (270, 108, 4))
-    )
     summary = "; ".join(f"{NETWORKS[name]} {sure(digit, name)} of 72 angles" for name in NETWORKS)
+    title = (
+        f"How sure the networks are of the right digit, over the angle. Read rightly: {summary}."
+    )
+    hand = f'<line class="turn-hand" y2="-{RADIUS}"></line>'
     return (
-        '<svg viewBox="-125 -115 250 230" width="250" height="230" role="img">'
-        f"<title>How sure the networks are of the right digit, over the angle. Read rightly: "
-        f"{summary}.</title>{rings}{texts}{lines}"
-        f'<line class="turn-hand" y2="-{RADIUS}"></line></svg>'
+        f"{polar(title, lines + hand)}"
         "<p>Sure of the right digit, from not at all (centre) to quite (outer ring), "
         "at each angle.</p>"
     )
 
 
+def polar(title: str, drawn: str) -> str:
+    """Return a polar diagram with what is drawn in it; 0° is up, angles run counter-clockwise."""
+    rings = "".join(f'<circle r="{RADIUS * share}"></circle>' for share in (0.5, 1))
+    texts = "".join(
+        f'<text x="{x}" y="{y}">{angle}°</text>'
+        for angle, x, y in ((0, 0, -98), (90, -108, 4), (180, 0, 107), (270, 108, 4))
+    )
+    return (
+        '<svg viewBox="-125 -115 250 230" width="250" height="230" role="img">'
+        f"<title>{title}</title>{rings}{texts}{drawn}</svg>"
+    )
+
+
 def path(digit: Digit, name: str) -> str:
-    """Return the points of a network's curve; 0° is up, and angles run counter-clockwise."""
+    """Return the points of a network's curve in the diagram."""
     given = base64.b64decode(digit["scores"][name])
     points = []
     for number in range(360 // STEP):
