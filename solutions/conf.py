@@ -4,10 +4,10 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+from autograder.book import draw, turn
 from autograder.book.pages import without_badges
 from autograder.book.reference import reference
 from autograder.book.results import headline, results
-from autograder.book.turn import markup
 from autograder.book.website import escape_docstring, resolve_links
 from autograder.course import Course
 
@@ -38,7 +38,8 @@ myst_enable_extensions = [
 myst_substitutions = {
     "results": results(COURSE),
     "headline": headline(COURSE),
-    "turn": markup(COURSE),
+    "turn": turn.markup(COURSE),
+    "draw": draw.markup(COURSE),
     "reference": reference(),
 }
 myst_heading_anchors = 3
@@ -69,13 +70,14 @@ myst_html_meta = {
     "property=og:image": f"{COURSE.book_url}{CARD.name}",
 }
 
+CITATION = f"{COURSE.repository_url}/blob/main/CITATION.cff"
 html_theme = "sphinx_book_theme"
 html_title = project
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
-html_css_files = ["book.css", "lift.css", "breaks.css"]
-html_js_files = ["book.js"]
-html_js_files += [(f"{name}.js", {"defer": "defer"}) for name in ("turn", "lift", "breaks")]
+html_css_files = ["book.css", "draw.css", "lift.css", "breaks.css"]
+html_js_files: list[str | tuple[str, dict[str, str]]] = ["book.js"]
+html_js_files += [(f"{name}.js", {"defer": "defer"}) for name in ("turn", "draw", "lift", "breaks")]
 # Readers get the student notebook; the rendered one, with all its pictures, is the page itself.
 html_copy_source = False
 html_search_scorer = str(Path(__file__).with_name("search-scorer.js"))
@@ -85,13 +87,11 @@ html_sidebars = {"**": ["home.html", "search-button-field.html", "navigation.htm
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "repository_url": COURSE.repository_url,
-    "extra_footer": f'Edition {COURSE.edition} · <a href="{COURSE.repository_url}/blob/main/CITATION.cff">'
-    "How to cite the course</a>",
+    "extra_footer": f'Edition {COURSE.edition} · <a href="{CITATION}">How to cite the course</a>',
     "use_repository_button": True,
     "use_issues_button": True,
     "use_download_button": False,
     "show_toc_level": 2,
-    "home_page_in_toc": True,
     # The search field of the sidebar is enough; this one would need a bar of its own.
     "navbar_persistent": [],
 }

@@ -182,7 +182,7 @@ def test_address_stands_in_one_place():
     owner_and_name = address.partition("/")[2]
     places = []
     for path in repository_files():
-        if is_generated(path) or path.suffix in (".png", ".gif", ".gz", ".pt", ".bin"):
+        if is_generated(path) or path.suffix in (".png", ".gif", ".gz", ".pt", ".bin", ".woff2"):
             continue
         text = path.read_text(encoding="utf-8")
         if path == ROOT / "README.md":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from autograder.book.sections import ONE_PAGE
 from autograder.texts import write_text
 
 _IMAGE = re.compile(r'<img\b[^>]*?\bsrc="([^":]*_images/[^"]+)"[^>]*>')
+_WIDTH = re.compile(r' width="(\d+)"(?!.* height=)')
 LOST = "404.html"
 # What serves nobody who comes from elsewhere, or stands on other pages too.
 UNLISTED = re.compile(rf"{LOST}|search\.html|.*/{ONE_PAGE}\.html")
@@ -25,7 +27,9 @@ def finish(output: Path, address: str) -> None:
     for page in pages:
         text = page.read_text(encoding="utf-8")
         late = page.stem != ONE_PAGE  # it is for printing: nobody scrolls to its pictures
-        finished = _IMAGE.sub(lambda found, late=late: _light(found, sizes, late), text)
+        finished = _IMAGE.sub(functools.partial(_light, sizes=sizes, late=late), text)
+        # The theme's script says which colours; without it they are those of the day.
+        finished = finished.replace('data-theme="auto"', 'data-theme="light"', 1)
         if page.name == LOST:  # it is shown at any address, where its own links would lead astray
             finished = finished.replace("<head>", f'<head><base href="{address}">', 1)
         if finished != text:
@@ -46,7 +50,7 @@ def lighten(path: Path) -> tuple[str, int, int]:
 
 
 def _light(found: re.Match[str], sizes: dict[str, tuple[str, int, int]], late: bool) -> str:
-    """Return an <img> of the light picture with its size; a late one is loaded when it comes near."""
+    """Return an <img> of the light picture with its size; a late one is loaded when it is near."""
     name = unquote(found[1].rpartition("/")[2])
     if name not in sizes:
         return found[0]
@@ -54,7 +58,11 @@ def _light(found: re.Match[str], sizes: dict[str, tuple[str, int, int]], late: b
     tag = found[0].replace(f"_images/{found[1].rpartition('/')[2]}", f"_images/{light}")
     if width > 1.8 * height and width > 1000:
         tag = tag.replace("<img", "<img data-wide", 1)
-    if " width=" not in tag and " style=" not in tag:
+    shown = _WIDTH.search(tag)
+    if shown:
+        height = round(int(shown[1]) * height / width)
+        tag = tag.replace(shown[0], f'{shown[0]} height="{height}"')
+    elif " style=" not in tag:
         tag = tag.replace("<img", f'<img width="{width}" height="{height}"', 1)
     return tag.replace("<img", '<img loading="lazy"', 1) if late else tag
 

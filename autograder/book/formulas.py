@@ -1,4 +1,4 @@
-"""Formulas of the book as MathML, which browsers set themselves: no script, and nothing to wait for.
+"""Formulas of the book as MathML, which browsers set themselves: no script, no waiting.
 
 docutils translates TeX; what its translation lacks is put into words that it knows.
 """
@@ -22,8 +22,8 @@ _REWRITTEN = (
     (re.compile(r"\\cr(?![a-z])"), r"\\\\"),
     (re.compile(r"\\dots(?![a-z])"), r"\\ldots"),
     (re.compile("°"), r"^\\circ"),
-    # \tilde h_m is a letter with a tilde that has an index, not an index below a tilde.
-    (re.compile(r"\\(tilde|hat|bar) ?(\w|\{[^{}]*\})(?=[_^])"), r"{\\\1 \2}"),
+    # \tilde h_m is a letter with a tilde that has an index; the empty group keeps the two apart.
+    (re.compile(r"\\(tilde|hat|bar) ?(\w|\{[^{}]*\})(?=[_^])"), r"{\\\1 \2{}}"),
 )
 # What docutils' MathML lacks: real primes, a sign after a comma, a space in "det h".
 _MENDED = (

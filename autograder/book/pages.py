@@ -1,4 +1,4 @@
-"""Show a rendered lesson in the book: solutions and model answers are folded, the setup is left out.
+"""Show a rendered lesson in the book: what is to be written is folded, the setup left out.
 
 `solutions/<lesson>.ipynb` is a plain executed notebook. What a reader of the book finds in it
 besides is added while the book is built, and stands in no file of the repository.
@@ -22,10 +22,6 @@ from autograder.lesson.cells import HIDE_TAG
 BADGE_IMAGE = f"![Open in Colab]({BADGE})"
 # MyST-NB makes it the class `tag_solution`: solutions are printed, other folded code is not.
 SOLUTION_TAG = "solution"
-SOLUTION_PROMPTS = {
-    "code_prompt_show": "Show the solution",
-    "code_prompt_hide": "Hide the solution",
-}
 START = """\
 **Where you start.** Think first, or try it in the student notebook.
 
@@ -82,20 +78,14 @@ def present_lesson(stem: str, course: Course, folder: Path) -> NotebookNode:
         if is_answer and cell.cell_type == "code":
             start = START.format(given[cell.id].source)
             cells.append(nbformat.v4.new_markdown_cell(start, id=f"start-{cell.id}"[:64]))
-            tags = [*cell.metadata.get("tags", []), HIDE_TAG, SOLUTION_TAG]
-            cell.metadata["tags"] = list(dict.fromkeys(tags))
-            cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **SOLUTION_PROMPTS}
+            _fold(cell, "Show the solution", "Hide the solution", SOLUTION_TAG)
         elif is_answer:
             cell.source = ANSWER.format(cell.source)
-        elif cell.cell_type == "code":
-            title = _TITLE.match(cell.source)
-            prompt = title[1] if title else "The check" if role.get("grade") else None
-            if prompt:
-                cell.source = cell.source.removeprefix(title[0] if title else "")
-                prompts = dict.fromkeys(SOLUTION_PROMPTS, prompt)
-                cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
-                tags = dict.fromkeys([*cell.metadata.get("tags", []), HIDE_TAG])
-                cell.metadata["tags"] = list(tags)
+        elif title := _TITLE.match(cell.source):
+            cell.source = cell.source.removeprefix(title[0])
+            _fold(cell, title[1], title[1])
+        elif cell.cell_type == "code" and role.get("grade"):
+            _fold(cell, "The check", "The check")
         if cell.cell_type == "markdown":
             cell.source = _ANCHOR.sub(r"(\1)=", cell.source)
         cells.append(cell)
@@ -106,6 +96,13 @@ def present_lesson(stem: str, course: Course, folder: Path) -> NotebookNode:
     cells[0].source = _with_links(cells[0].source, stem, course, folder)
     notebook.cells = cells
     return notebook
+
+
+def _fold(cell: NotebookNode, show: str, hide: str, *tags: str) -> None:
+    """Fold a code cell below these words."""
+    prompts = {"code_prompt_show": show, "code_prompt_hide": hide}
+    cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
+    cell.metadata["tags"] = list(dict.fromkeys([*cell.metadata.get("tags", []), HIDE_TAG, *tags]))
 
 
 def _read_release(stem: str, course: Course) -> NotebookNode:

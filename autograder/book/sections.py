@@ -82,7 +82,7 @@ def split(cells: list[NotebookNode]) -> tuple[list[NotebookNode], list[Section]]
 
 
 def _parts(cell: NotebookNode) -> Iterator[tuple[tuple[int, str], NotebookNode]]:
-    """Yield the parts of a cell that begin with a heading: its level and words, (0, "") for none."""
+    """Yield a cell's parts that begin with a heading: its level and words, (0, "") for none."""
     if cell.cell_type != "markdown":
         yield (0, ""), cell
         return

@@ -6,6 +6,7 @@ section. A warning of Sphinx is an error.
 """
 
 import argparse
+import functools
 import importlib.util
 import os
 import re
@@ -76,14 +77,15 @@ def write_pages(course: Course, folder: Path) -> None:
     for path in sorted(course.solutions.rglob("*.md")):
         page = folder / path.relative_to(course.solutions)
         text = resolve_links(without_badges(path.read_text(encoding="utf-8")), path, course)
-        write_text(page, _INCLUDED.sub(lambda found: _included(found[1], path, page), text))
+        included = functools.partial(_included, document=path, page=page)
+        write_text(page, _INCLUDED.sub(included, text))
     for stem in course.lessons():
         sections.write_pages(present_lesson(stem, course, folder), stem, folder)
 
 
-def _included(target: str, document: Path, page: Path) -> str:
+def _included(target: re.Match[str], document: Path, page: Path) -> str:
     """Return the path of what a document includes, as it is from the page made of it."""
-    return Path(os.path.relpath((document.parent / target).resolve(), page.parent)).as_posix()
+    return Path(os.path.relpath((document.parent / target[1]).resolve(), page.parent)).as_posix()
 
 
 def escape_docstring(lines: list[str]) -> list[str]:

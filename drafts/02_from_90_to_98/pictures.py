@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .drawing import PALETTE, canvas, label, picture, tiles
+from .drawing import PALETTE, accuracies, canvas, label, picture, tiles
 
-RESULTS = Path(__file__).parents[2] / "data" / "results" / "02_from_90_to_98.csv"
+LESSON = "02_from_90_to_98"
 STEPS = {
     "lesson 1": "lesson 1",
     "1 normalise over the group": "1\nnormalise over\nthe group",
@@ -30,13 +28,6 @@ FULL = {
 ANGLES = range(0, 360, 15)
 
 
-def accuracies(name: str, column: str) -> Tensor:
-    """Return the accuracies in per cent of a recipe, one for each seed."""
-    with RESULTS.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["network"] == name]
-    return torch.tensor([float(row[column]) for row in rows])
-
-
 @picture
 def ladder() -> Figure:
     """The accuracy after each step, mean and deviation over the seeds, each seed a dot."""
@@ -45,7 +36,7 @@ def ladder() -> Figure:
     kinds = (("upright", "blue", "s", -0.12, 6), ("turned", "orange", "o", 0.12, -14))
     for column, colour, marker, shift, above in kinds:
         for place, name in enumerate(STEPS):
-            values = accuracies(name, column)
+            values = accuracies(LESSON, name, column)
             seeds = [place + shift] * len(values)
             axis.plot(seeds, values, ".", color=PALETTE[colour], markersize=3, zorder=3)
             deviation = values.std() if len(values) > 1 else 0
@@ -67,7 +58,7 @@ def full_over_angle() -> Figure:
     fig = Figure(figsize=(9.6, 3.8), layout="constrained")
     axis = fig.add_subplot()
     for name, (colour, line) in FULL.items():
-        values = torch.stack([accuracies(name, f"{angle}°") for angle in ANGLES])  # [24, seeds]
+        values = torch.stack([accuracies(LESSON, name, f"{angle}°") for angle in ANGLES])  # [24, seeds]
         mean, spread = values.mean(dim=1), values.std(dim=1) if values.shape[1] > 1 else 0
         axis.plot(ANGLES, mean, line, color=PALETTE[colour], marker="o", markersize=3, label=name)
         axis.fill_between(ANGLES, mean - spread, mean + spread, color=PALETTE[colour], alpha=0.2)

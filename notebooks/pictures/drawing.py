@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib.style
@@ -31,6 +33,7 @@ PALETTE = {
     "slate": "#3f4a5a",
     "gold": "#9c7600",
 }
+RESULTS = Path(__file__).parents[2] / "data" / "results"
 TURNS = ["0°", "90°", "180°", "270°"]
 GROUP_COLOURS = ["blue", "orange", "green", "plum"]  # one for each element of C4
 CHANNEL_COLOURS = ["slate", "gold"]
@@ -53,6 +56,13 @@ def picture(function: Callable[[], Figure]) -> Callable[[], Figure]:
 
     PICTURES[function.__name__.replace("_", "-")] = drawn
     return drawn
+
+
+def accuracies(lesson: str, network: str, kind: str) -> Tensor:
+    """Return a network's accuracies on one kind of digits in per cent, one for each training."""
+    with (RESULTS / f"{lesson}.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["network"] == network]
+    return torch.tensor([float(row[kind]) for row in rows])
 
 
 def canvas(width: float, height: float, title: str) -> tuple[Figure, Axes]:

@@ -17,6 +17,7 @@ from .drawing import (
     PALETTE,
     TURNS,
     Look,
+    accuracies,
     arrow,
     canvas,
     frame,
@@ -508,4 +509,27 @@ def group_fold() -> Figure:
     label(ax, 9.75, 0.44, f"{text} = {list(maps[None].shape)}", ha="right", weight="bold")
     text = f"unfolded: [B, C_out, |H|, X′, Y′] = {list(maps[None, None].shape)}"
     label(ax, 9.75, 0.2, text, ha="right", weight="bold")
+    return fig
+
+
+@picture
+def fewer_digits() -> Figure:
+    """Accuracy over the number of training digits, mean and deviation over the seeds."""
+    fig = Figure(figsize=(9.6, 3.6), layout="constrained")
+    axes = fig.subplots(1, 2, sharex=True)
+    counts = {", 1,000 images": 1_000, ", 6,000 images": 6_000, "": 54_000}
+    for ax, kind in zip(axes, ("turned", "upright"), strict=True):
+        for network, colour, marker in (("CNN", "blue", "o"), ("GCNN", "orange", "s")):
+            names = [f"{network}{count}" for count in counts]
+            read = [accuracies("01_regular_group_convolutions", name, kind) for name in names]
+            means = [values.mean() for values in read]
+            deviations = [values.std() if len(values) > 1 else 0 for values in read]
+            look = {"color": PALETTE[colour], "marker": marker, "capsize": 4}
+            ax.errorbar(counts.values(), means, deviations, label=network, **look)
+        ax.set_xscale("log")
+        ax.set_xticks(list(counts.values()), [f"{count:,}" for count in counts.values()])
+        ax.minorticks_off()
+        ax.set(title=f"{kind} digits", xlabel="training digits", ylabel="read correctly, in %")
+        ax.grid(axis="y", color=PALETTE["line"], linewidth=0.5)
+    axes[0].legend()
     return fig

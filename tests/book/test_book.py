@@ -197,7 +197,7 @@ def with_cell(course, cell, **nbgrader):
     """Put a code cell at the lesson's end, and return what the book makes of it."""
     for path in (course.solutions_notebook(STEM), course.release_notebook(STEM)):
         notebook = nbformat.read(path, as_version=4)
-        notebook.cells.append(cell | {"metadata": {"nbgrader": nbgrader}})
+        notebook.cells.append(nbformat.from_dict({**cell, "metadata": {"nbgrader": nbgrader}}))
         nbformat.write(notebook, path)
     return present_lesson(STEM, course, course.root / "pages").cells[-1]
 
