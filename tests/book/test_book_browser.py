@@ -102,7 +102,7 @@ def site(folder):
 
 
 def open_page(browser, address: str, size: str = "laptop", **options):
-    """Return a page that is shown and has its formulas, and the list of what went wrong."""
+    """Return a page that is shown with its pictures, and the list of what went wrong."""
     width, height = SIZES[size]
     # Colours that change slowly would be seen half way.
     options = {"reduced_motion": "reduce", **options}
@@ -159,10 +159,19 @@ def leads_somewhere(link: str, site: str, folder: Path) -> bool:
     return path.is_file() and (not anchor or unquote(anchor) in anchors(path))
 
 
+def weight(page, site: str, folder: Path) -> dict[str, int]:
+    """Return the bytes of each file that a page has loaded, packed if packing makes it smaller."""
+    loaded = {page.url, *page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")}
+    paths = {urldefrag(url)[0].partition("?")[0].removeprefix(site) for url in loaded}
+    files = {path: (folder / unquote(path)).read_bytes() for path in paths if path}
+    return {path: min(len(body), len(gzip.compress(body))) for path, body in files.items()}
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_is_whole(browser, site, folder, name, size):
     page, wrong = open_page(browser, site + name, size, color_scheme="light")
+    heavy = weight(page, site, folder) if size == "laptop" else {}
     if size == "laptop":  # once with all that is folded
         page.evaluate("document.querySelectorAll('article details').forEach(e => e.open = true)")
     seen, problems = {}, {}
@@ -191,6 +200,8 @@ def test_the_page_is_whole(browser, site, folder, name, size):
         assert seen[scheme]["width"] <= seen[scheme]["screen"], "it scrolls sideways"
     if name == WHOLE:
         assert seen["light"]["formulas"] > 100
+    elif not name.endswith("one-page.html"):
+        assert not heavy or 100_000 < sum(heavy.values()) < HEAVIEST, heavy
 
 
 def test_axe_finds_words_of_code_that_cannot_be_read(browser, site):
@@ -396,20 +407,6 @@ def test_next_leads_through_the_book_and_previous_back(browser, site):
         page.locator("a.left-prev").click()
     assert page.url.removeprefix(site) == seen[-2]
     page.context.close()
-
-
-@pytest.mark.parametrize("name", [page for pages in SECTIONS.values() for page in pages])
-def test_a_section_weighs_little(browser, site, name):
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
-    page, sent = context.new_page(), []
-    page.on("response", lambda answer: sent.append((answer.url, answer.body())))
-    page.goto(site + name, wait_until="networkidle")
-    page.evaluate(READY)
-    page.wait_for_load_state("networkidle")
-    context.close()
-    packed = (".webp", ".woff2", ".png")  # no smaller when they are packed once more
-    sizes = {url: len(body if url.endswith(packed) else gzip.compress(body)) for url, body in sent}
-    assert sum(sizes.values()) < HEAVIEST, sizes
 
 
 def test_without_a_script_formulas_links_and_colours_are_right(browser, site):
