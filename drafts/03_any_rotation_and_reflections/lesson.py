@@ -1736,8 +1736,8 @@ for name, network in networks.items():
 #
 # {{measured mirrors}}
 #
-# Means over three seeds with their standard deviation, trained with torch 2.14.1 in 16-bit precision on two processor cores. For p4m
-# the two columns are not about the same but *exactly* the same: turned and mirrored digits are to it the turned digits once more.
+# Means over three seeds with their standard deviation, trained with torch 2.14.1 in 16-bit precision (bf16). For p4m the two
+# columns of turned and of mirrored digits are not about the same but *exactly* the same: to it a mirrored digit is the digit itself.
 # With upright digits it is the other way round: the larger the group, the worse. (p4m also has the fewest channels; these three
 # trainings do not tell the two apart.) Section 3 asks why.
 # </details>
@@ -1748,18 +1748,18 @@ for name, network in networks.items():
 # %%
 angles = torch.arange(0.0, 360.0, 22.5)
 digits, labels = (part[:250] for part in data.upright.tensors)
-kinds = {"as they are": digits, "mirrored": digits.flip(-1)}
+both = {"as they are": digits, "mirrored": digits.flip(-1)}
 curves = {
     (name, kind): accuracy_over_angles(network, shown, labels, angles)
     for name, network in networks.items()
-    for kind, shown in kinds.items()
+    for kind, shown in both.items()
 }
 
 # %% tags=["hide-input"]
 # @title Figure: accuracy over the angle, for digits as they are and mirrored
 fig, axes = plt.subplots(1, 2, figsize=(9.8, 3.8), sharey=True, layout="constrained")
 looks = {"CNN, no group": ("blue", "o"), "p4": ("orange", "s"), "p4m": ("green", "^")}
-for axis, kind in zip(axes, kinds, strict=True):
+for axis, kind in zip(axes, both, strict=True):
     for name, (colour, marker) in looks.items():
         curve = 100 * curves[name, kind]
         axis.plot(angles, curve, color=PALETTE[colour], marker=marker, markersize=4, label=name)
@@ -1961,5 +1961,5 @@ for name, change in changes.items():
 # - T. Cohen, M. Welling: *Group Equivariant Convolutional Networks*. ICML 2016. The groups p4 and p4m, and the permuted kernel.
 # - M. Weiler, G. Cesa: *General E(2)-Equivariant Steerable CNNs*. NeurIPS 2019. All groups of rotations and reflections of the plane
 #   compared, and networks that are equivariant in early layers only.
-# - M. Weiler, F. Hamprecht, M. Storath: *Learning Steerable Filters for Rotation Equivariant CNNs*. CVPR 2018. Orders up to 24, with
-#   kernels that are not interpolated.
+# - M. Weiler, F. Hamprecht, M. Storath: *Learning Steerable Filters for Rotation Equivariant CNNs*. CVPR 2018. Many
+#   orders compared, with kernels that are not interpolated.
