@@ -1117,7 +1117,8 @@ kernels = F.relu(torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose)
                 "it is in the harmonics already",
                 """
 kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose)
-kernels = kernels * disk_mask(self.grid_R2, self.kernel_size)
+radius = self.grid_R2.norm(dim=0) * (self.kernel_size - 1) / 2
+kernels = kernels * (self.kernel_size / 2 - radius).clamp(0, 1)
 """,
                 1,
             ),
@@ -1827,7 +1828,7 @@ wave = z**frequency if frequency >= 0 else z.conj() ** -frequency
                 "the radius too",
                 "it is in the rings",
                 "wave = torch.polar(radius, frequency * angle)",
-                1,
+                1.5,
             ),
             ("one", "no wave", "wave = torch.ones_like(angle) + 0j", 1),
             (
@@ -1909,7 +1910,7 @@ turned = kernel(torch.einsum("ij,j...->i...", matrix, x))
                 0,
             ),
             (
-                "degrees",
+                "degrees for the positions",
                 "radians are given",
                 "turned = kernel(rotations.left_action_on_R2(-theta.deg2rad(), x))",
                 0,
