@@ -137,6 +137,10 @@ class PlainPython(Running):
         return self.process.is_running()
 
 
+# A Python can be interrupted, also if the grader, in the background of a shell, cannot.
+INTERRUPTIBLE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); del signal\n"
+)
 # What a Python that was not forked does before anything else: it puts its channel into place, and
 # takes its limits. (Between fork and exec of a process with threads, as this one, no Python may
 # run.)
@@ -303,7 +307,7 @@ class PlainStarter(Starter):
     def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
         python = self._next or self._waiting()
         self._next = self._waiting()
-        python.begin(code, folder or self.folder)
+        python.begin(INTERRUPTIBLE + code, folder or self.folder)
         return python
 
     def _waiting(self) -> PlainPython:
@@ -328,7 +332,7 @@ class FreshStarter(Starter):
         shared = {} if folder is None else {warm.OWN: folder}
         pipe = channel.theirs.fileno()
         first = PREPARE.format(pipe=pipe, place=warm.PIPE, limits=process_limits(limits))
-        program = [sys.executable, "-I", "-c", first + code]
+        program = [sys.executable, "-I", "-c", INTERRUPTIBLE + first + code]
         with tempfile.TemporaryFile() as calls:
             calls.write(warm.filter_of_calls())
             calls.seek(0)
