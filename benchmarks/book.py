@@ -23,6 +23,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
+from autograder.book.sections import ONE_PAGE
 from autograder.book.train import markdown_table
 from autograder.course import Course
 
@@ -93,7 +94,7 @@ def heaviest(book: Path, pages: list[Path]) -> list[Path]:
     """Return the largest page of each lesson, and the one that has the whole lesson."""
     largest: dict[Path, Path] = {}
     for page in pages:
-        if page.name == "one-page.html":
+        if page.stem == ONE_PAGE:
             largest[page] = page
         elif page.parent.name[:2].isdecimal():
             best = largest.get(page.parent, page)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 import random
 
 import numpy as np
 from PIL import Image
 
-from autograder.book.turn import SIDE, encoded
+from autograder.book.turn import SIDE, data_image, kept_digits
 from autograder.course import Course
 
 SIZES, SIZE = (3, 5, 7), 5
@@ -63,9 +62,7 @@ def strip(maps: np.ndarray, limit: float, framed: int | None = None) -> str:
         if number == framed:
             picture.paste((*FRAME, 255), (wide * number, 0, wide * (number + 1), wide))
         picture.paste(Image.fromarray(cell), (wide * number + MARGIN, MARGIN))
-    buffer = io.BytesIO()
-    picture.save(buffer, "png", optimize=True)
-    return f"data:image/png;base64,{encoded(buffer.getvalue())}"
+    return data_image(picture)
 
 
 def pictures(image: np.ndarray) -> dict[str, str]:
@@ -90,9 +87,9 @@ def markup(course: Course) -> str:
 
     Nothing where no digits are kept.
     """
-    if not course.turning.is_file():
+    digits = kept_digits(course)
+    if not digits:
         return ""
-    digits = json.loads(course.turning.read_text(encoding="utf-8"))
     pixels = next(digit["pixels"] for digit in digits if digit["label"] == 7)
     image = np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(SIDE, SIDE) / 255
     shown = pictures(image)

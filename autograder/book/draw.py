@@ -6,7 +6,7 @@ their weights, which `python -m autograder.book.turn` writes, from `networks.bin
 
 from __future__ import annotations
 
-from autograder.book.turn import NETWORKS, RADIUS, polar
+from autograder.book.turn import NETWORKS, RADIUS, polar, said
 from autograder.book.weights import weights_file
 from autograder.course import Course
 
@@ -24,13 +24,7 @@ def markup(course: Course) -> str:
     """
     if not weights_file(course).is_file():
         return ""
-    said = "".join(
-        f'<p class="draw-said draw-{name}" data-network="{name}"><b>{words}:</b> '
-        "<output></output></p>"
-        for name, words in NETWORKS.items()
-    )
-    lines = "".join(f'<path class="draw-{name}"></path>' for name in NETWORKS)
-    hand = f'<line class="draw-hand" y2="-{RADIUS}"></line>'
+    diagram = polar("draw", TITLE, dict.fromkeys(NETWORKS, ""))
     return (
         "<noscript><p>With JavaScript you can draw a digit of your own here, and turn it.</p>"
         f'</noscript><div class="draw" data-radius="{RADIUS}" hidden>'
@@ -43,8 +37,8 @@ def markup(course: Course) -> str:
         '<div class="draw-turn"><canvas class="draw-seen" width="28" height="28" role="img" '
         'aria-label="Your digit as the networks see it, turned"></canvas>'
         '<div><p><label>Turn it: <input type="range" class="draw-dial" min="0" max="359" value="0" '
-        f'step="1"></label></p>{said}</div></div>'
-        f'<div class="draw-curve">{polar(TITLE, lines + hand)}'
+        f'step="1"></label></p>{said("draw")}</div></div>'
+        f'<div class="draw-curve">{diagram}'
         "<p>Sure of what is read upright, from not at all (centre) to quite (outer ring), at "
         'each angle. <output class="draw-summary"></output></p></div></div></div></div>'
     )

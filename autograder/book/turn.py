@@ -78,14 +78,22 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+def kept_digits(course: Course) -> list[Digit]:
+    """Return the digits as `main` keeps them; none where it has not run."""
+    if not course.turning.is_file():
+        return []
+    digits: list[Digit] = json.loads(course.turning.read_text(encoding="utf-8"))
+    return digits
+
+
 def markup(course: Course) -> str:
     """Return the digit, its dial and its curve as HTML; without a script it is a still picture.
 
     Nothing where no scores are kept.
     """
-    if not course.turning.is_file():
+    digits = kept_digits(course)
+    if not digits:
         return ""
-    digits = json.loads(course.turning.read_text(encoding="utf-8"))
     shown = next(digit for digit in digits if digit["label"] == 7)
     page_data = [
         {
@@ -101,48 +109,62 @@ def markup(course: Course) -> str:
         for digit in digits
     )
     data = html.escape(json.dumps(page_data, separators=(",", ":")), quote=True)
-    said = "".join(
-        f'<p class="turn-said turn-{name}" data-network="{name}"><b>{words}:</b> '
-        "<output></output></p>"
-        for name, words in NETWORKS.items()
-    )
     return (
         f'<div class="turn" data-step="{STEP}" data-digits="{data}">'
         f'<div class="turn-left"><img src="{picture(shown)}" width="140" height="140" '
         f'alt="A handwritten {shown["label"]}, upright">'
         '<p><label>Turn it: <input type="range" min="0" max="359" value="0" step="1"></label> '
-        f"<label>digit <select>{options}</select></label></p>{said}</div>"
+        f"<label>digit <select>{options}</select></label></p>{said('turn')}</div>"
         f'<div class="turn-right">{curve(shown)}</div></div>'
     )
 
 
 def picture(digit: Digit) -> str:
     """Return a digit as a data: image."""
-    buffer = io.BytesIO()
     pixels = base64.b64decode(digit["pixels"])
-    Image.frombytes("L", (SIDE, SIDE), pixels).save(buffer, "png", optimize=True)
+    return data_image(Image.frombytes("L", (SIDE, SIDE), pixels))
+
+
+def data_image(picture: Image.Image) -> str:
+    """Return a picture as a data: image."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "png", optimize=True)
     return f"data:image/png;base64,{encoded(buffer.getvalue())}"
+
+
+def said(box: str) -> str:
+    """Return lines for what each network says, in a box of this class."""
+    return "".join(
+        f'<p class="{box}-said {box}-{name}" data-network="{name}"><b>{words}:</b> '
+        "<output></output></p>"
+        for name, words in NETWORKS.items()
+    )
 
 
 def curve(digit: Digit) -> str:
     """Return a polar curve: how sure each network is of the right class, over the angle."""
-    lines = "".join(
-        f'<path class="turn-{name}" d="{path(digit, name)}"></path>' for name in NETWORKS
-    )
+    lines = {name: path(digit, name) for name in NETWORKS}
     summary = "; ".join(f"{NETWORKS[name]} {sure(digit, name)} of 72 angles" for name in NETWORKS)
     title = (
         f"How sure the networks are of the right digit, over the angle. Read rightly: {summary}."
     )
-    hand = f'<line class="turn-hand" y2="-{RADIUS}"></line>'
     return (
-        f"{polar(title, lines + hand)}"
+        f"{polar('turn', title, lines)}"
         "<p>Sure of the right digit, from not at all (centre) to quite (outer ring), "
         "at each angle.</p>"
     )
 
 
-def polar(title: str, drawn: str) -> str:
-    """Return a polar diagram with what is drawn in it; 0° is up, angles run counter-clockwise."""
+def polar(box: str, title: str, lines: dict[str, str]) -> str:
+    """Return a polar diagram with a line for each network, perhaps empty, and a hand.
+
+    0° is up, angles run counter-clockwise. `box` is the class of the box that it stands in.
+    """
+    drawn = ""
+    for name, line in lines.items():
+        points = f' d="{line}"' if line else ""
+        drawn += f'<path class="{box}-{name}"{points}></path>'
+    drawn += f'<line class="{box}-hand" y2="-{RADIUS}"></line>'
     rings = "".join(f'<circle r="{RADIUS * share}"></circle>' for share in (0.5, 1))
     texts = "".join(
         f'<text x="{x}" y="{y}">{angle}°</text>'

@@ -23,6 +23,7 @@ COURSE = Course(ROOT)
 STATIC = COURSE.solutions / "_static"
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Draw</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+<link rel="stylesheet" href="book.css">
 <link rel="stylesheet" href="draw.css"><script defer src="draw.js"></script><main>{}</main>"""
 # Asks the worker one thing after the other.
 ASK = """async questions => {
@@ -54,7 +55,7 @@ def networks(tmp_path_factory):
 def site(tmp_path_factory) -> Iterator[str]:
     """The address of a page with nothing but the box on it, and of its files."""
     folder = tmp_path_factory.mktemp("site")
-    for name in ("draw.js", "draw.css", "networks.js", "networks.bin"):
+    for name in ("book.css", "draw.js", "draw.css", "networks.js", "networks.bin"):
         shutil.copy(STATIC / name, folder)
     (folder / "index.html").write_text(PAGE.format(draw.markup(COURSE)), encoding="utf-8")
     (folder / "empty.html").write_text(PAGE.format(""), encoding="utf-8")
