@@ -33,7 +33,7 @@ ESCNN_RECIPE = (
     [*INTO_ESCNN, "--no-deps", "escnn==1.0.11"],
 )
 ESCNN_TESTS = ["-m", "pytest", "-k", "escnn", "tests/checks/test_oracle.py"]
-ESCNN_TESTS += ["tests/notebooks/test_lesson_02.py"]
+ESCNN_TESTS += [f"tests/notebooks/test_lesson_0{number}.py" for number in (3, 4)]
 
 LINT = (
     ["-m", "ruff", "check"],

@@ -4,9 +4,9 @@ The floor is the same network with ordinary convolutions of as many channels as 
 have: all that is left when making the kernels costs nothing. Everything is timed in turn in one
 run, one step of each after the other, and compared by medians.
 
-    python benchmarks/layers.py                   all tables
+    python benchmarks/layers.py                   print the table
     python benchmarks/layers.py --orders 4 --rounds 5
-    python benchmarks/layers.py --write           also write them to data/results/
+    python benchmarks/layers.py --write           also write it to data/results/layers.md
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.texts import write_text
 
-STEM = "02_beyond_c4"  # it holds lesson 1's layers, and the fast kernels
+STEM = "02_from_90_to_98"  # it holds lesson 1's layers, too
 CHANNELS = {4: 16, 8: 11, 16: 8}  # about the same number of weights for each order
 BATCH, SIZE, HIDDEN = 64, 5, 4
+FLOOR, KEPT = "floor: convolutions only", "bumps, made once and kept (lesson 2, section 7)"
 COURSE = Course(Path(__file__).resolve().parent.parent)
 LESSON = lesson_names(Lesson.load(COURSE.lesson_path(STEM)))
 
@@ -58,7 +59,7 @@ def folded(kernel: Any) -> Tensor:
 
 
 class Permuted(nn.Module):
-    """A C4 layer whose kernels are the weights in another order: one gather, exact."""
+    """A layer of C4 whose kernels are the weights in another order: one gather, exact."""
 
     places: Tensor
 
@@ -66,7 +67,7 @@ class Permuted(nn.Module):
         super().__init__()
         self.weight, self.order = kernel.weight, kernel.group.order
         size = kernel.weight[0, 0].numel()
-        unit = kernel.plain(kernel.group, kernel.kernel_size, 1, 1)
+        unit = type(kernel)(kernel.group, kernel.kernel_size, 1, 1)
         unit.weight.data = 1.0 + torch.arange(size).view_as(unit.weight)
         places = unit.sample()[0, :, 0].round().long() - 1  # [n, (n,) k, k]
         self.register_buffer("places", places.flatten())
@@ -99,17 +100,17 @@ class Theirs(nn.Module):
         return x.reshape(len(x), -1, self.order, *x.shape[-2:])
 
 
-def network(order: int, replace: Callable[[Any], nn.Module] | None = None) -> nn.Module:
-    """Return the lesson's network, or one with these layers in place of its fast ones."""
+def network(order: int, smooth: bool, replace: Callable[[Any], nn.Module] | None = None) -> Any:
+    """Return lesson 2's network without pooling, or one with other layers in place of its own."""
     torch.manual_seed(0)
-    model = LESSON.GroupEquivariantCNN(
-        LESSON.CyclicGroup(order), 1, 10, SIZE, num_hidden=HIDDEN, hidden_channels=CHANNELS[order]
+    sizes = dict(kernel_size=SIZE, num_hidden=HIDDEN, hidden_channels=CHANNELS[order])
+    model = LESSON.BetterGCNN(
+        LESSON.CyclicGroup(order), 1, 10, **sizes, smooth=smooth, round_maps=False
     )
-    if replace is None:
-        return model
-    LESSON.speed_up(model)
-    model.lifting_conv = replace(model.lifting_conv.kernel)
-    model.gconvs = nn.ModuleList(replace(layer.kernel) for layer in model.gconvs)
+    if replace is not None:
+        model.layers = nn.ModuleList(replace(layer.kernel) for layer in model.layers)
+        for layer in model.layers:
+            layer.kernel = SimpleNamespace()  # the network gives it the angle of its kernels
     return model
 
 
@@ -129,36 +130,34 @@ def find_libraries() -> dict[str, SimpleNamespace]:
 def competitors(order: int, libraries: dict[str, SimpleNamespace]) -> dict[str, nn.Module]:
     """Return the networks to be timed."""
     models = {
-        "floor: convolutions only": network(order, Floor),
-        "fast kernels": LESSON.speed_up(network(order)),
-        "interpolated in every step (2.2)": network(order),
+        FLOOR: network(order, False, Floor),
+        "interpolated in every step (lesson 1)": network(order, False),
+        "bumps, summed in every step (lesson 2)": network(order, True),
+        KEPT: LESSON.keep_kernels(network(order, True)),
     }
     if order == 4:
-        models["exact permutation"] = network(order, Permuted)
+        models["exact permutation"] = network(order, False, Permuted)
     for name, library in libraries.items():
         rotations = "rot2dOnR2" if hasattr(library.gspaces, "rot2dOnR2") else "Rot2dOnR2"
         space = getattr(library.gspaces, rotations)(order)
-        models[name] = network(order, functools.partial(Theirs, library, space))
+        models[name] = network(order, False, functools.partial(Theirs, library, space))
     return models
 
 
-def step(model: nn.Module, images: Tensor, labels: Tensor, precision: str = "32") -> float:
+def step(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Return the seconds of one forward and backward pass."""
     started = time.perf_counter()
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-        loss = F.cross_entropy(model(images), labels)
-    loss.backward()
+    F.cross_entropy(model(images), labels).backward()
     seconds = time.perf_counter() - started
     model.zero_grad()
     return seconds
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, images: Tensor, labels: Tensor, precision: str = "32") -> float:
+def evaluate(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Return the seconds of one forward pass in evaluation."""
     started = time.perf_counter()
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-        model(images)
+    model(images)
     return time.perf_counter() - started
 
 
@@ -201,87 +200,14 @@ def compare(orders: list[int], rounds: int) -> list[str]:
     for order in orders:
         models = competitors(order, libraries)
         training, evaluation = train_and_evaluate(models, images, labels, rounds)
-        floor = next(iter(models))
         for name in models:
-            rows.append(
-                f"| C{order} | {name} | {1e3 * training[name]:.0f} | "
-                f"{training[name] / training[floor]:.3f} | {1e3 * evaluation[name]:.0f} | "
-                f"{evaluation[name] / evaluation[floor]:.3f} |"
-            )
+            took = [
+                f"{1e3 * seconds[name]:.0f} | {seconds[name] / seconds[FLOOR]:.2f}"
+                for seconds in (training, evaluation)
+            ]
+            took[0] = " | " if name == KEPT else took[0]  # in training the weights change
+            rows.append(f"| C{order} | {name} | {' | '.join(took)} |")
             print(rows[-1], flush=True)
-    return rows
-
-
-def try_options(rounds: int) -> list[str]:
-    """Time the fast C4 network with what PyTorch offers for speed."""
-    images, labels = torch.randn(BATCH, 1, 28, 28), torch.randint(10, (BATCH,))
-
-    def fast(compiled: bool = False) -> Any:
-        model = LESSON.speed_up(network(4))
-        model(images[:1])  # the matrices are computed once, which cannot be compiled
-        return torch.compile(model) if compiled else model
-
-    last = images.contiguous(memory_format=torch.channels_last)
-    tried = {
-        "float32": (fast(), images, "32"),
-        "float32, channels_last": (fast(), last, "32"),
-        "float32, torch.compile": (fast(compiled=True), images, "32"),
-        "bfloat16": (fast(), images, "bf16"),
-        "bfloat16, channels_last": (fast(), last, "bf16"),
-        "bfloat16, torch.compile": (fast(compiled=True), images, "bf16"),
-    }
-    rows = ["| option | training, ms a step | against float32 | evaluation, ms | against float32 |"]
-    rows += ["|---|---|---|---|---|"]
-    usable = {}
-    for name, (model, x, precision) in tried.items():
-        try:
-            step(model, x, labels, precision)
-            usable[name] = (model, x, labels, precision)
-        except Exception as error:  # torch.compile needs a compiler, for example
-            print(f"{name} is left out: {str(error).splitlines()[0]}")
-    training, evaluation = (
-        in_turn({name: functools.partial(call, *use) for name, use in usable.items()}, rounds)
-        for call in (step, evaluate)
-    )
-    for name in usable:
-        rows.append(
-            f"| {name} | {1e3 * training[name]:.0f} | {training[name] / training['float32']:.2f} | "
-            f"{1e3 * evaluation[name]:.0f} | {evaluation[name] / evaluation['float32']:.2f} |"
-        )
-        print(rows[-1], flush=True)
-    return rows
-
-
-def sampling(orders: list[int], rounds: int) -> list[str]:
-    """Time making the kernels of one group layer, there and back, as the group grows."""
-    rows = [
-        "| group | weights, kB | kernels, kB | matrix, kB | by matrix, ms | interpolated, ms |",
-        "|---|---|---|---|---|---|",
-    ]
-    for order in orders:
-        group, channels = LESSON.CyclicGroup(order), CHANNELS.get(order, 5)
-        kinds = {
-            "matrix": LESSON.FastGroupKernel(group, SIZE, channels, channels),
-            "interpolated": LESSON.InterpolativeGroupKernel(group, SIZE, channels, channels),
-        }
-
-        def there_and_back(kernel: Any) -> float:
-            started = time.perf_counter()
-            kernel.sample().sum().backward()
-            return time.perf_counter() - started
-
-        took = in_turn(
-            {name: functools.partial(there_and_back, kernel) for name, kernel in kinds.items()},
-            rounds,
-        )
-        kernel = kinds["matrix"]
-        size = [t.numel() * t.element_size() / 1e3 for t in (kernel.weight, kernel.sample())]
-        size.append(kernel.matrix.numel() * kernel.matrix.element_size() / 1e3)
-        rows.append(
-            f"| C{order} | {size[0]:,.0f} | {size[1]:,.0f} | {size[2]:,.0f} | "
-            f"{1e3 * took['matrix']:.2f} | {1e3 * took['interpolated']:.2f} |"
-        )
-        print(rows[-1], flush=True)
     return rows
 
 
@@ -290,24 +216,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--orders", type=int, nargs="+", default=sorted(CHANNELS))
     parser.add_argument("--rounds", type=int, default=15, help="how often each is timed")
-    parser.add_argument(
-        "--tables",
-        nargs="+",
-        choices=("layers", "options", "sampling"),
-        help="which (default: all)",
-    )
-    parser.add_argument("--write", action="store_true", help="write the tables to data/results/")
+    parser.add_argument("--write", action="store_true", help="write to data/results/layers.md")
     args = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batch {BATCH}")
-    tables = {
-        "layers": lambda: compare(args.orders, args.rounds),
-        "options": lambda: try_options(args.rounds),
-        "sampling": lambda: sampling([*args.orders, 32], args.rounds),
-    }
-    for name in args.tables or tables:
-        rows = tables[name]()
-        if args.write:
-            write_text(COURSE.results_table(name), "\n".join(rows) + "\n")
+    rows = compare(args.orders, args.rounds)
+    if args.write:
+        write_text(COURSE.results_table("layers"), "\n".join(rows) + "\n")
 
 
 if __name__ == "__main__":

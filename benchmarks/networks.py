@@ -1,4 +1,4 @@
-"""What a step of each network of lesson 2 costs, beside the same with escnn's layers.
+"""What a step of each network of lessons 3 and 4 costs, beside the same with escnn's layers.
 
     python benchmarks/networks.py                 print the table
     python benchmarks/networks.py --rounds 5
@@ -10,32 +10,44 @@ All are timed in turn in one run, one step of each after the other, and compared
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 
 import torch
-from layers import BATCH, COURSE, train_and_evaluate
+from layers import BATCH, CHANNELS, COURSE, train_and_evaluate
 from torch import nn
 
 from autograder.book.names import lesson_names
 from autograder.lesson import Lesson
 from autograder.texts import write_text
 
-LESSON = lesson_names(Lesson.load(COURSE.lesson_path("02_beyond_c4")))
-TRAINING_ONLY = ("epochs", "schedule", "data")
+THIRD, FOURTH = (
+    lesson_names(Lesson.load(COURSE.lesson_path(stem)))
+    for stem in ("03_any_rotation_and_reflections", "04_scale_continuous_steerable")
+)
+TRAINING_ONLY = ("epochs", "kind", "data")
 
 
-def network(recipe: dict) -> nn.Module:
-    """Return the untrained network of a recipe."""
-    settings = {key: value for key, value in recipe.items() if key not in TRAINING_ONLY}
-    torch.manual_seed(0)
-    return LESSON.create_model(settings.pop("model_name"), settings)
+def networks() -> dict[str, nn.Module]:
+    """Return the untrained networks of all recipes, and larger groups in place of p4's."""
+    recipes = dict(THIRD.RECIPES)
+    for order in (8, 16):
+        group = dict(group=THIRD.CyclicGroup(order), hidden_channels=CHANNELS[order])
+        recipes[f"C{order}, interpolated"] = recipes["p4"] | group
+    models = {}
+    for lesson, its_own in ((THIRD, recipes), (FOURTH, FOURTH.RECIPES)):
+        for name, recipe in its_own.items():
+            settings = {key: value for key, value in recipe.items() if key not in TRAINING_ONLY}
+            torch.manual_seed(0)
+            models[name] = lesson.create_model(settings.pop("model_name"), settings)
+    return models
 
 
 def compare(rounds: int) -> list[str]:
     """Time training and evaluation of all networks; return the table."""
     images, labels = torch.randn(BATCH, 1, 28, 28), torch.randint(10, (BATCH,))
-    models = {name: network(recipe) for name, recipe in LESSON.RECIPES.items()}
-    if missing := set(LESSON.STEERABLE) - set(models):
-        print(f"left out, since escnn cannot be imported here: {', '.join(sorted(missing))}")
+    models = networks()
+    if find_spec("escnn") is None:
+        print("escnn's networks are left out: it cannot be imported here; see README.md")
     training, evaluation = train_and_evaluate(models, images, labels, rounds)
     rows = [
         "| network | parameters | training, ms a step | against p4 | evaluation, ms | against p4 |",

@@ -2459,8 +2459,8 @@ for order in (4, 8, 12, 16):
 
 # %% [markdown]
 # For comparison, the ordinary CNN, made in the same way. With 32 channels in place of 16 it has about as many parameters.
-# (Our layers interpolate their kernels anew in every step, though the grids never change. Lesson 2 shows how to avoid that,
-# and layers that are nearly as fast as ordinary ones.)
+# (Our layers interpolate their kernels anew in every step, though the grids never change. Lesson 2 shows when that can be
+# left out.)
 
 
 # %% id="cnn" grade="readonly"
@@ -3116,7 +3116,7 @@ show(
 # wrote do not mention quarter turns anywhere: they ask the group for its elements, products and inverses. Exchange it for
 # another cyclic group, and the layers follow.
 #
-# Lesson 2 goes on from here: how to make the layers fast, and the steps that lead from 90 to 98 per cent.
+# Lesson 2 goes on from here, with the steps that lead from 90 to 98 per cent; lesson 3 to other rotations and reflections.
 #
 # ### 4.1 Where to go next
 #

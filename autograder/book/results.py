@@ -19,7 +19,7 @@ HEADS = {"turned": "turned, %", "upright": "upright, %", "seconds": "minutes"}
 HEADLINE = {
     "ordinary network": ("01_regular_group_convolutions", "CNN"),
     "group network": ("01_regular_group_convolutions", "GCNN"),
-    "with a better recipe": ("02_beyond_c4", "Better GCNN, C8, steps 1 to 9"),
+    "with a better recipe": ("02_from_90_to_98", "steps 1 to 5"),
 }
 """What the home page begins with: the words for a network, its lesson, and its recipe there."""
 

@@ -2,9 +2,8 @@
 
 A lesson names what is to be trained in `RECIPES` and trains with its own `train_model`; both are
 used as they stand there. Every training adds a row to `data/results/<lesson>.csv`, from which
-tables are made: those that the lesson names in `TABLES`, or else `data/results/training.md`, and
-`steps.md` for the recipes that the lesson also names in `STEPS`. Accuracies on other digits than
-turned and upright ones have columns of their own; those at one angle, such as "15°", are not put
+tables are made, those that the lesson names in `TABLES`. Accuracies on other digits than turned and
+upright ones have columns of their own; those at one angle, such as "15°", are not put
 into tables: pictures show them. The first seed's weights go to `data/networks/` if the lesson has
 them in `TRAINED`.
 """
@@ -34,6 +33,7 @@ from autograder.texts import write_text
 COLUMNS: tuple[str, ...] = ("network", "seed", "parameters", "turned", "upright")
 COLUMNS += ("epochs", "images", "precision", "seconds", "torch", "machine")
 ACCURACY = " accuracy"  # so ends the name of an accuracy in what `train_model` returns
+ALL_ANGLES = "all angles"  # the mean accuracy over them, a column of its own
 FIRST_SEED = 12
 EXAMPLES = """examples:
   python -m autograder train 01_regular_group_convolutions
@@ -69,9 +69,7 @@ def run(args: argparse.Namespace) -> int:
     in_full["COURSE_DATA"] = str(course.data_folder())
     with mock.patch.dict(os.environ, in_full):
         names = lesson_names(lesson)
-        recipes, steps = getattr(names, "RECIPES", {}), getattr(names, "STEPS", {})
-        tables = {"training": [name for name in recipes if name not in steps], "steps": steps}
-        tables = getattr(names, "TABLES", tables)
+        recipes, tables = getattr(names, "RECIPES", {}), getattr(names, "TABLES", {})
         unknown = sorted(set(args.only or ()) - set(recipes))
         if unknown or not recipes:
             known = ", ".join(recipes) or "none"
@@ -176,7 +174,8 @@ def make_table(rows: list[dict], recipes: Iterable[str]) -> str:
         if not (name in COLUMNS or name.endswith("°"))
         and all(row[name] for group in trained.values() for row in group)
     ]
-    lines = [["network", "parameters", *(f"on {kind} digits" for kind in kinds), "trainings"]]
+    heads = ["at all angles" if kind == ALL_ANGLES else f"on {kind} digits" for kind in kinds]
+    lines = [["network", "parameters", *heads, "trainings"]]
     for name, group in trained.items():
         numbers = [spread([float(row[kind]) for row in group]) for kind in kinds]
         lines.append([name, f"{int(group[0]['parameters']):,}", *numbers, str(len(group))])

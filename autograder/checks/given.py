@@ -402,6 +402,37 @@ class Given:
 
         self.learns(what, result(), leaf, result, "the input")
 
+    def gradient_of(
+        self,
+        what: str,
+        function: Callable[[Tensor], Tensor],
+        right: Callable[[Tensor], Tensor],
+        x: Tensor,
+        mistakes: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
+        tolerance: float = 1e-3,
+    ) -> None:
+        """Fail unless a function has the same gradient at x as a right one.
+
+        Some of a gradient may be missing, where values computed from x are taken for constants.
+        `mistakes` are functions with the gradients of likely mistakes.
+        """
+        leaf, ours = remote.leaf(function, x), x.clone().requires_grad_()
+        there: Any = remote.original(leaf)
+        result, expected = function(there), right(ours)
+        self.shape(what, result, expected.shape)
+        direction = self.noise(*expected.shape)
+
+        def ours_of(out: Tensor) -> Tensor:
+            return torch.autograd.grad(out, ours, direction)[0]
+
+        (gradient,) = remote.gradients(result, direction, [leaf])
+        if gradient is None:
+            raise _failure(
+                what, "it passes no gradient on", "the graph is cut by .data or .detach()"
+            )
+        known = {cause: ours_of(wrong(ours)) for cause, wrong in (mistakes or {}).items()}
+        self.close(f"the gradient of {what}", gradient, ours_of(expected), known, tolerance)
+
     def influence(self, sample: Callable[[], Tensor], weight: Tensor) -> None:
         """Fail unless every weight has an influence of its own on the kernels, and can learn.
 

@@ -17,6 +17,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from autograder.errors import LOG, CourseError
+from autograder.lesson.formulas import mathml
 from autograder.lesson.markers import blocks
 from autograder.submissions.cells import message
 from autograder.submissions.safe import safe_outputs
@@ -24,6 +25,7 @@ from autograder.submissions.safe import safe_outputs
 # A line of a report: it holds, it does not, or the exercise is still open.
 SIGNS = {"✓": "good", "✗": "bad", "✎": "open"}
 MOST_COLOURED = 20_000  # characters of code that are coloured
+MOST_TEX = 1_000  # characters of a formula that is set
 NO_TEXT = "A picture from the tests; it has no description."
 LIGHT, DARK = "xcode", "monokai"  # both readable: at least 4.5 : 1 on the page's background
 # Lines that begin with a sign, with the indented lines below them, or the heading of hidden tests.
@@ -105,7 +107,9 @@ def report(text: str) -> Iterator[Markup]:
 
 
 def markdown(text: str, attachments: Mapping | None = None) -> Markup:
-    """Return a text as HTML: raw HTML is shown as it was typed, formulas as TeX.
+    """Return a text as HTML: raw HTML is shown as it was typed.
+
+    Formulas are set; those with a mistake, or with what is not known, are shown as TeX.
 
     Of pictures only attached ones are shown, of links only those to the web and to e-mail.
     """
@@ -114,6 +118,17 @@ def markdown(text: str, attachments: Mapping | None = None) -> Markup:
     except Exception:  # whatever a student's text does to a parser
         LOG.info("a text is shown as it was typed:", exc_info=True)
         return _text(text)
+
+
+def _formula(tex: str, block: bool = False) -> str:
+    """Return a formula as MathML, or as TeX where that cannot be set."""
+    try:
+        if len(tex) <= MOST_TEX:
+            return mathml(tex, block=block)
+    except Exception:  # whatever a student's formula does to a parser
+        LOG.info("a formula is shown as TeX:", exc_info=True)
+    kind = "formula block" if block else "formula"
+    return str(Markup('<code class="{}">{}</code>').format(kind, tex.strip()))
 
 
 class _Renderer(IPythonRenderer):
@@ -130,10 +145,10 @@ class _Renderer(IPythonRenderer):
         return str(_text(code))
 
     def inline_math(self, body: str) -> str:
-        return str(Markup('<code class="formula">{}</code>').format(body))
+        return _formula(body)
 
     def block_math(self, body: str) -> str:
-        return str(Markup('<code class="formula block">{}</code>').format(body.strip()))
+        return _formula(body, block=True)
 
     def latex_environment(self, name: str, body: str) -> str:
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")

@@ -2,5 +2,16 @@
 
 from __future__ import annotations
 
-from . import lesson_01 as lesson_01  # registers its pictures
+from . import (  # each registers its pictures
+    lesson_01 as lesson_01,
+)
+from . import (
+    lesson_02 as lesson_02,
+)
+from . import (
+    lesson_03 as lesson_03,
+)
+from . import (
+    lesson_04 as lesson_04,
+)
 from .drawing import PICTURES as PICTURES

@@ -19,7 +19,7 @@ from autograder.book import breaks
 from autograder.course import Course
 
 COURSE = Course(ROOT)
-STEM = "02_beyond_c4"
+STEM = "03_any_rotation_and_reflections"
 STATIC = COURSE.solutions / "_static"
 MARKUP = breaks.markup(COURSE)
 SEVEN = json.loads(COURSE.turning.read_text(encoding="utf-8"))[7]
@@ -86,7 +86,7 @@ def test_there_is_nothing_where_no_digits_are_kept(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory):
-    """What lesson 2 defines: the layers of lesson 1, kernels on disks, and the error."""
+    """What lesson 3 defines: the layers of lesson 1, kernels on disks, and the error."""
     with names_with_small_digits(STEM, tmp_path_factory.mktemp("lesson")) as names:
         return names
 
@@ -188,7 +188,7 @@ def test_the_pictures_are_those_of_the_lesson(page, lesson, state, angle) -> Non
     turned = lesson.act_on_images(group, g, digit())
     first = layer(turned)
     then = lesson.act_on_features(group, g, layer(digit()))
-    inside = lesson.disk_mask(lesson.create_grid_R2(breaks.SIDE, like=then), breaks.SIDE)
+    inside = lesson.disk_mask(lesson.create_grid_R2(breaks.SIDE), breaks.SIDE).to(then)
     limit = max(maps.abs().max().item() for maps in (first, then))
     poses = layer.kernel.sample()[0, :, 0].numpy()
     framed = round(angle * group.order / 360)

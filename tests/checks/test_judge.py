@@ -56,7 +56,7 @@ def test_an_answer_is_tried_among_the_lesson_s_definitions(capsys) -> None:
     assert "expected 216.0°, got 288.0°" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("stem", ["01_regular_group_convolutions", "02_beyond_c4"])
+@pytest.mark.parametrize("stem", COURSE.lessons())
 def test_no_solution_of_the_answer_or_of_a_later_one_is_where_it_is_tried(stem: str) -> None:
     lesson = Lesson.load(COURSE.lesson_path(stem))
     ids = [cell.id for cell in lesson.cells if cell.grade == "solution"]

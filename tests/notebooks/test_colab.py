@@ -27,14 +27,8 @@ from autograder.submissions.matching import NOTES
 from autograder.submissions.restore import restore
 
 COURSE = Course(ROOT)
-# For each lesson the cells that set up, and checks that are no exercise.
-LESSONS = {
-    "01_regular_group_convolutions": (("setup",), ("The group axioms",)),
-    "02_beyond_c4": (
-        ("given-setup",),
-        ("The network", "Steerable kernels", "The fast kernels", "The better network"),
-    ),
-}
+# What checks itself without being an exercise.
+FURTHER_CHECKS = {"01_regular_group_convolutions": ["The group axioms"]}
 
 SITECUSTOMIZE = """
 import sys
@@ -74,7 +68,7 @@ class Colab:
 
     def __init__(self, stem: str, site: Path, folder: Path) -> None:
         self.stem, self.lesson = stem, Lesson.load(COURSE.lesson_path(stem))
-        self.setup, self.further_checks = LESSONS[stem]
+        self.further_checks = FURTHER_CHECKS.get(stem, [])
         site.mkdir()
         folder.mkdir()
         (site / "sitecustomize.py").write_text(SITECUSTOMIZE, encoding="utf-8")
@@ -108,7 +102,7 @@ class Colab:
         )
 
 
-@pytest.fixture(scope="module", params=LESSONS)
+@pytest.fixture(scope="module", params=COURSE.lessons())
 def colab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Colab:
     """A worked-out student notebook, run once."""
     folder = tmp_path_factory.mktemp("colab")
@@ -125,13 +119,13 @@ def test_only_what_is_missing_is_installed(colab: Colab) -> None:
 
 @pytest.mark.slow
 def test_the_setup_prints_one_line_on_versions_and_device(colab: Colab) -> None:
-    installing, line = colab.printed(*colab.setup).splitlines()
+    installing, line = colab.printed("setup").splitlines()
     assert installing == "Installing pytorch-lightning>=2.2,<3 …"
     assert re.fullmatch(
         r"Python 3\.\S+ · torch \S+ · torchvision \S+ · Lightning \S+ · device: (cpu|cuda)", line
     )
     assert f"torch {version('torch')}" in line
-    outputs = [o for c in colab.notebook.cells if c.id in colab.setup for o in c.outputs]
+    outputs = [o for c in colab.notebook.cells if c.id == "setup" for o in c.outputs]
     assert [output.output_type for output in outputs] == ["stream", "stream"]
 
 

@@ -1,277 +1,200 @@
-"""Lesson 2 itself: its public names, the mathematics of its solution, and what it gives."""
+"""Lesson 2: its smooth kernels, its network, and how that is trained and tested."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import ROOT
-from steerable import TOLERANCE, Theirs
+from conftest import names_with_small_digits
 
-from autograder.book.names import lesson_names
-from autograder.checks.oracles import dihedral
-from autograder.course import Course
-from autograder.lesson import Lesson
-
-STEM = "02_beyond_c4"
-LESSON = Lesson.load(Course(ROOT).lesson_path(STEM))
+STEM = "02_from_90_to_98"
+OF_TRAINING = ("model_name", "kind", "epochs", "data")
 
 
 @pytest.fixture(scope="module")
-def names() -> SimpleNamespace:
-    """What the solution defines."""
-    with torch.random.fork_rng():
-        return lesson_names(LESSON)
+def names(tmp_path_factory):
+    """The lesson's names, with scikit-learn's small digits."""
+    folder = tmp_path_factory.mktemp("training")
+    with names_with_small_digits(STEM, folder) as result:
+        result.train_model.__globals__["RUNS_FOLDER"] = folder / "runs"
+        yield result
 
 
-def noise(*shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(len(shape)))
+@pytest.mark.parametrize(("order", "size"), [(4, 5), (8, 3)])
+def test_smooth_kernels_are_the_formula(names, order, size):
+    """The formula of section 3, position by position, in pixels and angles."""
+    sigma = 0.7
+    torch.manual_seed(3)
+    kernel = names.SmoothGroupKernel(names.CyclicGroup(order), size, 1, 1)
+    lifting = names.SmoothLiftingKernel(names.CyclicGroup(order), size, 1, 1)
+    with torch.no_grad():
+        got, lifted = kernel.sample()[0, :, 0], lifting.sample()[0, :, 0]
+    half = (size - 1) / 2
+    places = [(row - half, column - half) for row in range(size) for column in range(size)]
+
+    def value(weights, h, place):
+        angle = 2 * math.pi * h / order
+        cos, sin = math.cos(angle), math.sin(angle)
+        r0, r1 = place
+        x = (cos * r0 + sin * r1, -sin * r0 + cos * r1)  # turned back, rows down, columns across
+        bumps = [math.exp(-(math.dist(x, centre) ** 2) / (2 * sigma**2)) for centre in places]
+        disk = min(max(size / 2 - math.hypot(*place), 0), 1)
+        return disk * sum(w * b for w, b in zip(weights.flatten().tolist(), bumps, strict=True))
+
+    for h in range(order):
+        for index, place in enumerate(places):
+            row, column = divmod(index, size)
+            expected = value(lifting.weight[0, 0], h, place)
+            assert lifted[h, row, column].item() == pytest.approx(expected, abs=1e-5)
+            for other in range(order):
+                expected = value(kernel.weight[0, 0, (other - h) % order], h, place)
+                assert got[h, other, row, column].item() == pytest.approx(expected, abs=1e-5)
 
 
-# ------------------------------------------------------------ what the hidden tests compare with
+def test_turned_poses_are_those_of_a_finer_group(names):
+    """Half-way between the elements of C_4 stand the odd ones of C_8; a whole step is one on."""
+    coarse = names.SmoothLiftingKernel(names.CyclicGroup(4), 5, 2, 3)
+    fine = names.SmoothLiftingKernel(names.CyclicGroup(8), 5, 2, 3)
+    fine.weight.data = coarse.weight.data
+    before = coarse.sample()
+    coarse.angle = math.pi / 4
+    torch.testing.assert_close(coarse.sample(), fine.sample()[:, 1::2])
+    coarse.angle = math.pi / 2
+    torch.testing.assert_close(coarse.sample(), before.roll(-1, dims=1))
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
-def test_the_tables_of_the_checks_are_those_of_matrices(n):
-    """Products of 2 × 2 matrices decide; the lesson's solution has no part in it."""
-    turns, flips = torch.arange(2 * n) % n, torch.arange(2 * n) // n
-    pairs = torch.stack([turns * (2 * math.pi / n), flips], dim=1).double()
-    matrices = dihedral.matrices(pairs)
-    products = matrices[:, None] @ matrices[None, :]
-    apart = (products[:, :, None] - matrices).abs().amax(dim=(-2, -1))
-    assert apart.argmin(dim=-1).tolist() == dihedral.table(n)
-    assert apart.amin() < 1e-12
-    pair_products = dihedral.matrices(dihedral.product(pairs[:, None], pairs[None, :]))
-    torch.testing.assert_close(pair_products, products)
-    inverses = dihedral.matrices(dihedral.inverse(pairs))
-    torch.testing.assert_close(inverses, matrices.mT.contiguous())
-    back = inverses[:, None] @ matrices[None, :]
-    apart = (back[:, :, None] - matrices).abs().amax(dim=(-2, -1))
-    assert apart.argmin(dim=-1).tolist() == dihedral.places_back(n)
-
-
-def test_the_checks_convolution_is_equivariant():
-    x, weight, back = noise(2, 2, 8, 6, 6), noise(3, 2, 8, 3, 3), dihedral.places_back(4)
-    result = dihedral.group(x, weight, padding=1)
-    for h in range(8):
-        moved = dihedral.act_on_features(x, h % 4, h // 4, back[h])
-        expected = dihedral.act_on_features(result, h % 4, h // 4, back[h])
-        torch.testing.assert_close(dihedral.group(moved, weight, padding=1), expected)
-
-
-# ---------------------------------------------------------------------------------- the solution
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 6, 8])
-def test_the_dihedral_group_agrees_with_its_matrices(names, n):
-    group = names.DihedralGroup(n).double()
-    elements = group.elements()
-    assert group.order == len(elements) == 2 * n
-    assert names.group_index(group, elements).tolist() == list(range(2 * n))
-    matrices = group.matrix_representation(elements)
-    torch.testing.assert_close(matrices, dihedral.matrices(elements))
-    assert names.cayley_table(group).tolist() == dihedral.table(n)
-    assert torch.equal(group.determinant(elements), torch.ones(2 * n).double())
-
-
-@pytest.mark.parametrize("order", [1, 2, 3, 4, 6, 8])
-def test_for_cyclic_groups_it_is_the_kernel_of_lesson_1(names, order):
-    group = names.CyclicGroup(order)
-    old, new = (
-        names.InterpolativeGroupKernel(group, 5, 2, 3),
-        names.PermutedGroupKernel(group, 5, 2, 3),
-    )
-    new.weight.data.copy_(old.weight.data)
-    torch.testing.assert_close(
-        new.sample(), old.sample(), rtol=0, atol=1e-6 * (order not in (1, 2, 4))
-    )
-
-
-def test_the_group_convolution_over_d4_is_the_sum_over_its_elements(names):
-    layer = names.PermutedGroupConvolution(names.DihedralGroup(4), 2, 3, 3, padding=1)
-    x = noise(2, 2, 8, 7, 5)
-    torch.testing.assert_close(layer(x), dihedral.group(x, layer.kernel.weight, padding=1))
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_network_is_invariant_to_its_group(names, dtype):
-    network = names.FiniteGroupCNN(names.DihedralGroup(4), 1, 10, 5, 2, 4).to(dtype)
-    x = noise(2, 1, 28, 28).to(dtype)
-    network(x)
+def test_a_network_turns_as_a_whole_and_only_in_training(names):
+    torch.manual_seed(0)
+    network = names.BetterGCNN(names.CyclicGroup(8), 1, 10, 5, 2, 3, any_angle=True)
+    images = torch.randn(3, 1, 28, 28)
+    drawn = set()
+    for _ in range(20):
+        network(images)
+        (angle,) = {layer.kernel.angle for layer in network.layers}
+        drawn.add(angle)
+    assert len(drawn) == 20 and min(drawn) >= 0 and max(drawn) <= math.pi / 4
     network.eval()
     with torch.no_grad():
-        expected = network(x)
-        for turns, flip in ((1, 0), (0, 1), (3, 1)):
-            got = network(dihedral.act(x, turns, flip))
-            torch.testing.assert_close(
-                got, expected, rtol=0, atol=1e-5 if dtype == torch.float32 else 1e-12
-            )
+        network(images)
+    assert {layer.kernel.angle for layer in network.layers} == {0.0}
+    assert network.double()(images.double()).dtype == torch.float64
 
 
-def test_the_three_networks_have_about_as_many_weights(names):
-    sizes = {}
-    for name, recipe in names.MIRRORS.items():
-        recipe = {
-            k: v for k, v in recipe.items() if k not in ("epochs", "schedule", "data", "model_name")
-        }
-        model = names.MODELS[names.MIRRORS[name]["model_name"]](**recipe)
-        sizes[name] = sum(parameter.numel() for parameter in model.parameters())
-    assert sizes == {"CNN, no group": 104_010, "p4": 103_130, "p4m": 97_305}
+@pytest.fixture
+def built(names):
+    """The network of each recipe, untrained."""
+    networks = {}
+    for name, recipe in names.RECIPES.items():
+        sizes = {key: value for key, value in recipe.items() if key not in OF_TRAINING}
+        torch.manual_seed(0)
+        networks[name] = names.create_model(recipe["model_name"], sizes)
+    return networks
 
 
-def test_the_disk_is_the_disk_in_every_pose(names):
-    group, size = names.CyclicGroup(16), 7
-    turned = group.left_action_on_R2(group.elements(), names.create_grid_R2(size))
-    masks = names.disk_mask(turned, size)
-    torch.testing.assert_close(masks, masks[:1].expand_as(masks))
+def test_networks_are_invariant_to_quarter_turns_and_no_larger(built):
+    images = torch.randn(4, 1, 28, 28)
+    for name, network in built.items():
+        assert sum(weight.numel() for weight in network.parameters()) <= 105_000, name
+        network(images)  # statistics for the batch norm
+        network.eval()
+        with torch.no_grad():
+            empty = network(torch.zeros(1, 1, 28, 28))
+            output, turned = network(images) - empty, network(images.rot90(1, (-2, -1))) - empty
+        assert (turned - output).norm() < 1e-3 * output.norm(), name
 
 
-def test_errors_are_small_where_the_grid_is_a_symmetry_only(names):
-    layer, group = names.two_layers(8, 5, on_disk=True)
-    images = names.smooth_images(1, 25, 2.0)
-    with torch.no_grad():
-        errors = [names.equivariance_error(layer, group, g, images) for g in group.elements()]
-    assert max(errors[::2]) < 1e-5
-    assert min(errors[1::2]) > 0.05
+def test_every_step_changes_what_it_says_and_only_the_oracle_sees_turned_digits(names):
+    steps = list(names.STEPS.values())
+    assert len(steps) == 6
+    for step in steps:
+        assert step["epochs"] == 3 and step["data"] == dict(train_images=20_000)
+    changed = [
+        {key for key in after if before.get(key) != after[key]}
+        for before, after in itertools.pairwise(steps)
+    ]
+    assert changed == [
+        {"model_name", "smooth", "round_maps"},
+        {"kind"},
+        {"smooth", "group", "hidden_channels"},
+        {"round_maps"},
+        {"any_angle"},
+    ]
+    turned = [name for name, recipe in names.RECIPES.items() if "turn" in repr(recipe["data"])]
+    assert turned == ["steps 1 to 4, turned training digits"]
+    for name in ("steps 1 to 4", "steps 1 to 5"):
+        assert names.RECIPES[name]["epochs"] == 10 and names.RECIPES[name]["data"] == {}
 
 
-# ------------------------------------------------------------------------------ what it gives
+@pytest.mark.parametrize("shape", [(8, 8), (9, 9), (8, 11)])
+def test_the_window_is_a_disk(names, shape):
+    window = names.round_window(torch.ones(shape))
+    assert torch.equal(window, window.flip(0)) and torch.equal(window, window.flip(1))
+    if shape[0] == shape[1]:
+        assert torch.equal(window, window.rot90())
+    row, column = (torch.arange(n) - (n - 1) / 2 for n in shape)
+    away = torch.hypot(*torch.meshgrid(row, column, indexing="ij"))
+    assert (window[away <= min(shape) / 2 - 0.5] == 1).all()
+    assert (window[away >= min(shape) / 2 + 0.5] == 0).all()
+    assert window[0, 0] == 0 and (window.amax(dim=1) > 0).all()
 
 
-def test_what_is_given_is_folded_locked_and_says_where_it_comes_from():
-    given = [cell for cell in LESSON.cells if (cell.id or "").startswith("given-")]
-    assert len(given) >= 5
-    for cell in given:
-        assert cell.grade == "readonly" and "hide-input" in cell.tags
-        assert cell.source.startswith("# Given, from Lesson 1 · ")
-        assert "filled_in(" not in cell.source.replace("def filled_in(", "").replace(
-            "filled_in(self.exercise, result=got)", ""
-        )
-
-
-def test_it_has_no_cell_of_lesson_1_s_name():
-    """So that a notebook of the one is never taken for one of the other."""
-    first = Lesson.load(Course(ROOT).lesson_path("01_regular_group_convolutions"))
-    own = {cell.id for cell in first.cells if cell.grade}
-    assert not own & {cell.id for cell in LESSON.cells if cell.grade}
-
-
-# ------------------------------------------------------------ against escnn
-
-
-def for_turns_and_mirrors(escnn, group):
-    """escnn's layers for D_n, in the order of our elements: those with the same matrices."""
-    space = escnn.gspaces.flipRot2dOnR2(group.n, axis=math.pi / 2)
-    # Coordinates (x, y) with y upwards, in place of our (row, column) with rows downwards.
-    change = torch.tensor([[0.0, 1], [-1, 0]])
-    ours = change @ group.matrix_representation(group.elements()) @ change.T
-    elements = space.fibergroup.elements
-    theirs = torch.stack([torch.as_tensor(space.basespace_action(one)) for one in elements])
-    apart = (ours[:, None] - theirs.to(ours)).abs().amax(dim=(-2, -1))
-    assert apart.amin(dim=1).max() < 1e-6
-    places = apart.argmin(dim=1)
-    assert sorted(places.tolist()) == list(range(group.order))
-    return Theirs(escnn, space, 2, 3, 5, places)
-
-
-def copied(names, theirs, group):
-    """Return our two layers with the weights that escnn's filters of the identity are."""
-    sizes = (theirs.inputs, theirs.outputs, theirs.lifting_kernels.shape[-1])
-    lifting = names.LiftingConvolution(group, *sizes, 0).double()
-    convolution = names.PermutedGroupConvolution(group, *sizes, 0).double()
-    lifting.kernel.weight.data.copy_(theirs.lifting_kernels[:, 0])
-    convolution.kernel.weight.data.copy_(theirs.group_kernels[:, 0])
-    return lifting, convolution
-
-
-@pytest.mark.parametrize("n", [1, 2, 4])
-@torch.no_grad()
-def test_equal_weights_give_what_escnn_gives_for_turns_and_mirrors(names, escnn, n):
-    group = names.DihedralGroup(n)
-    theirs = for_turns_and_mirrors(escnn, group)
-    lifting, convolution = copied(names, theirs, group)
-    for ours, other, kernels, shape in (
-        (lifting, theirs.lifting, theirs.lifting_kernels, (2, 2, 9, 8)),
-        (convolution, theirs.group, theirs.group_kernels, (2, 2, group.order, 9, 8)),
-    ):
-        torch.testing.assert_close(ours.kernel.sample(), kernels, **TOLERANCE)
-        x = noise(*shape).double()
-        torch.testing.assert_close(ours(x), other(x), **TOLERANCE)
-        assert kernels.abs().max() > 0.01
-
-
-@torch.no_grad()
-def test_where_weights_are_interpolated_escnn_s_slices_are_most_like_ours(names, escnn):
-    group = names.DihedralGroup(8)
-    theirs = for_turns_and_mirrors(escnn, group)
-    quarters = [0, 2, 4, 6, 8, 10, 12, 14]
-    for ours, other, shape in zip(
-        copied(names, theirs, group),
-        (theirs.lifting, theirs.group),
-        ((2, 2, 9, 8), (2, 2, 16, 9, 8)),
-        strict=True,
-    ):
-        x = noise(*shape).double()
-        got, expected = ours(x), other(x)
-        torch.testing.assert_close(got[:, :, quarters], expected[:, :, quarters], **TOLERANCE)
-        likeness = torch.cosine_similarity(
-            got.transpose(0, 2).flatten(1)[:, None], expected.transpose(0, 2).flatten(1), dim=2
-        )
-        assert likeness.argmax(dim=1).tolist() == list(range(16))
-        assert likeness.diagonal().min() > 0.9
-
-
-# ------------------------------------------------------------ scale
-
-
-def test_a_network_keeps_its_weights_when_it_gets_more_scales(names):
-    """The slice of scale 1 is the ordinary CNN; that of scale 2 reads what is twice as large."""
+def test_a_round_window_hides_the_corners_from_the_network(names):
     torch.manual_seed(0)
-    small = names.ScaleNetwork(names.DilationGroup(1), channels=3, num_hidden=1).eval()
-    large = names.ScaleNetwork(names.DilationGroup(2, 2.0), channels=3, num_hidden=1).eval()
-    large.load_state_dict(small.state_dict())
-    pattern, twice = names.draw_pattern(2.0, 33), names.draw_pattern(4.0, 65)
-    with torch.no_grad():
-        once = small(pattern)[0, 0]
-        torch.testing.assert_close(large(pattern)[0, 0], once)
-        torch.testing.assert_close(large(twice)[0, 1], once, rtol=0.05, atol=0.02)
+    network = names.BetterGCNN(names.CyclicGroup(8), 1, 10, 5, 2, 2)
+    seen = []
+    for layer in network.layers[1:]:
+        layer.register_forward_pre_hook(lambda layer, args: seen.append(args[0]))
+    network(torch.randn(2, 1, 28, 28))
+    assert [maps.shape[-1] for maps in seen] == [14, 7]
+    for maps in seen:
+        assert (maps[..., 0, 0] == 0).all() and maps[..., 3, 3].std() > 0.01
 
 
-@pytest.mark.parametrize("step", [1.2, 2.0])
-def test_steps_count_from_either_side(names, step):
-    group = names.DilationGroup(4, step)
-    scales = group.elements()
-    assert group.steps(scales).tolist() == [0, 1, 2, 3]
-    assert group.steps(group.inverse(scales)).tolist() == [0, -1, -2, -3]
-    assert group.normalize_group_elements(scales[-1] * step) > 1  # nothing comes round
+def train(names, **more):
+    """Train a small network of this lesson on a few digits."""
+    sizes = dict(in_channels=1, out_channels=10, kernel_size=3, num_hidden=1, hidden_channels=2)
+    return names.train_model(
+        "BetterGCNN",
+        names.RotatedMNIST(train_images=64, batch_size=8),
+        group=names.CyclicGroup(4),
+        **{"epochs": 2, "kind": names.OneCycle, **more},
+        **sizes,
+    )
 
 
-# ------------------------------------------------------------ kernels that are functions
+@pytest.mark.slow
+def test_the_learning_rate_rises_and_falls(names, monkeypatch):
+    rates = []
+    monkeypatch.setattr(
+        names.ImageClassifier,
+        "on_train_batch_start",
+        lambda self, *_: rates.append(self.optimizers().param_groups[0]["lr"]),
+        raising=False,
+    )
+    classifier, result = train(names, name="rates")
+    top, steps = classifier.hparams.learning_rate, len(rates)
+    assert steps == 16
+    expected = [names.learning_rate(step, steps, top) for step in range(steps)]
+    assert rates == pytest.approx(expected, abs=1e-12)
+    angles = [f"{angle}° accuracy" for angle in range(0, 360, 15)]
+    assert set(angles) < result.keys()
+    mean = sum(result[name] for name in angles) / 24
+    assert result["all angles accuracy"] == pytest.approx(mean)
 
 
-@pytest.mark.parametrize("kind", ["ContinuousKernel", "SineKernel"])
-@pytest.mark.parametrize("waves", [0, 2])
-def test_a_function_turns_with_all_its_angles(names, kind, waves):
-    """k for h and h̃ turned by 90° more is the kernel turned by 90°."""
+def test_kept_kernels_give_the_same_and_are_not_made_again(names):
     torch.manual_seed(0)
-    kernel = getattr(names, kind)(2, 3, 5, waves)
-    outer, inner = 3 * noise(4), 3 * noise(2)
+    network = names.BetterGCNN(names.CyclicGroup(8), 1, 10, 5, 1, 2)
+    images = torch.randn(2, 1, 28, 28)
+    network(images)
+    kept = names.keep_kernels(network)
+    assert network.training and not kept.training
     with torch.no_grad():
-        kernels = kernel.sample(outer, inner)
-        turned = kernel.sample(outer + math.pi / 2, inner + math.pi / 2)
-    assert kernels.std() > 0.01
-    torch.testing.assert_close(turned, kernels.rot90(1, (-2, -1)), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("sines", [False, True])
-def test_a_continuous_network_is_invariant_to_quarter_turns_in_a_test(names, sines):
-    torch.manual_seed(0)
-    network = names.ContinuousCNN(1, 10, 5, num_hidden=1, hidden_channels=4, sines=sines)
-    images = noise(2, 1, 28, 28)
-    network(images)  # in training mode: batch norm now has statistics
-    network.eval()
-    with torch.no_grad():
-        output, turned = network(images), network(images.rot90(1, (-2, -1)))
-    assert (turned - output).norm() / output.norm() < 1e-4
+        before = kept(images)
+        assert torch.equal(before, network.eval()(images))
+        for kernel in (*network.layers, *kept.layers):
+            kernel.kernel.weight.add_(1)
+        assert torch.equal(kept(images), before)
+        assert not torch.allclose(network(images), before)

@@ -134,6 +134,14 @@ def words(tag: Tag) -> str:
     return " ".join(tag.get_text(" ").split())
 
 
+def assert_mathml_is_harmless(page: BeautifulSoup) -> None:
+    """Check that formulas hold nothing but elements of MathML that only set signs."""
+    for formula in page.find_all("math"):
+        for tag in [formula, *formula.find_all(True)]:
+            assert re.fullmatch(r"math|m(i|n|o|row|text|su[bp]|subsup|frac|over|space)", tag.name)
+            assert set(tag.attrs) <= {"xmlns", "display", "form", "stretchy", "width"}, tag
+
+
 def only(tag: Tag, selector: str) -> Tag:
     """Return the first element that a CSS selector finds, which must be there."""
     element = tag.select_one(selector)
@@ -240,10 +248,10 @@ def test_a_question_stands_with_its_answer(tiny: Lesson, page: BeautifulSoup) ->
     assert words(only(section, ".state")) == "not marked yet"
     assert words(section) == (
         "Question 1 · Why modulo? not marked yet The question Say why the inverse is taken modulo "
-        "5. Your answer Since a< b it must be so ."
+        "5. Your answer Since a < b it must be so ."
     )
     answer = only(section, ".text")
-    assert only(answer, "code.formula").string == "a< b" and answer.strong
+    assert words(only(answer, "math")) == "a < b" and answer.strong
     link = only(answer, "a")
     assert link["href"] == "https://a.invalid" and "noreferrer" in link["rel"]
 
@@ -393,7 +401,8 @@ def hostile_page(lesson: Lesson) -> str:
 def test_a_hostile_submission_adds_no_tag_and_no_attribute(tiny: Lesson) -> None:
     page = BeautifulSoup(hostile_page(tiny), "html.parser")
     tags = {tag.name for tag in page.find_all(True)}
-    assert not tags & {"script", "svg", "iframe", "style ", "link", "form", "math", "video", "base"}
+    assert not tags & {"script", "svg", "iframe", "style ", "link", "form", "video", "base"}
+    assert_mathml_is_harmless(page)
     assert len(page.find_all("style")) == 1 and len(page.find_all("meta")) == 4
     names = {name for tag in page.find_all(True) for name in tag.attrs}
     assert not [name for name in names if name.startswith("on")]
@@ -433,20 +442,39 @@ def test_its_policy_alone_stops_scripts_and_requests(chromium, html: str) -> Non
 @pytest.mark.parametrize("text", MARKDOWN.values(), ids=list(MARKDOWN))
 def test_markdown_is_harmless(text: str) -> None:
     page = BeautifulSoup(markup.markdown(text, ATTACHMENTS), "html.parser")
-    tags = {tag.name for tag in page.find_all(True)}
+    assert_mathml_is_harmless(page)
+    tags = {tag.name for tag in page.find_all(True) if not tag.find_parent("math")} - {"math"}
     known = {"p", "strong", "em", "code", "pre", "a", "ul", "ol", "li", "blockquote", "hr", "br"}
     assert tags <= known | {"table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "img"}
-    names = {name for tag in page.find_all(True) for name in tag.attrs}
+    names = {name for tag in page.find_all(True) if tag.name in tags for name in tag.attrs}
     assert names <= {"href", "rel", "class", "alt", "src", "style"}
     for tag in page.find_all("a"):
         assert re.match(r"(https?://|mailto:)", attribute(tag, "href"))
 
 
-def test_formulas_are_shown_as_tex() -> None:
+def test_formulas_are_set_and_those_that_cannot_be_are_shown_as_tex() -> None:
     text = markup.markdown("With $a_1 < b_2$:\n\n$$x^2$$\n\n\\begin{align} y \\end{align}")
     page = BeautifulSoup(text, "html.parser")
-    formulas = [tag.string for tag in page.find_all("code", class_="formula")]
-    assert formulas == ["a_1 < b_2", "x^2", "\\begin{align} y \\end{align}"]
+    inline, block = page.find_all("math")
+    assert words(inline) == "a 1 < b 2" and block["display"] == "block"
+    assert [tag.string for tag in page.find_all("code")] == ["\\begin{align} y \\end{align}"]
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\text{<script>alert(1)</script>}",
+        r"\href{javascript:alert(1)}{x}",
+        r'\color{red" onload="alert(1)}{x}',
+        r'\begin{array}{c" onload="alert(1)} 1 \end{array}',
+        "{" * 480 + "}" * 480,
+        "x" * 2_000,
+    ],
+)
+def test_nothing_in_a_formula_gets_out_of_it(tex: str) -> None:
+    page = BeautifulSoup(markup.markdown(f"${tex}$"), "html.parser")
+    for tag in page.find_all(True):
+        assert tag.name not in ("script", "a") and not set(tag.attrs) & {"onload", "href"}
 
 
 def test_a_text_that_breaks_the_parser_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,7 +213,7 @@ def found(lesson: Lesson, **messages: str) -> list[str]:
     return [finding.message for finding in blamed_once(findings, lesson) if not finding.done]
 
 
-@pytest.mark.parametrize("stem", ["01_regular_group_convolutions", "02_beyond_c4"])
+@pytest.mark.parametrize("stem", Course.find(__file__).lessons())
 def test_what_one_exercise_does_to_later_ones_is_said_once(stem: str) -> None:
     lesson = Lesson.load(Course.find(__file__).lesson_path(stem))
     first, second, third, *_ = (exercise.label for exercise in lesson.tested)
