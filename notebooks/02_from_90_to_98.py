@@ -106,56 +106,34 @@ def normalize_over_group(x: Tensor) -> Tensor:
 # %% id="normalise-test" grade="tests" points=3 exercise="normalise" answer="normalise" tags=["hide-input"]
 # @title Check: normalise over the group
 with checking("{{number normalise}}") as check:
-    loud = torch.tensor([1.0, 5.0, 0.2]).view(1, 3, 1, 1, 1)
-    features = loud * noise(4, 3, 8, 6, 6) + loud
+    features = torch.tensor([1.0, 5.0, 0.2]).view(3, 1, 1, 1) * (noise(4, 3, 8, 6, 6) + 1)
     features[:, :, 2] += 3  # one slice stands out
-    result = normalize_over_group(features)
-    check.shape("the shape stays", result, features.shape)
-    channels = result.transpose(0, 1).flatten(1)
-    check.close(
-        "every channel has the mean 0", channels.mean(dim=1), torch.zeros(3), tolerance=1e-3
-    )
-    check.close(
-        "every channel has the variance 1",
-        channels.var(dim=1),
-        torch.ones(3),
-        "the variance is divided by, not the deviation, or it runs over other axes than the mean.",
-        tolerance=1e-2,
-    )
-    slices = result.mean(dim=(0, 1, 3, 4))
-    check.true(
-        "the slice that stood out still does",
-        slices[2] - slices[3] > 0.1,
-        "each slice has a mean of its own: let mean and variance run over the group axis as well.",
-    )
-    check.true(
-        "images may still differ",
-        result.mean(dim=(2, 3, 4)).std(dim=0).max() > 1e-3,
-        "each image has a mean of its own: let mean and variance run over the batch as well.",
-    )
-    other = noise(2, 3, 4, 5, 7)  # C₄, and maps that are not square
-    other[:, :, 1] += 3
-    other = normalize_over_group(other)
-    check.close(
-        "C₄, maps of 5 × 7: mean 0", other.mean(dim=(0, 2, 3, 4)), torch.zeros(3), tolerance=1e-3
-    )
-    check.true("and there a slice may stand out, too", other[:, :, 1].mean() > 0.5)
+    for name, x in (("C₈", features), ("C₄", features[:, :, :4, 1:])):
+        result = normalize_over_group(x)
+        check.shape(f"{name}: the shape stays", result, x.shape)
+        flat = result.transpose(0, 1).flatten(1)
+        what = f"{name}: every channel has the mean 0"
+        check.close(what, flat.mean(dim=1), torch.zeros(3), tolerance=1e-3)
+        what = f"{name}: every channel has the variance 1"
+        because = "the variance is divided by, not the deviation, and over the axes of the mean."
+        check.close(what, flat.var(dim=1), torch.ones(3), because, tolerance=1e-2)
+        slices = result.mean(dim=(0, 1, 3, 4))
+        because = "each slice has a mean of its own: it has to run over the group axis as well."
+        check.true(f"{name}: the slice that stood out does", slices[2] - slices[3] > 0.1, because)
+        images = result.mean(dim=(2, 3, 4))
+        because = "each image has a mean of its own: it has to run over the batch as well."
+        check.true(f"{name}: images may differ", images.std(dim=0).max() > 1e-3, because)
     features.requires_grad_()
     check.learns("a layer before it learns", normalize_over_group(features)[:, :, 0], features)
-    gradient = torch.autograd.grad(normalize_over_group(features)[:, :, 0].sum(), features)[0]
-    check.close(
-        "its gradient knows that the mean moves with the features",
-        gradient.sum(dim=(0, 2, 3, 4)),
-        torch.zeros(3),
-        "the mean is taken for a constant: leave .detach(), .data and no_grad() out.",
-        tolerance=1e-2,
-    )
-    acted = torch.rot90(features, 1, (-2, -1)).roll(2, dims=2)
-    check.close(
-        "equivariance: turn and normalise, or normalise and turn, g = 90° in C₈",
-        normalize_over_group(acted),
-        torch.rot90(result, 1, (-2, -1)).roll(2, dims=2),
-    )
+    one_slice = normalize_over_group(features)[:, :, 0]
+    (gradient,) = torch.autograd.grad(one_slice.sum(), features)
+    what = "its gradient knows that the mean moves with the features"
+    because = "the mean is taken for a constant: leave .detach(), .data and no_grad() out."
+    check.close(what, gradient.sum(dim=(0, 2, 3, 4)), torch.zeros(3), because, tolerance=1e-2)
+    acted = features.rot90(1, (-2, -1)).roll(2, dims=2)  # g = 90° in C₈
+    expected = normalize_over_group(features).rot90(1, (-2, -1)).roll(2, dims=2)
+    what = "equivariance: turn and normalise, or normalise and turn"
+    check.close(what, normalize_over_group(acted), expected)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -409,57 +387,33 @@ with checking("{{number bumps}}") as check:
     kernel = SmoothKernel(CyclicGroup(8), kernel_size=5, in_channels=1, out_channels=1)
     bumps = kernel.bumps()
     check.shape("one bump for each element and weight, on 25 positions", bumps, (8, 25, 25))
-    check.close(
-        "in the middle of the kernel the middle bump has the height 1",
-        bumps[:, 12, 12],
-        torch.ones(8),
-        "the squared distance from a bump to its own centre is 0.",
-    )
-    check.close(
-        "every bump of 0° has the height 1 at its own pixel",
-        bumps[0].diagonal()[[6, 7, 11, 13, 17]],
-        torch.ones(5),
-        "it is the distance from x to the pixel of the bump, not to the middle.",
-    )
-    check.close(
-        "one pixel away it has the height exp(−1 / 2σ²)",
-        bumps[0, 12, 13],
-        torch.tensor(math.exp(-1 / (2 * 0.7**2))),
-        "add the squares of both coordinates, without a root.",
-    )
-    check.close(
-        "one pixel right and one down, exp(−2 / 2σ²)",
-        bumps[0, 12, 18],
-        torch.tensor(math.exp(-2 / (2 * 0.7**2))),
-        "square both coordinates first, then add them up.",
-    )
+    own = bumps[0].diagonal()[[6, 7, 11, 12, 13, 17]]
+    because = "the squared distance is that of h⁻¹x to the pixel of the bump: there it is 0."
+    check.close("every bump of 0° has the height 1 at its own pixel", own, torch.ones(6), because)
+    what = "one pixel away, and one right and one down: exp(−1 / 2σ²) and exp(−2 / 2σ²)"
+    heights = torch.exp(-torch.tensor([1.0, 2.0]) / (2 * 0.7**2))
+    because = "square both coordinates, then add them up, without a root."
+    check.close(what, bumps[0, 12, [13, 18]], heights, because)
+    pictures = bumps.unflatten(2, (5, 5))
+    what = "the bumps of 90° are those of 0°, turned counter-clockwise"
+    because = "the third axis is the position x, the second the bump j."
+    mistakes = {"bump and position have changed places.": pictures[0].rot90(-1, (-2, -1))}
+    check.close(what, pictures[2], pictures[0].rot90(1, (-2, -1)), because, mistakes=mistakes)
+    weight = bumps[:, 7].sum(dim=1)
+    what = "a bump off the centre weighs the same in all eight poses, to 2 %"
+    check.true(what, weight.max() / weight.min() < 1.02)
     kernel.angle = math.pi / 2
     turned, kernel.angle = kernel.bumps(), 0.0
     check.close("turned by 90°, the pose of 0° is that of 90°", turned[0], bumps[2])
-    small = SmoothKernel(CyclicGroup(4), 3, 1, 1).bumps()
-    check.shape("3 × 3 kernels", small, (4, 9, 9))
-    check.close("their edge is 1.5 − |x|", small[0, 1, 1], torch.tensor(0.5))
-    check.close("and 1.5 − √2 in a corner", small[0, 0, 0], torch.tensor(1.5 - math.sqrt(2)))
-    kernel.width = 1e6  # so wide a bump is 1 everywhere, and only the edge is left
-    check.close(
-        "the edge is 0.5 at 2 pixels from the centre, 0.26 at √5 pixels, 0 in a corner",
-        kernel.bumps()[0, 12, [14, 19, 24]],
-        torch.tensor([0.5, 2.5 - math.sqrt(5), 0.0]),
-        "the edge is k / 2 − |x|, between 0 and 1.",
-    )
-    pictures = bumps.unflatten(2, (5, 5))
-    check.close(
-        "the bumps of 90° are those of 0°, turned counter-clockwise",
-        pictures[2],
-        torch.rot90(pictures[0], 1, (-2, -1)),
-        "the third axis is the position x, the second the bump j.",
-        mistakes={"bump and position have changed places.": torch.rot90(pictures[0], -1, (-2, -1))},
-    )
-    weight = bumps[:, 7].sum(dim=1)
-    check.true(
-        "a bump off the centre weighs the same in all eight poses, to 2 %",
-        weight.max() / weight.min() < 1.02,
-    )
+    for size in (3, 5):
+        kernel = SmoothKernel(CyclicGroup(4), size, 1, 1)
+        kernel.width = 1e6  # so wide a bump is 1 everywhere, and only the edge is left
+        edge = kernel.bumps()[0, 0].unflatten(0, (size, size))[size // 2, size // 2 :]
+        what = f"k = {size}: on the way to the right, the edge is k / 2 − |x| between 0 and 1"
+        check.close(what, edge, torch.tensor([1.0, 1.0, 0.5][-len(edge) :]))
+        corner = (size / 2 - math.sqrt(2) * (size // 2)) * (size == 3)
+        check.close(f"k = {size}: and in a corner", kernel.bumps()[0, 0, 0], torch.tensor(corner))
+    check.close("√5 pixels from the centre", kernel.bumps()[0, 0, 19], 2.5 - math.sqrt(5))
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -788,13 +742,14 @@ judge.score()
 # **The network so far**, with a switch for each step:
 
 
-# %% id="better-network" grade="readonly"
+# %% id="turn-kernels" grade="readonly"
 def turn_kernels(network: nn.Module, angle: float) -> None:
     """Let all kernels of a network stand at one angle (radians): the network turns as a whole."""
     for layer in network.layers:
         layer.kernel.angle = angle
 
 
+# %% id="better-network" grade="readonly"
 class BetterGCNN(nn.Module):
     """An equivariant network with this lesson's steps: [B, C_in, X, Y] → [B, out].
 

@@ -405,10 +405,8 @@ with checking("{{number error}}", needs="{{number disk}}") as check:
         f"Expected a large error, got {error.item():.3f}.",
     )
     large = equivariance_error(lambda x: 10 * layer(x).flip(2), c4, c4.elements()[1], images)
-    because = "divide by the norm of the turned features."
-    check.close(
-        "it is relative: features ten times as large do not change it", large, error, because
-    )
+    what, because = "features ten times as large: no change", "divide by the turned features' norm."
+    check.close(what, large, error, because)
     corners = 1 - disk_mask(create_grid_R2(7), 7).ceil().to(images)
 
     def spoilt_corners(x):
