@@ -1217,7 +1217,7 @@ judge.score()
 
 # %% tags=["hide-input"]
 # @title Figure: two Cayley tables
-fig, axes = plt.subplots(1, 2, figsize=(9, 4.8), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9, 5.3), layout="constrained")
 for axis, group, name in zip(axes, (CyclicGroup(8), d4), ("$C_8$", "$D_4$"), strict=True):
     table = cayley_table(group)
     axis.imshow(table, cmap="viridis")
@@ -1809,7 +1809,7 @@ for name, network in networks.items():
 # and 8.
 #
 # (b) At an equal number of weights it has fewer channels (11 instead of 16), since each kernel has a slice for each of eight
-# elements. A step takes twice as long: each layer maps 88 slices to 88 instead of 64 to 64, and $(88/64)^2 \approx 1.9$. And what a
+# elements. A step takes nearly twice as long: each layer maps 88 slices to 88 instead of 64 to 64, and $(88/64)^2 \approx 1.9$. And what a
 # mirror maps to each other has to look the same to it: a mirrored 2 resembles a 5. So it has a ceiling that no
 # training removes: invariance throws away the handedness of a digit, which sometimes is what tells two digits apart.
 #

@@ -2493,7 +2493,7 @@ TABLES["steerable"] += ["C8, escnn, 11 channels", "C8, escnn, 17 channels"]
 #
 # {{measured networks}}
 #
-# Networks with equally many channels take equally long: nearly all of the time goes into `conv2d`, which is the same for both. At equal weights escnn's
+# Networks with equally many channels take about equally long: nearly all of the time goes into `conv2d`, which is the same for both. At equal weights escnn's
 # network has more channels, and takes twice as long.
 # </details>
 
