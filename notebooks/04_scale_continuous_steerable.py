@@ -939,7 +939,7 @@ for name, values in accuracies.items():
 #
 # where $\varphi_j$ is a bump at a ring's radius times $1$, $\cos m\alpha$ or $\sin m\alpha$, with $\alpha$ the direction of $x$, and $\psi_t$
 # is $1$, $\cos t\tilde h$ or $\sin t\tilde h$. The disk $d$ is that of lesson 3. The kernel is linear in its weights. (Small networks
-# with sines in place of the sum are in use, too; we found no way to train them here that does not depend much on the seed.)
+# with sines in place of the sum are in use, too.)
 
 
 # %% id="harmonics" grade="readonly"
