@@ -59,12 +59,12 @@ from pathlib import Path
 
 PACKAGES = {"torchvision": "torchvision", "pytorch_lightning": "pytorch-lightning>=2.2,<3"}
 PACKAGES |= {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}
+ADVICE = "`python tasks.py env` in the course's folder says what is missing: {{repository}}"
 missing = [name for module, name in PACKAGES.items() if not importlib.util.find_spec(module)]
 if not importlib.util.find_spec("torch"):
     raise SystemExit(
         f"PyTorch is missing in {sys.executable}, the Python that runs this notebook. On your own\n"
-        "machine, start it with `python tasks.py learn` in the course's folder, which sets up all\n"
-        "that is needed; `python tasks.py env` there says what is missing: {{repository}}"
+        f"machine, start it with `python tasks.py learn`, which sets up all that is needed; {ADVICE}"
     )
 if missing:  # on Colab, Lightning; the versions of torch and numpy are never changed
     kept = [f"{name}=={importlib.metadata.version(name)}" for name in ("torch", "numpy")]
@@ -73,10 +73,8 @@ if missing:  # on Colab, Lightning; the versions of torch and numpy are never ch
     print("Installing", ", ".join(missing), "…")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "-c", str(constraints), *missing]
     if subprocess.run(command).returncode:
-        raise SystemExit(
-            f"Could not install {', '.join(missing)}. Is there a connection to the internet? On your\n"
-            "own machine, `python tasks.py env` in the course's folder says what is missing."
-        )
+        lacking = ", ".join(missing)
+        raise SystemExit(f"Could not install {lacking}. Is there a connection? If so, {ADVICE}")
     importlib.invalidate_caches()
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
@@ -88,22 +86,20 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from IPython.display import Image, display
-from matplotlib.animation import FuncAnimation
+from matplotlib.animation import ArtistAnimation
 from torch import Tensor, nn
 
 SEED = 12
 FAST_RUN = os.environ.get("COURSE_FAST_RUN") == "1"  # a few images only: for tests and grading
 PRECISION = os.environ.get("COURSE_PRECISION", "32-true")
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
 pl.seed_everything(SEED, verbose=False)
 torch.backends.cudnn.deterministic = True
 torch.backends.cudnn.benchmark = False
 # Notices about our hardware and about other products are nothing to act on here.
-for notice in ("does not have many workers", "LeafSpec", "exists and is not empty"):
-    warnings.filterwarnings("ignore", message=f".*{notice}.*")
-for notice in ("smaller than the logging interval", "no last checkpoint", "in eval mode"):
-    warnings.filterwarnings("ignore", message=f".*{notice}.*")
+NOTICES = "does not have many workers|LeafSpec|exists and is not empty|in eval mode|"
+NOTICES += "smaller than the logging interval|no last checkpoint"
+warnings.filterwarnings("ignore", message=f".*({NOTICES})")
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
@@ -120,16 +116,13 @@ def find_data_folder() -> Path:
 DATA_FOLDER, RUNS_FOLDER = find_data_folder(), Path("runs")
 
 
-# ------------------------------------------------- the networks that the course has trained
-
-
 def file_name(name: str) -> str:
     """Return the name of a recipe's file: "GCNN, 1,000 images" is kept in gcnn-1-000-images.pt."""
     return "-".join(re.findall("[a-z0-9]+", name.lower()))
 
 
-def find_trained(name: str) -> Path | None:
-    """Return the file of a trained network, fetched if need be; None if there is none."""
+def load_trained(name: str, model: nn.Module) -> str | None:
+    """Load the course's weights into a network; return how they were trained, None if in vain."""
     path = DATA_FOLDER / "networks" / f"{file_name(name)}.pt"
     url = f"{{edition_files}}/data/networks/{path.name}"
     if not path.is_file() and not FAST_RUN:
@@ -138,17 +131,13 @@ def find_trained(name: str) -> Path | None:
             torch.hub.download_url_to_file(url, path, hash_prefix=TRAINED[name], progress=False)
         except (OSError, RuntimeError) as error:
             print(f"NOTICE: {url} cannot be fetched ({error}).")
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != TRAINED[name]:
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != TRAINED[name]:
         print(f"NOTICE: {path} is not the file that this lesson was made with; it is not used.")
         return None
-    return path if path.is_file() else None
-
-
-def load_trained(name: str, model: nn.Module) -> str | None:
-    """Load the course's weights into a network; return how they were trained, None if in vain."""
-    if (path := find_trained(name)) is None:
-        return None
-    trained = torch.load(path, map_location="cpu", weights_only=True)
+    trained = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     copied = copy.deepcopy(model).eval()
     with torch.no_grad(), contextlib.suppress(RuntimeError):  # weights of other shapes
         copied.load_state_dict(trained["weights"])
@@ -160,41 +149,37 @@ def load_trained(name: str, model: nn.Module) -> str | None:
     return None
 
 
-# ------------------------------------------------- figures
-
 PALETTE = {"ink": "#1b1f24", "line": "#b9c0ca", "slate": "#3f4a5a", "blue": "#0040b3"}
 PALETTE |= {"orange": "#cc5f00", "green": "#00936a", "plum": "#8a1f78"}
 TURNS = ["0°", "90°", "180°", "270°"]
-GROUP_COLOURS = ["blue", "orange", "green", "plum"]  # one for each element of C4
 plt.rcParams.update({"figure.facecolor": "white", "font.size": 10.5, "text.color": PALETTE["ink"]})
 
 
-def show(fig, alt, scale=2):
+def show(fig, alt):
     """Display a figure, sharp on high-density screens, with an alternative text."""
     buffer = BytesIO()
-    fig.savefig(buffer, format="png", dpi=100 * scale, bbox_inches="tight", facecolor="white")
+    fig.savefig(buffer, format="png", dpi=200, bbox_inches="tight")
     plt.close(fig)
     png = buffer.getvalue()
-    pixels = int.from_bytes(png[16:20], "big")  # the width as the PNG header states it
-    display(Image(png, alt=alt, width=pixels // scale))
+    width = int.from_bytes(png[16:20], "big") // 2  # half of what the PNG header states
+    display(Image(png, alt=alt, width=width))
 
 
 def show_images(images, title, alt, rows=(), columns=(), frames=None, size=1.2, **look):
     """Show images [rows, columns, X, Y] as a table with heads, all on one scale of colours.
 
-    frames: for each image the name of a colour in PALETTE, or None.
+    frames: which of them get a frame, [rows, columns].
     """
     look = {"cmap": "viridis", "vmin": images.min(), "vmax": images.max()} | look
     n, m = images.shape[:2]
     size = min(size, 9.2 / m)
-    fig, axes = plt.subplots(
-        n, m, figsize=(size * m + 0.6, size * n + 0.7), squeeze=False, layout="constrained"
-    )
+    figsize = size * m + 0.6, size * n + 0.7
+    fig, axes = plt.subplots(n, m, figsize=figsize, squeeze=False, layout="constrained")
     for (row, column), axis in np.ndenumerate(axes):
         axis.imshow(images[row, column].detach(), **look)
         axis.set(xticks=[], yticks=[])
-        if frames and frames[row][column]:
-            axis.spines[:].set(color=PALETTE[frames[row][column]], linewidth=4)
+        if frames is not None and frames[row][column]:
+            axis.spines[:].set(color=PALETTE["orange"], linewidth=4)
     for axis, text in zip(axes[0], columns, strict=False):
         axis.set_title(text, fontsize=10)
     for axis, text in zip(axes[:, 0], rows, strict=False):
@@ -206,18 +191,15 @@ def show_images(images, title, alt, rows=(), columns=(), frames=None, size=1.2, 
 def show_moving(films, titles, alt):
     """Show films, each [frames, X, Y] from 0 to 1, beside each other as one animated image."""
     fig, axes = plt.subplots(1, len(films), figsize=(9.6, 2), layout="constrained")
-    images = []
-    for axis, film, title in zip(axes, films, titles, strict=True):
-        cmap = "gray" if axis is axes[0] else "viridis"
-        images.append(axis.imshow(film[0], cmap=cmap, vmin=0, vmax=1))
+    for axis, title in zip(axes, titles, strict=True):
         axis.set(title=title, xticks=[], yticks=[])
-
-    def draw(frame: int) -> None:
-        for image, film in zip(images, films, strict=True):
-            image.set_data(film[frame])
-
+    moments = []
+    for images in zip(*films, strict=True):
+        drawn = zip(axes, images, strict=True)
+        moments.append([axis.imshow(image, vmin=0, vmax=1) for axis, image in drawn])
+        moments[-1][0].set_cmap("gray")
     path = Path(tempfile.mkdtemp()) / "moving.gif"
-    FuncAnimation(fig, draw, len(films[0]), interval=120).save(path, writer="pillow", dpi=72)
+    ArtistAnimation(fig, moments, interval=120).save(path, writer="pillow", dpi=72)
     plt.close(fig)
     display(Image(path.read_bytes(), format="gif", alt=alt))
 
@@ -231,21 +213,15 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-# ------------------------------------------------- the checks below the exercises
-
 # What there is to do, counted when this notebook was made: the exercises, and the blocks of each
 # cell with answers, by the name that the cell defines.
 EXERCISES = json.loads(r"""{{exercise_names}}""")
 BLOCKS = json.loads(r"""{{blocks_of_cells}}""")
-# What PyTorch says about some common mistakes, and what it means here.
-MEANINGS = {
-    "operand type for unary -: 'list'": "a list stands where one tensor is expected, such as "
-    "group.elements().",
-    "expected grid to have size 3": "the weights have an axis too many: output and input channels "
-    "are not folded into one yet.",
+MEANINGS = {  # what PyTorch says about some common mistakes, and what it means here
+    "operand type for unary -: 'list'": "a list stands where one tensor is expected.",
+    "expected grid to have size 3": "output and input channels are not folded into one yet.",
     "expected stride": "conv2d was given kernels with too many axes: they are not folded yet.",
-    "don't multiply up": "the result of the convolution was not kept in x, or the kernels are folded "
-    "to another number of output channels.",
+    "don't multiply up": "the convolution's result was not kept in x, or the kernels' fold is wrong.",
     "invalid for input of size": "the sizes do not multiply to the number of values there are.",
 }
 
@@ -265,11 +241,9 @@ def open_blocks() -> dict[str, list[str]]:
     """Return what is still `...` in the cells run last: the name that each defines, and which."""
     found = {}
     for cell in globals().get("In", []):  # Jupyter's list of the cells that were run, oldest first
-        for part in re.split(r"^(?=class |def )", cell, flags=re.MULTILINE):
-            head = re.match(r"(?:class|def) (\w+)", part)
-            if head and head[1] in BLOCKS:
-                left = re.findall(r"^ *([\w.]+) *= *\.\.\. *(?:#.*)?$", part, flags=re.MULTILINE)
-                found[head[1]] = left
+        for part in re.split(r"(?m)^(?:class|def) ", cell)[1:]:
+            if (name := re.match(r"\w*", part)[0]) in BLOCKS:
+                found[name] = re.findall(r"(?m)^ *([\w.]+) *= *\.\.\. *(?:#.*)?$", part)
     return found
 
 
@@ -324,20 +298,18 @@ class checking:
             if wrong.shape == got.shape and torch.allclose(got, wrong.to(got), atol=tolerance):
                 because = cause
         difference = (got - expected).abs().max().item()
+        detail = f"Two tensors of shape {tuple(got.shape)} differ by up to {difference:.2g}."
         if got.numel() <= 16:
             rounded = [np.round(x.double().numpy(), 4) + 0.0 for x in (expected, got)]
             texts = [np.array2string(x, formatter={"float": "{:g}".format}) for x in rounded]
             detail = "Expected {}, got {}.".format(*texts)
-        else:
-            detail = f"Two tensors of shape {tuple(got.shape)} differ by up to {difference:.2g}."
         self.true(what, difference <= tolerance, because, detail)
 
-    def angle(self, what: str, got, degrees, because: str = "", mistakes=None) -> None:
+    def angle(self, what: str, got, degrees, because: str = "") -> None:
         """Check angles that are given in radians; what is said about them is said in degrees."""
-        mistakes = {cause: torch.as_tensor(wrong) for cause, wrong in (mistakes or {}).items()}
         got = torch.rad2deg(torch.as_tensor(got))
         expected = torch.as_tensor(degrees, dtype=got.dtype)
-        self.close(f"{what} (in degrees)", got, expected, because, 1e-2, mistakes)
+        self.close(f"{what} (in degrees)", got, expected, because, tolerance=1e-2)
 
     def learns(self, what: str, result: Tensor, source: Tensor) -> None:
         """Check that a weight, or what goes into a layer, gets a gradient, whatever the shapes."""
@@ -356,11 +328,11 @@ class checking:
             return False
         unmet, text = self.unmet(), str(error)
         if "ellipsis" in text.lower():
-            lists = [f"{', '.join(left)} in {cell}" for cell, left in open_blocks().items() if left]
+            left = "; ".join(f"{', '.join(v)} in {k}" for k, v in open_blocks().items() if v)
             error = ExerciseToDo(
                 f"✎ {[*unmet, self.exercise][0]} is waiting for you: a block is still `...`"
-                f"{': ' if lists else ''}{'; '.join(lists)}.\n  Write your code between the two "
-                "marker lines, run its cell, then run this cell again."
+                f"{left and ': ' + left}.\n  Write your code between the two marker lines, run its "
+                "cell, then run this cell again."
             )
         elif unmet:
             error = CheckFailed(
@@ -369,9 +341,8 @@ class checking:
                 + text.partition("\n  Likely cause")[0]
             )
         elif not isinstance(error, CheckFailed):
-            because = [meaning for said, meaning in MEANINGS.items() if said in text]
-            lines = [f"✗ {self.exercise}: your code stopped with {kind.__name__}: {text}"]
-            lines += [f"Likely cause: {because[0]}"] if because else []
+            causes = [f"Likely cause: {MEANINGS[said]}" for said in MEANINGS if said in text][:1]
+            lines = [f"✗ {self.exercise}: your code stopped with {kind.__name__}: {text}", *causes]
             error = CheckFailed("\n  ".join([*lines, "The hints of the exercise may help."]))
         if os.environ.get("COURSE_GRADING") == "1":  # hidden tests decide, below in this cell
             print(error)
@@ -381,14 +352,12 @@ class checking:
 
 def progress() -> None:
     """Print how many blocks are done, how many exercises pass their checks, and what is next."""
-    left = {name: BLOCKS[name] for name in BLOCKS}
-    left |= {name: min(len(names), BLOCKS[name]) for name, names in open_blocks().items()}
+    blocks = sum(BLOCKS.values())
+    left = {name: min(len(names), BLOCKS[name]) for name, names in open_blocks().items()}
+    done = blocks - sum((BLOCKS | left).values())
     todo = [name for name in EXERCISES if name.partition(" · ")[0] not in checking.passed]
-    print(
-        f"{sum(BLOCKS.values()) - sum(left.values())} of {sum(BLOCKS.values())} blocks done, "
-        f"{len(EXERCISES) - len(todo)} of {len(EXERCISES)} exercises pass their visible checks, "
-        f"next: {[*todo, 'the written questions'][0]}"
-    )
+    passed = f"{len(EXERCISES) - len(todo)} of {len(EXERCISES)} exercises pass their visible checks"
+    print(f"{done} of {blocks} blocks done, {passed}, next: {[*todo, 'the written questions'][0]}")
 
 
 print(
@@ -631,23 +600,15 @@ class CyclicGroup(GroupBase):
 # %% id="product-test" grade="tests" points=2 exercise="product" answer="cyclic-group" tags=["hide-input"]
 # @title Check: the product
 with checking("{{number product}}") as check:
-    c4 = CyclicGroup(order=4)
-    quarter, angles = torch.tensor(math.pi / 2), c4.elements()
+    c4, quarter = CyclicGroup(order=4), torch.tensor(math.pi / 2)
     check.angle("90° · 90° = 180°", c4.product(quarter, quarter), 180, "the angles are added.")
-    check.angle(
-        "270° · 180° = 90°",
-        c4.product(3 * quarter, 2 * quarter),
-        90,
-        "angles live on a circle: take the remainder modulo 2π (radians, not 360).",
-    )
-    table = c4.product(angles[:, None], angles[None, :])
+    because = "angles live on a circle: take the remainder modulo 2π (radians, not 360)."
+    check.angle("270° · 180° = 90°", c4.product(3 * quarter, 2 * quarter), 90, because)
+    table = c4.product(c4.elements()[:, None], c4.elements()[None, :])
     check.shape("the product of [4, 1] and [1, 4] elements is a 4 × 4 table", table, (4, 4))
     rows = (torch.round(table / quarter) % 4).sort(dim=-1).values
-    check.true(
-        "every row of the table holds every element once (closure)",
-        (rows == torch.arange(4)).all(),
-        "some products fall outside the group.",
-    )
+    what = "every row of the table holds every element once (closure)"
+    check.true(what, (rows == torch.arange(4)).all(), "some products fall outside the group.")
     sixth = torch.tensor(math.pi / 3)
     check.angle("60° · 60° = 120°, in C₆", CyclicGroup(6).product(sixth, sixth), 120)
     check.true("angles in float64 stay in float64", table.dtype == torch.float64)
@@ -684,22 +645,14 @@ judge.score()
 # %% id="inverse-test" grade="tests" points=2 exercise="inverse" answer="cyclic-group" tags=["hide-input"]
 # @title Check: the inverse
 with checking("{{number inverse}}") as check:
-    c4 = CyclicGroup(order=4)
-    angles = c4.elements()
-    check.shape("one inverse for every element", c4.inverse(angles), (4,))
-    undone = torch.cos(angles + c4.inverse(angles))
-    check.close(
-        "turning by h and then by its inverse is no turn at all: cos(h + h⁻¹) = 1",
-        undone,
-        torch.ones(4),
-        "the inverse of the angle θ is −θ.",
-    )
-    check.true(
-        "every inverse lies in [0°, 360°]",
-        ((c4.inverse(angles) >= 0) & (c4.inverse(angles) <= 2 * math.pi + 1e-5)).all(),
-        "a negative angle is right in principle; bring it back to the circle modulo 2π.",
-    )
-    check.true("angles in float64 stay in float64", c4.inverse(angles).dtype == torch.float64)
+    h = CyclicGroup(order=4).elements()
+    undo = CyclicGroup(order=4).inverse(h)
+    check.shape("one inverse for every element", undo, (4,))
+    what = "turning by h and then by its inverse is no turn at all: cos(h + h⁻¹) = 1"
+    check.close(what, torch.cos(h + undo), torch.ones(4), "the inverse of the angle θ is −θ.")
+    inside = ((undo >= 0) & (undo <= 2 * math.pi + 1e-5)).all()
+    check.true("it lies in [0°, 360°]", inside, "bring it back to the circle, modulo 2π.")
+    check.true("angles in float64 stay in float64", undo.dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -733,26 +686,20 @@ judge.score()
 # @title Check: the rotation matrix
 with checking("{{number matrix}}") as check:
     c4 = CyclicGroup(order=4)
-    identity, half = (c4.matrix_representation(torch.tensor(h)) for h in (0.0, math.pi))
-    quarter = c4.matrix_representation(torch.tensor(math.pi / 2))
+    identity, eighth, quarter, half = (
+        c4.matrix_representation(torch.tensor(steps * math.pi / 4)) for steps in (0, 1, 2, 4)
+    )
     check.close("R(0°) is the identity", identity, torch.eye(2), "cos on the diagonal.")
     check.close("R(180°) is minus the identity", half, -torch.eye(2))
-    check.close(
-        "R(90°) takes (0, 1), to the right, to (−1, 0), up",
-        quarter @ torch.tensor([0.0, 1.0]).to(quarter),
-        torch.tensor([-1.0, 0.0]),
-        "a sign or a row is exchanged: first row (cos, −sin), second row (sin, cos).",
-        mistakes={"it turns clockwise: −sin belongs into the first row.": torch.tensor([1.0, 0.0])},
-    )
-    eighth = c4.matrix_representation(torch.tensor(math.pi / 4))
+    moved = quarter @ torch.tensor([0.0, 1.0]).to(quarter)
+    what = "R(90°) takes (0, 1), to the right, to (−1, 0), up"
+    because = "a sign or a row is exchanged: first row (cos, −sin), second row (sin, cos)."
+    wrong = {"it turns clockwise: −sin belongs into the first row.": torch.tensor([1.0, 0.0])}
+    check.close(what, moved, [-1.0, 0.0], because, mistakes=wrong)
     check.close("R(45°) R(45°) = R(90°)", eighth @ eighth, quarter, "45° is an angle, too.")
     matrices = c4.matrix_representation(c4.elements())
-    check.shape(
-        "four elements give four matrices",
-        matrices,
-        (4, 2, 2),
-        "stack along the last axes (dim=-1, dim=-2), so that leading axes stay in front.",
-    )
+    because = "stack along the last axes (dim=-1, dim=-2), so that leading axes stay in front."
+    check.shape("four elements give four matrices", matrices, (4, 2, 2), because)
     check.close("R(g²) = R(g) R(g), for every g in C₄", matrices[[0, 2, 0, 2]], matrices @ matrices)
     check.true("matrices of angles in float64 are in float64", matrices.dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
@@ -807,20 +754,16 @@ judge.score()
 ### END HIDDEN TESTS
 
 # %% tags=["hide-input"]
-# @title Check: the axioms of a group, with all three
-with checking(
-    "The group axioms", needs="{{number product}} {{number inverse}} {{number matrix}}"
-) as check:
+# @title Check: the axioms of a group
+with checking("The group axioms", "{{number product}} {{number inverse}}") as check:
     for order in (1, 2, 3, 4, 6, 8, 12):
         group = CyclicGroup(order)
-        h = group.elements()
-        index = group.normalize_group_elements  # compares elements without rounding trouble
+        h, product, index = group.elements(), group.product, group.normalize_group_elements
         g, i, j = h[:, None, None], h[None, :, None], h[None, None, :]
-        left = index(group.product(group.product(g, i), j))
-        right = index(group.product(g, group.product(i, j)))
-        same, undone = group.product(h, group.identity), group.product(h, group.inverse(h))
-        hold = [left == right, index(same) == index(h), index(undone) == index(h[:1])]
-        check.true(f"C_{order}: associativity, identity, inverse", all(x.all() for x in hold))
+        associative = index(product(product(g, i), j)) == index(product(g, product(i, j)))
+        undone = index(product(h, group.inverse(h))) == index(h[:1])
+        hold = associative & undone & (index(product(h, group.identity)) == index(h))
+        check.true(f"C_{order}: associativity, identity, inverse", hold.all())
 
 # %% [markdown]
 # All products of $C_4$ fit into one table. Every row holds every element once, and so does every column: to multiply by an
@@ -904,14 +847,9 @@ with checking("{{number third-power}}", needs="{{number product}}") as check:
         check.angle(f"in C_{order}, g³ is the turn by {degrees}°", g3, degrees, "g³ = g² · g.")
     numbers = CyclicGroup(6)
     numbers.elements, numbers.identity = lambda: torch.tensor([1.0, 5, 4, 2, 3, 6]), torch.ones(1)
-    numbers.product = lambda h, h_prime: h * h_prime % 7
-    numbers.inverse = lambda h: h**5 % 7
-    check.close(
-        "in another group, 1 to 6 with the product modulo 7 and g = 5, it is 6",
-        third_power(numbers),
-        6.0,
-        "take the group's own product of e, g and g²; no angle, no other element of the list.",
-    )
+    numbers.product, numbers.inverse = lambda h, h_prime: h * h_prime % 7, lambda h: h**5 % 7
+    what = "in another group, 1 to 6 with the product modulo 7 and g = 5, it is 6"
+    check.close(what, third_power(numbers), 6.0, "take the group's own product of e, g and g².")
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1128,41 +1066,21 @@ class LiftingKernelBase(nn.Module):
 with checking("{{number lifting-grid}}", needs="{{number inverse}} {{number matrix}}") as check:
     kernel = LiftingKernelBase(CyclicGroup(4), kernel_size=5, in_channels=2, out_channels=3)
     grids, grid = kernel.transformed_grid_R2, kernel.grid_R2
-    check.shape(
-        "the shape is [2, |H|, k, k]",
-        grids,
-        (2, 4, 5, 5),
-        "one grid for every group element is wanted, stacked along dim=1.",
-    )
-    check.close(
-        "the identity leaves the grid as it is",
-        grids[:, 0],
-        grid,
-        "the axes were rearranged with view or reshape, which scrambles the grid.",
-    )
-    check.close(
-        "for 90°, the corner (−1, −1) goes to h⁻¹x = (−1, 1)",
-        grids[:, 1, 0, 0],
-        torch.tensor([-1.0, 1.0]),
-        "the axes were rearranged with view or reshape, which scrambles the grid.",
-        mistakes={"L_h looks back with the inverse of h.": torch.tensor([1.0, -1.0])},
-    )
+    because = "one grid for every group element is wanted, stacked along dim=1."
+    check.shape("the shape is [2, |H|, k, k]", grids, (2, 4, 5, 5), because)
+    because = "the axes were rearranged with view or reshape, which scrambles the grid."
+    check.close("the identity leaves the grid as it is", grids[:, 0], grid, because)
+    what = "for 90°, the corner (−1, −1) goes to h⁻¹x = (−1, 1)"
+    wrong = {"L_h looks back with the inverse of h.": torch.tensor([1.0, -1.0])}
+    check.close(what, grids[:, 1, 0, 0], [-1.0, 1.0], because, mistakes=wrong)
     check.close("for 180°, every x goes to −x", grids[:, 2], -grid)
     eight = LiftingKernelBase(CyclicGroup(8), 3, 1, 1).transformed_grid_R2
     check.shape("it works for other orders and sizes", eight, (2, 8, 3, 3), "4 or 5 is hard-coded.")
-    check.close(
-        "for 45°, x = (0, 1) goes to h⁻¹x = (√½, √½)",
-        eight[:, 1, 1, 2],
-        torch.tensor([0.5, 0.5]).sqrt(),
-        "every element of C₈ turns the grid by its own angle.",
-        mistakes={"L_h looks back with the inverse of h.": torch.tensor([-(0.5**0.5), 0.5**0.5])},
-    )
-    radius = eight.norm(dim=0)
-    check.close(
-        "for C₈, every position keeps its distance from the middle",
-        radius,
-        radius[:1].expand(8, 3, 3),
-    )
+    what = "for 45°, x = (0, 1) goes to h⁻¹x = (√½, √½)"
+    because = "every element of C₈ turns the grid by its own angle, and by its inverse."
+    check.close(what, eight[:, 1, 1, 2], [0.5**0.5, 0.5**0.5], because)
+    radius, what = eight.norm(dim=0), "for C₈, every position keeps its distance from the middle"
+    check.close(what, radius, radius[:1].expand(8, 3, 3))
     check.true("grids are in float64, as the given one", grids.dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
@@ -1285,26 +1203,15 @@ with checking("{{number lifting-fold}}", needs="{{number lifting-grid}}") as che
     kernel = InterpolativeLiftingKernel(CyclicGroup(4), 5, in_channels=2, out_channels=3)
     kernels, weight = kernel.sample(), kernel.weight.detach()
     check.shape("the kernels are [C_out, |H|, C_in, k, k]", kernels, (3, 4, 2, 5, 5))
-    check.close(
-        "the kernel of the identity is the weight itself",
-        kernels[:, 0],
-        weight,
-        "the weights were rearranged, not only folded.",
-        mistakes={
-            "input and output channels are mixed up: output channels come first.": (
-                weight.transpose(0, 1).reshape(weight.shape)
-            )
-        },
-    )
+    because = "the weights were rearranged, not only folded."
+    mixed = "input and output channels are mixed up: output channels come first."
+    wrong = {mixed: weight.transpose(0, 1).reshape(weight.shape)}
+    what = "the kernel of the identity is the weight itself"
+    check.close(what, kernels[:, 0], weight, because, mistakes=wrong)
     for h in range(1, 4):
-        check.close(
-            f"the kernel of {TURNS[h]} is the weight turned by {TURNS[h]}",
-            kernels[:, h],
-            torch.rot90(weight, h, (-2, -1)),
-        )
-    check.learns(
-        "the weight gets a gradient from the kernels, so it learns", kernels, kernel.weight
-    )
+        what = f"the kernel of {TURNS[h]} is the weight turned by {TURNS[h]}"
+        check.close(what, kernels[:, h], torch.rot90(weight, h, (-2, -1)))
+    check.learns("the weight gets a gradient, so it learns", kernels, kernel.weight)
     eight = InterpolativeLiftingKernel(CyclicGroup(8), 3, in_channels=2, out_channels=3).sample()
     check.shape("it works for other orders and sizes", eight, (3, 8, 2, 3, 3), "4 is hard-coded.")
     check.true("for 45° it is not that of 0°", (eight[:, 1] - eight[:, 0]).abs().max() > 1e-3)
@@ -1454,25 +1361,18 @@ with checking("{{number lifting-layer}}", needs="{{number lifting-fold}}") as ch
     check.shape("the shape is [B, C_out, |H|, X', Y']", lifted, (2, 2, 4, 7, 5))
     maps = [F.conv2d(images, torch.rot90(weight, h, (-2, -1))) for h in range(4)]
     right = torch.stack(maps, dim=2)
-    check.close(
-        "the map of channel c and element h is the convolution with the kernel of c in pose h",
-        lifted,
-        right,
-        "are the kernels folded with the output channels outermost?",
-        mistakes={
-            "the group axis was folded outside the output channels: channels come first.": (
-                right.transpose(1, 2).reshape(right.shape)
-            ),
-        },
-    )
+    what = "the map of channel c and element h is the convolution with the kernel of c in pose h"
+    because = "are the kernels folded with the output channels outermost?"
+    outside = "the group axis was folded outside the output channels: channels come first."
+    wrong = {outside: right.transpose(1, 2).reshape(right.shape)}
+    check.close(what, lifted, right, because, mistakes=wrong)
     padded = LiftingConvolution(CyclicGroup(4), 3, 2, kernel_size=3, padding=1)
     check.shape("padding is used", padded(images), (2, 2, 4, 9, 7), "pass padding=self.padding.")
     eight = LiftingConvolution(CyclicGroup(8), 1, 3, kernel_size=3)(images[:1, :1])
     what = "it works for C₈, other channels and one image"
     check.shape(what, eight, (1, 3, 8, 7, 5), "4, 3 or 2 is hard-coded.")
-    check.true(
-        "the maps of 0° and 45° differ", (eight[:, :, 0] - eight[:, :, 1]).abs().max() > 1e-3
-    )
+    differ = (eight[:, :, 0] - eight[:, :, 1]).abs().max() > 1e-3
+    check.true("the maps of 0° and 45° differ", differ)
     images.requires_grad_()
     check.learns("the weight learns", layer(images), layer.kernel.weight)
     check.learns("so would a layer before it", layer(images), images)
@@ -1588,35 +1488,28 @@ def act_on_lifted(x: Tensor, quarter_turns: int) -> Tensor:
 # @title Check: the action on a lifted map, and with it the equivariance of your layer
 with checking("{{number act-on-lifted}}") as check:
     slices = noise(1, 1, 4, 3, 3)
-    got = act_on_lifted(slices, 1)
-    twisted = torch.rot90(slices, 1, (-2, -1))
-    check.close(
-        "for 90° in C₄, slice 1 of the result is slice 0, turned by 90°",
-        got[0, 0, 1],
-        twisted[0, 0, 0],
-        "turn the last two axes with rot90, and shift the slices with roll along dims=2.",
-        mistakes={
-            "the slices do not move along the group axis.": twisted[0, 0, 1],
-            "the slices move, but do not turn.": slices[0, 0, 0],
-            "the slices move the wrong way: roll by +1.": twisted[0, 0, 2],
-            "the slices turn clockwise.": torch.rot90(slices, -1, (-2, -1))[0, 0, 0],
-        },
-    )
+    got, twisted = act_on_lifted(slices, 1), torch.rot90(slices, 1, (-2, -1))
+    what = "for 90° in C₄, slice 1 of the result is slice 0, turned by 90°"
+    because = "turn the last two axes with rot90, and shift the slices with roll along dims=2."
+    wrong = {
+        "the slices do not move along the group axis.": twisted[0, 0, 1],
+        "the slices move, but do not turn.": slices[0, 0, 0],
+        "the slices move the wrong way: roll by +1.": twisted[0, 0, 2],
+        "the slices turn clockwise.": torch.rot90(slices, -1, (-2, -1))[0, 0, 0],
+    }
+    check.close(what, got[0, 0, 1], twisted[0, 0, 0], because, mistakes=wrong)
     check.close("four quarter turns change nothing", act_on_lifted(slices, 4), slices)
-    back = act_on_lifted(got, -1)
-    check.close("−1 quarter turns undo it", back, slices, "negative turns go the other way round.")
+    back, because = act_on_lifted(got, -1), "negative turns go the other way round."
+    check.close("−1 quarter turns undo it", back, slices, because)
     check.close("x itself stays as it is", slices, noise(1, 1, 4, 3, 3), "x is changed in place.")
     check.true("float64 stays", act_on_lifted(slices.double(), 1).dtype == torch.float64)
     check.builds_on("{{number lifting-layer}}")
-    images = noise(2, 3, 9, 7)
+    images, because = noise(2, 3, 9, 7), "in C₈ a quarter turn is two steps along the group axis."
     for order, turns in ((4, 1), (4, 3), (8, 1), (8, 2)):
         layer = LiftingConvolution(CyclicGroup(order), 3, 2, kernel_size=3, padding=1)
-        check.close(
-            f"C_{order}, g = {TURNS[turns]}: lift(L_g f) = L_g lift(f)",
-            layer(torch.rot90(images, turns, (-2, -1))),
-            act_on_lifted(layer(images), turns),
-            "in C₈ a quarter turn is two steps along the group axis.",
-        )
+        what = f"C_{order}, g = {TURNS[turns]}: lift(L_g f) = L_g lift(f)"
+        turned = layer(torch.rot90(images, turns, (-2, -1)))
+        check.close(what, turned, act_on_lifted(layer(images), turns), because)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1773,25 +1666,17 @@ with checking("{{number group-grid}}", needs="{{number product}} {{number liftin
     grids = kernel.transformed_grid_R2xH
     check.shape("the shape is [3, |H|, |H|, k, k]", grids, (3, 4, 4, 5, 5))
     slices = torch.round((grids[2, :, :, 0, 0] + 1) / 2 * 3)
-    check.true(
-        "for every h, each slice of the weights is used once",
-        (slices.sort(dim=1).values == torch.arange(4)).all(),
-        "transformed_grid_H must hold all pairs: h along the first axis, h̃ along the second.",
-    )
-    check.true(
-        "the slices shift with h",
-        len({tuple(row.tolist()) for row in slices}) == 4,
-        "the group axis does not move: h⁻¹ is missing in h⁻¹ · h̃.",
-    )
-    check.true(
-        "where h̃ = h, it is the slice of the identity",
-        (slices.diagonal() == 0).all(),
-        "the group axis moves the wrong way: use h⁻¹ · h̃, with the inverse of h.",
-    )
+    once = (slices.sort(dim=1).values == torch.arange(4)).all()
+    because = "transformed_grid_H must hold all pairs: h along the first axis, h̃ along the second."
+    check.true("for every h, each slice of the weights is used once", once, because)
+    because = "the group axis does not move: h⁻¹ is missing in h⁻¹ · h̃."
+    check.true("the slices shift with h", len(slices.unique(dim=0)) == 4, because)
+    because = "the group axis moves the wrong way: use h⁻¹ · h̃, with the inverse of h."
+    check.true("where h̃ = h, it is that of the identity", (slices.diagonal() == 0).all(), because)
     eight = GroupKernelBase(CyclicGroup(8), 3, 1, 1).transformed_grid_R2xH
     check.shape("it works for other orders and sizes", eight, (3, 8, 8, 3, 3), "4 is hard-coded.")
-    places = torch.round((eight[2, :, :, 0, 0] + 1) / 2 * 7)
-    check.true("for C₈, too, it is that of the identity there", (places.diagonal() == 0).all())
+    slices = torch.round((eight[2, :, :, 0, 0] + 1) / 2 * 7)
+    check.true("for C₈, too, it is that of the identity there", (slices.diagonal() == 0).all())
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -1899,34 +1784,24 @@ class InterpolativeGroupKernel(GroupKernelBase):
 # @title Check: the weights of the group kernel
 with checking("{{number group-kernel}}", needs="{{number group-grid}}") as check:
     kernel = InterpolativeGroupKernel(CyclicGroup(4), kernel_size=5, in_channels=2, out_channels=3)
-    check.true(
-        "the weight is an nn.Parameter",
-        isinstance(kernel.weight, nn.Parameter),
-        "only what is wrapped in nn.Parameter is trained.",
-    )
-    check.shape(
-        "the weight is [C_out, C_in, |H|, k, k]",
-        kernel.weight,
-        (3, 2, 4, 5, 5),
-        "the axes stand in another order.",
-    )
+    is_parameter = isinstance(kernel.weight, nn.Parameter)
+    because = "only what is wrapped in nn.Parameter is trained."
+    check.true("the weight is an nn.Parameter", is_parameter, because)
+    what, because = "the weight is [C_out, C_in, |H|, k, k]", "the axes stand in another order."
+    check.shape(what, kernel.weight, (3, 2, 4, 5, 5), because)
     check.true("its numbers are float32, as in every layer", kernel.weight.dtype == torch.float32)
     kernels = kernel.sample()
     check.shape("the kernels are [C_out, |H|, C_in, |H|, k, k]", kernels, (3, 4, 2, 4, 5, 5))
     for h in range(1, 4):
-        check.close(
-            f"the kernel of {TURNS[h]} is that of 0°, twisted and shifted",
-            kernels[:, h],
-            torch.rot90(kernels[:, 0], h, (-2, -1)).roll(h, dims=2),
-        )
+        right = torch.rot90(kernels[:, 0], h, (-2, -1)).roll(h, dims=2)
+        what = f"the kernel of {TURNS[h]} is that of 0°, twisted and shifted"
+        check.close(what, kernels[:, h], right)
     eight = InterpolativeGroupKernel(CyclicGroup(8), kernel_size=3, in_channels=2, out_channels=3)
     check.shape("it works for other orders and sizes", eight.weight, (3, 2, 8, 3, 3))
     first, second = eight.sample()[:, 0], eight.sample()[:, 1]
     still = min((second - first.roll(steps, dims=2)).abs().max() for steps in (0, 1))
     check.true("for C₈, that of 45° is turned against that of 0°", still > 1e-3)
-    check.learns(
-        "the weight gets a gradient from the kernels, so it learns", kernels, kernel.weight
-    )
+    check.learns("the weight gets a gradient, so it learns", kernels, kernel.weight)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -2086,35 +1961,24 @@ class GroupConvolution(nn.Module):
 
 # %% id="group-layer-test" grade="tests" points=4 exercise="group-layer" answer="group-convolution" tags=["hide-input"]
 # @title Check: the group convolution
-with checking(
-    "{{number group-layer}}", needs="{{number group-kernel}} {{number act-on-lifted}}"
-) as check:
+with checking("{{number group-layer}}") as check:
+    check.builds_on("{{number group-kernel}} {{number act-on-lifted}}")
     features = noise(2, 3, 4, 9, 7)  # not square, on purpose
     layer = GroupConvolution(CyclicGroup(4), 3, 2, kernel_size=3, padding=0)
-    result, kernels = layer(features), layer.kernel.sample()
+    result, kernels = layer(features), layer.kernel.sample().detach()
     check.shape("the shape is [B, C_out, |H|, X', Y']", result, (2, 2, 4, 7, 5))
-    maps = [
-        [F.conv2d(features.flatten(1, 2), k[None].flatten(1, 2))[:, 0] for k in row]
-        for row in kernels
-    ]
-    right = torch.stack([torch.stack(row, dim=1) for row in maps], dim=1).detach()
-    check.close(
-        "the map of channel c and element h sums over input channels and input poses",
-        result,
-        right,
-        "fold channels first, then the group axis, in the input and in the kernels alike.",
-        mistakes={
-            "the group axis was folded outside the output channels: channels come first.": (
-                right.transpose(1, 2).reshape(right.shape)
-            )
-        },
-    )
+    maps = [F.conv2d(features[:, :, i], kernels[:, :, :, i].flatten(0, 1)) for i in range(4)]
+    right = torch.stack(maps).sum(dim=0).unflatten(1, (2, 4))
+    what = "the map of channel c and element h sums over input channels and input poses"
+    because = "fold channels first, then the group axis, in the input and in the kernels alike."
+    outside = "the group axis was folded outside the output channels: channels come first."
+    wrong = {outside: right.transpose(1, 2).reshape(right.shape)}
+    check.close(what, result, right, because, mistakes=wrong)
     eight = GroupConvolution(CyclicGroup(8), 2, 1, kernel_size=3)(noise(1, 2, 8, 9, 7))
     what = "it works for C₈, other channels and one image"
     check.shape(what, eight, (1, 1, 8, 7, 5), "4, 3 or 2 is hard-coded.")
-    check.true(
-        "the maps of 0° and 45° differ", (eight[:, :, 0] - eight[:, :, 1]).abs().max() > 1e-3
-    )
+    differ = (eight[:, :, 0] - eight[:, :, 1]).abs().max() > 1e-3
+    check.true("the maps of 0° and 45° differ", differ)
     features.requires_grad_()
     check.learns("the weight learns", layer(features), layer.kernel.weight)
     check.learns("so does a layer before it", layer(features), features)
@@ -2123,11 +1987,9 @@ with checking(
     padded = GroupConvolution(CyclicGroup(4), 3, 2, kernel_size=3, padding=1)
     image = noise(1, 1, 12, 10, seed=1)
     for turns in (1, 2, 3):
-        check.close(
-            f"equivariance after a lifting layer: conv(lift(L_g f)) = L_g conv(lift(f)), g = {TURNS[turns]}",
-            padded(lifting(torch.rot90(image, turns, (-2, -1)))),
-            act_on_lifted(padded(lifting(image)), turns),
-        )
+        turned = padded(lifting(torch.rot90(image, turns, (-2, -1))))
+        what = f"after a lifting layer: conv(lift(L_g f)) = L_g conv(lift(f)), g = {TURNS[turns]}"
+        check.close(what, turned, act_on_lifted(padded(lifting(image)), turns))
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
@@ -2306,59 +2168,33 @@ class GroupEquivariantCNN(nn.Module):
 
 # %% id="network-test" grade="tests" points=4 exercise="network" answer="network" tags=["hide-input"]
 # @title Check: the equivariant network
-with checking(
-    "{{number network}}", needs="{{number lifting-layer}} {{number group-layer}}"
-) as check:
+with checking("{{number network}}", "{{number lifting-layer}} {{number group-layer}}") as check:
     settings = dict(in_channels=1, out_channels=10, kernel_size=5, num_hidden=4, hidden_channels=16)
     network = GroupEquivariantCNN(CyclicGroup(4), **settings)
-    check.true(
-        "there are four group convolutions",
-        len(network.gconvs) == 4,
-        "num_hidden says how many.",
-        f"Got {len(network.gconvs)}.",
-    )
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    check.true(
-        "the network has 102,970 parameters",
-        parameters == 102_970,
-        "other channels than asked for, a plain list in place of nn.ModuleList, or one layer in it "
-        "several times.",
-        f"Expected 102970, got {parameters}.",
-    )
-    images = noise(2, 1, 28, 28)
-    pooled = network.projection_layer(noise(2, 3, 4, 5, 5))
-    check.true(
-        "the projection leaves one number per channel",
-        pooled.numel() == 2 * 3,
-        "the projection must run over the group axis and over space.",
-        f"Expected 2 × 3 numbers for 2 images with 3 channels, got the shape {tuple(pooled.shape)}.",
-    )
+    depth, because = len(network.gconvs), "num_hidden says how many."
+    check.true("there are four group convolutions", depth == 4, because, f"Got {depth}.")
+    count = sum(parameter.numel() for parameter in network.parameters())
+    because = "other channels, a plain list in place of nn.ModuleList, or one layer several times."
+    check.true("the network has 102,970 parameters", count == 102_970, because, f"Got {count}.")
+    images, pooled = noise(2, 1, 28, 28), network.projection_layer(noise(2, 3, 4, 5, 5))
+    because = "the projection must run over the group axis and over space."
+    detail = f"Expected 6 numbers for 2 images with 3 channels, got the shape {list(pooled.shape)}."
+    check.true("the projection leaves one number per channel", pooled.numel() == 6, because, detail)
     check.shape("the output is [B, out_channels]", network(images), (2, 10))
-    inputs = [images, *[noise(2, 16, 4, 9, 9)] * len(network.gconvs)]
     layers = [network.lifting_conv, *network.gconvs]
-    check.true(
-        "every layer is a convolution and nothing else: layer(−2x) = −2 layer(x)",
-        all(
-            torch.allclose(layer(-2 * x), -2 * layer(x), atol=1e-4)
-            for layer, x in zip(layers, inputs, strict=True)
-        ),
-        "an activation, a norm or a dropout is in it; `forward` has what is needed.",
-    )
+    inputs = zip(layers, [images, *[noise(2, 16, 4, 9, 9)] * depth], strict=True)
+    linear = all(torch.allclose(layer(-2 * x), -2 * layer(x), atol=1e-4) for layer, x in inputs)
+    what = "every layer is a convolution and nothing else: layer(−2x) = −2 layer(x)"
+    because = "an activation, a norm or a dropout is in it; `forward` has what is needed."
+    check.true(what, linear, because)
     small, x = GroupEquivariantCNN(CyclicGroup(8), 2, 5, 3, 1, 4), noise(1, 2, 12, 10)
     maps = small.gconvs[0](small.lifting_conv(x))
-    check.shape(
-        "in C₈ the features are [B, C, 8, X, Y], smaller by 2 after each layer with 3 × 3 kernels",
-        maps,
-        (1, 4, 8, 8, 6),
-        "another group, width or padding than asked for.",
-    )
+    what = "in C₈ features are [B, C, 8, X, Y], smaller by 2 after each layer with 3 × 3 kernels"
+    check.shape(what, maps, (1, 4, 8, 8, 6), "another group, width or padding than asked for.")
     check.shape("for one image, too, it is [B, out_channels]", small(x), (1, 5))
     check.learns("the first layer learns", small(x), next(small.lifting_conv.parameters()))
-    check.true(
-        "different images give different outputs",
-        (network(images)[0] - network(images)[1]).abs().max() > 1e-4,
-        "the layers are not used.",
-    )
+    differ = (network(images)[0] - network(images)[1]).abs().max() > 1e-4
+    check.true("different images give different outputs", differ, "the layers are not used.")
     for turns in (1, 2, 3):
         got = network(torch.rot90(images, turns, (-2, -1)))
         what = f"invariance: an image turned by {TURNS[turns]} gives the same output"
