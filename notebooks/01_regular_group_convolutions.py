@@ -102,18 +102,11 @@ NOTICES += "smaller than the logging interval|no last checkpoint"
 warnings.filterwarnings("ignore", message=f".*({NOTICES})")
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
-
-def find_data_folder() -> Path:
-    """Return $COURSE_DATA, else an existing course data folder above us, else ./data."""
-    if "COURSE_DATA" in os.environ:
-        return Path(os.environ["COURSE_DATA"])
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "data" / "MNIST").is_dir() or (folder / "nbgrader_config.py").is_file():
-            return folder / "data"
-    return Path.cwd() / "data"
-
-
-DATA_FOLDER, RUNS_FOLDER = find_data_folder(), Path("runs")
+# The data: where $COURSE_DATA says, else in the folder of the course above us, else in ./data.
+above = [Path.cwd(), *Path.cwd().parents]
+above = [a for a in above if (a / "data/MNIST").is_dir() or (a / "nbgrader_config.py").is_file()]
+DATA_FOLDER = Path(os.environ.get("COURSE_DATA") or [*above, Path.cwd()][0] / "data")
+RUNS_FOLDER = Path("runs")
 
 
 def file_name(name: str) -> str:
@@ -152,7 +145,8 @@ def load_trained(name: str, model: nn.Module) -> str | None:
 PALETTE = {"ink": "#1b1f24", "line": "#b9c0ca", "slate": "#3f4a5a", "blue": "#0040b3"}
 PALETTE |= {"orange": "#cc5f00", "green": "#00936a", "plum": "#8a1f78"}
 TURNS = ["0°", "90°", "180°", "270°"]
-plt.rcParams.update({"figure.facecolor": "white", "font.size": 10.5, "text.color": PALETTE["ink"]})
+plt.rcParams |= {"figure.facecolor": "white", "font.size": 10.5, "text.color": PALETTE["ink"]}
+plt.rcParams |= {"grid.color": PALETTE["line"], "grid.linewidth": 0.5}
 
 
 def show(fig, alt):
@@ -445,9 +439,7 @@ print("largest difference:", (turned - expected).abs().max().item())
 class GroupBase(nn.Module):
     """A finite group H that acts on the plane; `order` is the number of its elements.
 
-    Args:
-        dimension: how many numbers describe an element (1 for rotations).
-        identity: the identity element, a list of `dimension` numbers.
+    `dimension` numbers describe an element (1 for rotations); `identity` lists those of e.
     """
 
     def __init__(self, dimension: int, identity: list[float]):
@@ -791,14 +783,14 @@ def interpolate(signal: Tensor, grid: Tensor) -> Tensor:
     The coordinates come in the order of the signal's axes; outside of the signal there are zeros.
     In float64, so that a quarter turn gives the values back without a rounding error.
     """
+    if signal.dim() == len(grid) + 1:  # one signal, no N
+        return interpolate(signal[None], grid[:, None])[0]
     points = grid.flip(0).movedim(0, -1).double()
     return F.grid_sample(signal.double(), points, align_corners=True).to(signal.dtype)
 
 
 def bilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
     """Sample a signal [C, H, W] or [N, C, H, W] at a grid [2, H, W] or [2, N, H, W]."""
-    if signal.dim() == 3:
-        return interpolate(signal[None], grid[:, None])[0]
     return interpolate(signal, grid)
 
 
@@ -886,8 +878,8 @@ judge.score()
 # %%
 for order in (4, 8):
     group = CyclicGroup(order)
-    powers = [*group.elements()[:3], third_power(group)]
-    turned = torch.stack([act_on_image(group, h, LETTER[None]) for h in powers], dim=1)
+    elements = [*group.elements()[:3], third_power(group)]
+    turned = torch.stack([act_on_image(group, h, LETTER[None]) for h in elements], dim=1)
     show_images(
         turned,
         f"$C_{order}$ acts on an image",
@@ -1145,8 +1137,8 @@ fig, axes = plt.subplots(1, 4, figsize=(9.6, 2.8), layout="constrained")
 for axis, grid, turn in zip(axes, kernel.transformed_grid_R2.transpose(0, 1), TURNS, strict=True):
     axis.scatter(*grid.flip(0).flatten(1), s=18, color=PALETTE["blue"])
     axis.scatter(*grid[:, 0, 0].flip(0), s=110, color=PALETTE["orange"])
-    axis.set(title=f"$h$ = {turn}", xlabel="$r_1$", xlim=(-1.5, 1.5), ylim=(1.5, -1.5), aspect=1)
-axes[0].set_ylabel("$r_0$ (down)")
+    axis.set(title=f"$h$ = {turn}", xlabel="$r_1$", ylabel="$r_0$ (down)", aspect=1)
+    axis.set(xlim=(-1.5, 1.5), ylim=(1.5, -1.5))
 fig.suptitle("The positions $h^{-1}x$; the orange one is looked up for the corner $x = (-1, -1)$")
 show(
     fig,
@@ -1731,10 +1723,7 @@ def trilinear_interpolation(signal: Tensor, grid: Tensor) -> Tensor:
 
     The coordinates come in the order (r0, r1, h), the signal's axes in the order (h, r0, r1).
     """
-    grid = grid[[2, 0, 1]]
-    if signal.dim() == 4:
-        return interpolate(signal[None], grid[:, None])[0]
-    return interpolate(signal, grid)
+    return interpolate(signal, grid[[2, 0, 1]])
 
 
 # %% [markdown] exercise="group-kernel" title="The weights of the group kernel" minutes=5
@@ -1889,19 +1878,15 @@ judge.score()
 
 # %%
 kernel = InterpolativeGroupKernel(CyclicGroup(4), kernel_size=7, in_channels=1, out_channels=1)
-kernel.weight.data.zero_()
-kernel.weight.data[0, 0, 0].copy_(LETTER)
+kernel.weight.data.zero_()[0, 0, 0].copy_(LETTER)
 kernel.weight.data[0, 0, 1, 3].fill_(0.6)
-first = (kernel.transformed_grid_R2xH[2, :, :, 0, 0].T < -0.99).tolist()  # [h̃, h]
 show_images(
     kernel.sample()[0, :, 0].transpose(0, 1),
     "One group kernel: twist and shift",
-    "A table of 4 by 4 small kernels. A framed letter F runs along the diagonal, turned by 90° from each "
-    "column to the next; below it, in the next row, runs a bar.",
+    "A table of 4 by 4 kernels: a framed letter F runs down the diagonal and turns, below it a bar.",
     rows=[f"$\\tilde h$ = {turn}" for turn in TURNS],
     columns=[f"$h$ = {turn}" for turn in TURNS],
-    frames=[["orange" if marked else None for marked in row] for row in first],
-    size=1.3,
+    frames=kernel.transformed_grid_R2xH[2, :, :, 0, 0].T < -0.99,  # the first slice, [h̃, h]
 )
 
 # %% [markdown]
@@ -2370,9 +2355,8 @@ def load_small_digits(train: bool) -> tuple[Tensor, Tensor]:
     small = load_sklearn_digits()
     images = torch.from_numpy(small.images).float()[:, None] * (255 / 16)
     images = F.interpolate(images, size=(28, 28), mode="bilinear")[:, 0].clamp(0, 255)
-    part = slice(None, 1400) if train else slice(1400, None)
-    if FAST_RUN:
-        part = slice(None, 300) if train else slice(1400, 1656)
+    end, last = (300, 1656) if FAST_RUN else (1400, None)
+    part = slice(0, end) if train else slice(1400, last)
     return images.round().to(torch.uint8)[part], torch.from_numpy(small.target).long()[part]
 
 
@@ -2508,17 +2492,14 @@ def create_model(model_name: str, model_hparams: dict) -> nn.Module:
 
 def make_trainer(name: str, epochs: int = 1) -> pl.Trainer:
     """Return Lightning's trainer; the log and the checkpoints of the run go to runs/<name>."""
-    folder = RUNS_FOLDER / name
-    best = pl.callbacks.ModelCheckpoint(
-        folder, "best", monitor="validation_accuracy", mode="max", save_last=True
-    )
+    kept = dict(monitor="validation_accuracy", mode="max", save_last=True)
     return pl.Trainer(
         max_epochs=epochs,
         accelerator=device.type,
         precision=PRECISION,
         deterministic="warn",
         logger=pl.loggers.CSVLogger(RUNS_FOLDER, name=name),
-        callbacks=[best],
+        callbacks=[pl.callbacks.ModelCheckpoint(RUNS_FOLDER / name, "best", **kept)],
         enable_model_summary=False,
     )
 
@@ -2540,14 +2521,8 @@ def train_model(
 ) -> tuple[ImageClassifier, dict]:
     """Train a network; return the best of its epochs and how well that does in the test.
 
-    Args:
-        model_name, sizes: which network, see `create_model`.
-        data: a RotatedMNIST.
-        kind: the class of classifiers that trains it.
-        name: the folder in runs/; the model's name if not given.
-        epochs: how often all training digits are seen.
-        seed: decides the first weights and the order of the digits.
-        ckpt_path: "last" to go on with an interrupted training of this name.
+    kind: the class of classifiers that trains it; name: its folder in runs/; sizes: those of the
+    network; ckpt_path: "last" to go on with an interrupted training of this name.
     """
     pl.seed_everything(seed, verbose=False)
     classifier = kind(create_model(model_name, sizes))
@@ -2623,10 +2598,9 @@ networks, results = {}, {}
 for name in ("CNN", "GCNN"):
     networks[name], results[name] = get_model(name, data)
 for name, result in results.items():
-    accuracies = (
-        f"{result['test accuracy']:.2%} on turned, {result['upright accuracy']:.2%} on upright"
-    )
-    print(f"{name:<5} {accuracies} digits · {result['parameters']:,} parameters · {result['how']}")
+    turned, upright = result["test accuracy"], result["upright accuracy"]
+    size, how = f"{result['parameters']:,} parameters", result["how"]
+    print(f"{name:<5} {turned:.2%} on turned, {upright:.2%} on upright digits · {size} · {how}")
 
 # %% [markdown]
 # **Over the angle.** One number hides the most interesting part. **Predict first:** draw both curves, accuracy over the angle
@@ -2656,17 +2630,14 @@ for (name, curve), colour, marker in zip(curves.items(), ("blue", "orange"), "os
     axis.plot(angles, 100 * curve, marker=marker, markersize=4, color=PALETTE[colour], label=name)
 axis.set(xlabel="angle of the digit", ylabel="read correctly, in %", ylim=(0, 101))
 axis.set_xticks(range(0, 361, 45), [f"{angle}°" for angle in range(0, 361, 45)])
-axis.grid(color=PALETTE["line"], linewidth=0.5)
-axis.legend()
 axis.set_title("Trained on upright digits, tested on turned ones")
-summary = "; ".join(
-    f"{name}: {100 * curve[0]:.0f} % upright, at least {100 * curve.min():.0f} %"
-    for name, curve in curves.items()
-)
+axis.grid()
+axis.legend()
+least = " and ".join(f"{name} {100 * curve.min():.0f} %" for name, curve in curves.items())
 show(
     fig,
-    f"Accuracy over the angle of the digit. {summary}. The GCNN's curve repeats itself every 90°; the "
-    "CNN's falls off on both sides of 0°.",
+    f"Accuracy over the angle of the digit; the least is {least}. The GCNN's curve repeats itself "
+    "every 90°; the CNN's falls off on both sides of 0°.",
 )
 
 # %% [markdown]
@@ -2714,16 +2685,16 @@ def record(network: nn.Module, layer: nn.Module, x: Tensor) -> Tensor:
     return seen[0]
 
 
-def strongest(features: Tensor) -> int:
-    """Return the channel of features [B, C, ...] that varies most."""
-    return features.transpose(0, 1).flatten(1).std(dim=1).argmax().item()
+def strongest(features: Tensor) -> Tensor:
+    """Return the channel of features [B, C, ...] that varies most, [B, ...]."""
+    return features[:, features.transpose(0, 1).flatten(1).std(dim=1).argmax()]
 
 
 # %%
 ANGLES = torch.arange(0, 360, 45)
-ANGLE_NAMES = [f"{angle}°" for angle in range(0, 360, 45)]
+ANGLE_NAMES = [f"{angle}°" for angle in ANGLES]
 digit, _ = data.upright[18]  # a test digit without symmetry
-turned_digits = normalize(rotate_each(digit.repeat(len(ANGLES), 1, 1), ANGLES))
+turned_digits = normalize(rotate_each(digit.repeat(8, 1, 1), ANGLES))
 show_images(
     turned_digits[:, 0][None],
     "One test digit, turned by eight angles",
@@ -2749,8 +2720,7 @@ show_images(
 
 # %%
 cnn, gcnn = networks["CNN"].model, networks["GCNN"].model
-cnn_maps = record(cnn, cnn.convs[1], turned_digits)
-cnn_maps = cnn_maps[:, strongest(cnn_maps)]  # [angle, X, Y]
+cnn_maps = strongest(record(cnn, cnn.convs[1], turned_digits))  # [angle, X, Y]
 show_images(
     cnn_maps[None],
     "CNN, one channel of the second layer",
@@ -2775,11 +2745,7 @@ show_images(
 # === END MARK SCHEME ===
 
 # %% tags=["cover"]
-gcnn_maps = record(gcnn, gcnn.gconvs[1], turned_digits)
-gcnn_maps = gcnn_maps[:, strongest(gcnn_maps)]  # [angle, |H|, X, Y]
-frames = [[None] * 8 for _ in range(4)]
-for turns in range(4):
-    frames[turns][2 * turns] = "orange"  # where the slice of 0° goes when the digit turns by 90°, …
+gcnn_maps = strongest(record(gcnn, gcnn.gconvs[1], turned_digits))  # [angle, |H|, X, Y]
 show_images(
     gcnn_maps.transpose(0, 1),
     "GCNN, one channel of the second layer: group element × angle of the digit",
@@ -2787,7 +2753,7 @@ show_images(
     "0° to 90° each map turns by 90° and moves one row down; frames follow the map of h = 0°.",
     rows=[f"$h$ = {turn}" for turn in TURNS],
     columns=ANGLE_NAMES,
-    frames=frames,
+    frames=torch.arange(8) == 2 * torch.arange(4)[:, None],  # where the slice of 0° goes
 )
 
 # %% [markdown]
@@ -2795,8 +2761,7 @@ show_images(
 # along the group axis. Columns of multiples of 90° must then be the same picture, up to rounding.
 
 # %%
-quarter = range(0, 8, 2)  # 0°, 90°, 180°, 270°
-undone = [act_on_lifted(gcnn_maps[i][None, None], -(i // 2))[0, 0] for i in quarter]
+undone = [act_on_lifted(gcnn_maps[2 * i][None, None], -i)[0, 0] for i in range(4)]
 undone = torch.stack(undone, dim=1)  # [|H|, angle, X, Y]
 show_images(
     undone,
@@ -2812,10 +2777,9 @@ print(f"largest difference from 0°: {(undone - undone[:, :1]).abs().max():.0e}"
 # same. So their difference tells which network is equivariant.
 
 # %%
-turned_map = torch.rot90(cnn_maps[0])
-square = [torch.stack([cnn_maps[2], turned_map, (cnn_maps[2] - turned_map).abs()])]
-acted = act_on_lifted(gcnn_maps[0][None, None], 1)[0, 0]
-square += [torch.stack([a, b, (a - b).abs()]) for a, b in zip(gcnn_maps[2], acted, strict=True)]
+computed = [cnn_maps[2], *gcnn_maps[2]]  # of the turned digit
+moved = [torch.rot90(cnn_maps[0]), *act_on_lifted(gcnn_maps[0][None, None], 1)[0, 0]]
+square = [torch.stack([a, b, (a - b).abs()]) for a, b in zip(computed, moved, strict=True)]
 show_images(
     torch.stack([row / row.max() for row in square]),
     "Turn, then compute – or compute, then turn?",
@@ -2836,8 +2800,8 @@ for name, row in zip(("CNN", "GCNN, slice 0°"), square, strict=False):
 many = torch.arange(0, 360, 10)
 digits = rotate_each(digit.repeat(len(many), 1, 1), many)
 turning, digits = normalize(digits), digits / 255
-of_cnn, of_gcnn = record(cnn, cnn.convs[1], turning), record(gcnn, gcnn.gconvs[1], turning)
-of_cnn, of_gcnn = of_cnn[:, strongest(of_cnn)], of_gcnn[:, strongest(of_gcnn)]
+of_cnn = strongest(record(cnn, cnn.convs[1], turning))
+of_gcnn = strongest(record(gcnn, gcnn.gconvs[1], turning))
 show_moving(
     [digits, of_cnn / of_cnn.max(), *(of_gcnn / of_gcnn.max()).transpose(0, 1)],
     ["digit", "CNN", *(f"GCNN, {turn}" for turn in TURNS)],
@@ -2851,38 +2815,33 @@ show_moving(
 # digit, relative to their size, when the digit turns?
 
 # %%
-projected = {
-    "CNN": record(cnn, cnn.final_linear, turning),
-    "GCNN": record(gcnn, gcnn.final_linear, turning),
-}
-distances = {
-    name: (values - values[0]).norm(dim=1) / values[0].norm() for name, values in projected.items()
-}
-print("angle ", *(f"{many[i]:>5}°" for i in (0, 1, 3, 4, 5, 9, 18, 27)))
-for name, distance in distances.items():
-    print(f"{name:<6}", *(f"{distance[i]:6.3f}" for i in (0, 1, 3, 4, 5, 9, 18, 27)))
+projected, distances, shown = {}, {}, [0, 1, 3, 4, 5, 9, 18, 27]
+print("angle ", *(f"{angle:>5}°" for angle in many[shown]))
+for name, model in (("CNN", cnn), ("GCNN", gcnn)):
+    values = projected[name] = record(model, model.final_linear, turning)  # [angle, channel]
+    distances[name] = (values - values[0]).norm(dim=1) / values[0].norm()
+    print(f"{name:<6}", *(f"{distance:6.3f}" for distance in distances[name][shown]))
 
 # %% tags=["hide-input", "cover"]
 # @title Figure: what the last layer sees
 fig, axes = plt.subplots(2, 2, figsize=(9.6, 5.6), height_ratios=(2, 1), layout="constrained")
+farthest = max(map(torch.max, distances.values()))
 for (top, bottom), (name, values) in zip(axes.T, projected.items(), strict=True):
     heat = top.pcolormesh(many, range(values.shape[1]), values.T / values.max(), vmin=0, vmax=1)
     top.set(title=name, ylabel="channel")
     bottom.plot(many, distances[name], marker="o", markersize=3, color=PALETTE["blue"])
     bottom.set(xlabel="angle of the digit", ylabel="distance from 0°")
-    bottom.set_ylim(-0.05, 1.05 * max(map(torch.max, distances.values())))
-    bottom.grid(color=PALETTE["line"], linewidth=0.5)
+    bottom.set_ylim(-0.05, 1.05 * farthest)
+    bottom.grid()
 for axis in axes.flat:
     axis.set_xticks(range(0, 360, 45), ANGLE_NAMES)
 fig.colorbar(heat, ax=axes[:, 1], label="feature, relative to the largest")
 fig.suptitle("What the last layer sees")
-far = {name: (each.max().item(), each[::9].max().item()) for name, each in distances.items()}
 show(
     fig,
-    "Two heat maps of projected features over 36 angles, and below each the distance from 0°. "
-    f"The CNN's features move away by up to {far['CNN'][0]:.2f} of their size, also at quarter turns "
-    f"({far['CNN'][1]:.2f}); the GCNN's by up to {far['GCNN'][0]:.2f} between the quarter turns, "
-    f"and by {far['GCNN'][1]:.0e} at them.",
+    "Two heat maps of projected features over 36 angles, and below each the distance from 0°: the CNN's "
+    f"features move away by up to {distances['CNN'].max():.2f} of their size, at quarter turns, too; "
+    f"the GCNN's by up to {distances['GCNN'].max():.2f}, and at quarter turns not at all.",
 )
 
 # %% [markdown] exercise="q-cnn-projected" title="The CNN's projected features" minutes=4
