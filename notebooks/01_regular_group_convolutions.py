@@ -152,10 +152,7 @@ def show(fig, alt):
 
 
 def show_images(images, title, alt, rows=(), columns=(), frames=None, size=1.2, **look):
-    """Show images [rows, columns, X, Y] as a table with heads, all on one scale of colours.
-
-    frames: which of them get a frame, [rows, columns].
-    """
+    """Show images [rows, columns, X, Y] as a table, on one scale; frames says which get a frame."""
     look = {"cmap": "viridis", "vmin": images.min(), "vmax": images.max()} | look
     n, m = images.shape[:2]
     size = min(size, 9.2 / m)
@@ -273,10 +270,7 @@ class checking:
         self.true(what, shape == tuple(expected), because, detail)
 
     def close(self, what, got, expected, because="", tolerance=1e-5, mistakes=None) -> None:
-        """Check that two tensors agree in shape and, within the tolerance, in their values.
-
-        mistakes: results of common mistakes, by their cause, which is named if one is recognised.
-        """
+        """Check that two tensors agree; mistakes holds, by its cause, what comes of a common one."""
         got, expected = torch.as_tensor(got).detach(), torch.as_tensor(expected).detach()
         if got.shape != expected.shape:
             self.shape(what, got, expected.shape, because)
@@ -352,8 +346,8 @@ print(
 )
 
 # %% [markdown]
-# Here for eight kernels at once. The poses are laid into the output channels, so that one ordinary `conv2d` does all the
-# work:
+# Here for eight kernels at once, of random numbers. The poses are laid into the output channels, so that one ordinary
+# `conv2d` does all the work:
 
 # %%
 image = noise(1, 3, 9, 9)  # [B, C_in, X, Y]
@@ -374,7 +368,7 @@ def lift(image: Tensor) -> Tensor:
 
 # %%
 turned = lift(torch.rot90(image, 1, (-2, -1)))
-expected = torch.rot90(lift(image), 1, (-2, -1)).roll(1, dims=2)
+expected = torch.rot90(lift(image), 1, (-2, -1)).roll(1, dims=2)  # axis 2: the poses
 torch.testing.assert_close(turned, expected)
 print("largest difference:", (turned - expected).abs().max().item())
 
@@ -396,7 +390,7 @@ print("largest difference:", (turned - expected).abs().max().item())
 # The exercises give {{exercise_points}} points: for the visible checks, and for hidden tests of the same properties on
 # other inputs. A person reads the {{n_questions}} written questions, {{question_points}} points.
 #
-# About {{total_minutes}} minutes for exercises and questions ({{minutes_by_chapter}}), and as long again for reading
+# About {{total_minutes}} minutes for exercises and questions ({{minutes_by_chapter}}), and an hour and a half for reading
 # and looking. Two sittings are a good idea; the break is after section 2.1.
 # </details>
 #
@@ -418,8 +412,8 @@ print("largest difference:", (turned - expected).abs().max().item())
 # ### 1.2 The cyclic group in Python
 #
 # A rotation is given by its angle $\theta$ in radians, and $C_n$ holds the $n$ angles
-# $0, \tfrac{2\pi}{n}, 2\cdot\tfrac{2\pi}{n}, \dots$ The class `CyclicGroup` below has three blocks, for the next three
-# exercises. After every change run the cell of the class, then the check.
+# $0, \tfrac{2\pi}{n}, 2\cdot\tfrac{2\pi}{n}, \dots$ The next three exercises are the three blocks of one class, `CyclicGroup`;
+# it stands below the third, and the checks below it. After every change run the cell of the class, then the check.
 
 # %% [markdown] exercise="product" title="The product" minutes=5
 # Two rotations after each other are one rotation. Compute its angle in `CyclicGroup.product`.
@@ -662,9 +656,8 @@ judge.score()
 # @title Check: the rotation matrix
 with checking("{{number matrix}}") as check:
     c4 = CyclicGroup(order=4)
-    identity, eighth, quarter, half = (
-        c4.matrix_representation(torch.tensor(steps * math.pi / 4)) for steps in (0, 1, 2, 4)
-    )
+    angles = torch.tensor([0, 1, 2, 4]) * math.pi / 4
+    identity, eighth, quarter, half = (c4.matrix_representation(angle) for angle in angles)
     check.close("R(0°) is the identity", identity, torch.eye(2), "cos on the diagonal.")
     check.close("R(180°) is minus the identity", half, -torch.eye(2))
     moved = quarter @ torch.tensor([0.0, 1.0]).to(quarter)
@@ -756,8 +749,8 @@ with checking("The group axioms", "{{number product}} {{number inverse}}") as ch
 # ![Left the old image, a letter F on 7 × 7 pixels; right the new image, the F turned by 90° counter-clockwise. An arrow leads from the new pixel x = (−3, −2) back to the old pixel h⁻¹x = (−2, 3), the tip of the F's upper bar, from which its value comes.](picture:look-back)
 #
 # The point $h^{-1}x$ usually lies between pixels, so we interpolate. PyTorch's `grid_sample` does it. It wants the
-# coordinates of each point **in reverse order** of the signal's axes (width before height), hence the `flip`. With axes
-# mixed up there is no error, only wrong numbers.
+# coordinates of each point **in reverse order** of the signal's axes (width before height), hence the `flip` below. With
+# axes mixed up there is no error, only wrong numbers.
 
 
 # %% id="interpolate" grade="readonly"
@@ -902,7 +895,7 @@ for group in (CyclicGroup(4), CyclicGroup(8)):
 # quasi-regular, since $G$ acts on something else than itself.)
 #
 # **The group convolution** is the cross-correlation with "shift" replaced by "move by $g$". Write $\lvert h\rvert$ for
-# $\lvert\det h\rvert$, the factor by which $h$ changes areas. For $g = (x, h)$
+# $\lvert\det h\rvert$, the factor by which $h$ changes areas; for $g = (x, h)$ it is $\lvert g\rvert$, too, since shifts keep areas. Then
 #
 # $$(k \star f)(g) = \frac{1}{|h|}\int_G k(g^{-1}\tilde g)\, f(\tilde g)\, \mathrm{d}\tilde g ,$$
 #
@@ -1338,10 +1331,8 @@ with checking("{{number lifting-layer}}", needs="{{number lifting-fold}}") as ch
     padded = LiftingConvolution(CyclicGroup(4), 3, 2, kernel_size=3, padding=1)
     check.shape("padding is used", padded(images), (2, 2, 4, 9, 7), "pass padding=self.padding.")
     eight = LiftingConvolution(CyclicGroup(8), 1, 3, kernel_size=3)(images[:1, :1])
-    what = "it works for C₈, other channels and one image"
-    check.shape(what, eight, (1, 3, 8, 7, 5), "4, 3 or 2 is hard-coded.")
-    differ = (eight[:, :, 0] - eight[:, :, 1]).abs().max() > 1e-3
-    check.true("the maps of 0° and 45° differ", differ)
+    check.shape("it works for C₈ and one image", eight, (1, 3, 8, 7, 5), "4, 3 or 2 is hard-coded.")
+    check.true("the maps of 0° and 45° differ", eight.diff(dim=2)[:, :, 0].abs().max() > 1e-3)
     images.requires_grad_()
     check.learns("the weight learns", layer(images), layer.kernel.weight)
     check.learns("so would a layer before it", layer(images), images)
@@ -1936,10 +1927,8 @@ with checking("{{number group-layer}}") as check:
     wrong = {outside: right.transpose(1, 2).reshape(right.shape)}
     check.close(what, result, right, because, mistakes=wrong)
     eight = GroupConvolution(CyclicGroup(8), 2, 1, kernel_size=3)(noise(1, 2, 8, 9, 7))
-    what = "it works for C₈, other channels and one image"
-    check.shape(what, eight, (1, 1, 8, 7, 5), "4, 3 or 2 is hard-coded.")
-    differ = (eight[:, :, 0] - eight[:, :, 1]).abs().max() > 1e-3
-    check.true("the maps of 0° and 45° differ", differ)
+    check.shape("it works for C₈ and one image", eight, (1, 1, 8, 7, 5), "4, 3 or 2 is hard-coded.")
+    check.true("the maps of 0° and 45° differ", eight.diff(dim=2)[:, :, 0].abs().max() > 1e-3)
     features.requires_grad_()
     check.learns("the weight learns", layer(features), layer.kernel.weight)
     check.learns("so does a layer before it", layer(features), features)
@@ -2612,11 +2601,7 @@ axis.set_title("Trained on upright digits, tested on turned ones")
 axis.grid()
 axis.legend()
 least = " and ".join(f"{name} {100 * curve.min():.0f} %" for name, curve in curves.items())
-show(
-    fig,
-    f"Accuracy over the angle of the digit; the least is {least}. The GCNN's curve repeats itself "
-    "every 90°; the CNN's falls off on both sides of 0°.",
-)
+show(fig, f"The CNN falls off beside 0°, the GCNN repeats itself every 90°; the least: {least}.")
 
 # %% [markdown]
 # The GCNN's curve has a period of 90°, exactly: to the network, a digit turned by 100° is one turned by 10°. It never has to
@@ -2810,12 +2795,7 @@ for axis in axes.flat:
     axis.set_xticks(range(0, 360, 45), ANGLE_NAMES)
 fig.colorbar(heat, ax=axes[:, 1], label="feature, relative to the largest")
 fig.suptitle("What the last layer sees")
-show(
-    fig,
-    "Two heat maps of projected features over 36 angles, and below each the distance from 0°: the CNN's "
-    f"features move away by up to {distances['CNN'].max():.2f} of their size, at quarter turns, too; "
-    f"the GCNN's by up to {distances['GCNN'].max():.2f}, and at quarter turns not at all.",
-)
+show(fig, "The CNN's features move away at once, the GCNN's come back at every quarter turn.")
 
 # %% [markdown] exercise="q-cnn-projected" title="The CNN's projected features" minutes=4
 # Look at the CNN's projected features. What do they mean for its accuracy on turned digits?

@@ -196,7 +196,7 @@ def test_student_notebook_is_short():
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     lines = {cell.id: len(cell.source.splitlines()) for cell in code}
     assert len(notebook.cells) <= 130
-    assert sum(lines.values()) <= 1300
+    assert sum(lines.values()) <= 1270
     assert statistics.median(lines.values()) <= 10
     assert {id: count for id, count in lines.items() if count > 40 and id != "setup"} == {}
     for cell in code:
