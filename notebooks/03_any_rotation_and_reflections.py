@@ -1540,7 +1540,7 @@ show_images(
     "reflections one row above it. The letters turn from column to column, and are mirrored in the last four.",
     rows=names,
     columns=names,
-    frames=[["orange" if bright else None for bright in row] for row in is_bright],
+    frames=is_bright,
     size=0.95,
 )
 

@@ -168,30 +168,30 @@ def lifting_overview() -> Figure:
     """An ordinary convolution above a lifting convolution of the same image."""
     image = place((1, 5, 7))
     kernels, maps = lift_motif(image)
-    fig, ax = canvas(9.9, 6.0, "One kernel in one pose, and one kernel in four poses")
-    tiles(ax, image[None, None], 0.15, 4.35, 2.2, cmap="gray")
-    label(ax, 1.25, 4.52, "input image", size=11, weight="bold")
-    label(ax, 1.25, 1.92, "one feature,\nin the pose 90°")
-    arrow(ax, (2.45, 3.9), (3.0, 4.3))
-    arrow(ax, (2.45, 2.6), (3.0, 2.45))
+    fig, ax = canvas(9.9, 5.15, "One kernel in one pose, and one kernel in four poses")
+    tiles(ax, image[None, None], 0.15, 3.75, 2.2, cmap="gray")
+    label(ax, 1.25, 3.92, "input image", size=11, weight="bold")
+    label(ax, 1.25, 1.32, "one feature,\nin the pose 90°")
+    arrow(ax, (2.45, 3.3), (3.0, 3.7))
+    arrow(ax, (2.45, 2.2), (3.0, 2.05))
 
-    label(ax, 3.15, 5.4, "Convolution: one kernel, one map", ha="left", size=11.5, weight="bold")
-    tiles(ax, kernels[None, :1], 3.15, 5.0, 0.9, **KERNEL_LOOK)
-    arrow(ax, (4.15, 4.5), (4.7, 4.5))
-    tiles(ax, maps[None, :1], 4.8, 5.2, 1.4)
+    label(ax, 3.15, 4.64, "Convolution: one kernel, one map", ha="left", size=11.5, weight="bold")
+    tiles(ax, kernels[None, :1], 3.15, 4.35, 0.9, **KERNEL_LOOK)
+    arrow(ax, (4.15, 3.9), (4.7, 3.9))
+    tiles(ax, maps[None, :1], 4.8, 4.45, 1.1)
     text = f"largest value {maps[0].max():.2f}:\nthe kernel's pose\nis not the feature's"
-    label(ax, 6.4, 4.5, text, ha="left")
+    label(ax, 6.1, 3.9, text, ha="left")
 
     text = "Lifting convolution: the kernel in four poses, a stack of four maps"
-    label(ax, 3.15, 3.45, text, ha="left", size=11.5, weight="bold")
+    label(ax, 3.15, 3.1, text, ha="left", size=11.5, weight="bold")
     for h, (angle, colour) in enumerate(ELEMENTS):
         x, match = 3.15 + 1.7 * h, h == int(maps.amax((1, 2)).argmax())
-        label(ax, x + 0.2, 2.7, angle, colour, 11, "right", weight="bold")
-        tiles(ax, kernels[None, h : h + 1], x + 0.25, 3.15, 0.9, colour, **KERNEL_LOOK)
-        arrow(ax, (x + 0.7, 2.21), (x + 0.7, 1.98))
-        tiles(ax, maps[None, h : h + 1], x, 1.93, 1.4, colour, 4.5 if match else 1.8)
+        label(ax, x + 0.2, 2.38, angle, colour, 11, "right", weight="bold")
+        tiles(ax, kernels[None, h : h + 1], x + 0.25, 2.83, 0.9, colour, **KERNEL_LOOK)
+        arrow(ax, (x + 0.7, 1.9), (x + 0.7, 1.67))
+        tiles(ax, maps[None, h : h + 1], x + 0.1, 1.62, 1.15, colour, 4.5 if match else 1.8)
         text, weight = f"largest {maps[h].max():.2f}", "bold" if match else "normal"
-        label(ax, x + 0.7, 0.39, text, weight=weight)
+        label(ax, x + 0.7, 0.35, text, weight=weight)
     text = "Kernels: orange is positive, violet negative. " + MAP_NOTE
     label(ax, 0.15, 0.12, text, "muted", 10, "left")
     return fig
