@@ -19,7 +19,7 @@
 # end. In this lesson you take it to 98 of 100, with as many parameters, as many epochs, and still upright digits only.
 # Each step is a few lines of yours, and for each you say beforehand what it will do:
 #
-# ![Accuracy on upright and on turned digits after each of the five steps, mean and deviation of three seeds. TO WRITE: the numbers.](picture:ladder)
+# ![Accuracy on turned digits after each of the five steps: it climbs from below 70 % by way of 82, 91 and 96 to 96 %; on upright digits from about 80 to 98, and back to 97 %. The tables in sections 1 to 5 hold the numbers.](picture:ladder)
 #
 # *Edition {{edition}}*
 
@@ -196,6 +196,9 @@ judge.score()
 # <details><summary>What was measured</summary>
 #
 # {{measured step-1}}
+#
+# Both kinds of digits gain by 10 percentage points and more. Compare the two trainings of lesson 1's network, too: it hangs on the
+# seed how far it comes in so short a time.
 # </details>
 
 # %% [markdown]
@@ -310,6 +313,8 @@ class OneCycle(ImageClassifier):
 # <details><summary>What was measured</summary>
 #
 # {{measured step-2}}
+#
+# The turned ones: 8 percentage points, where the upright ones gain 2.
 # </details>
 
 # %% [markdown]
@@ -634,6 +639,10 @@ for name, kind in (("interpolated", InterpolativeLiftingKernel), ("smooth", Smoo
 # <details><summary>What was measured</summary>
 #
 # {{measured step-3}}
+#
+# Turned digits gain 5 points, and upright ones *lose* 2. Now the gap between them is almost closed, from the wrong side as well: what
+# takes eight poses for one cannot use which way is up, and needs longer to learn without it. (After ten epochs, in section 6, the loss is
+# made up for. Lesson 3 goes into what a group network cannot see.)
 # </details>
 
 # %% [markdown]
@@ -800,6 +809,8 @@ class BetterGCNN(nn.Module):
 # <details><summary>What was measured</summary>
 #
 # {{measured step-4}}
+#
+# A little, for both: less than a point.
 # </details>
 
 # %% [markdown]
@@ -924,6 +935,9 @@ for degrees in (20, 45, 90):
 # <details><summary>What was measured</summary>
 #
 # {{measured step-5}}
+#
+# Nothing, in so short a training: the two rows are as near to each other as two seeds are. It does not cost anything either. A network
+# that has to serve all angles needs more time to profit from it, which is what the next section gives it.
 # </details>
 
 # %% [markdown]
@@ -934,9 +948,16 @@ for degrees in (20, 45, 90):
 #
 # {{measured full}}
 #
-# ![Accuracy over the angle after the full training. TO WRITE: the numbers.](picture:full-over-angle)
+# ![Accuracy over the angle after the full training: 98.9 to 99.0 % at the quarter turns, about 97.2 % half-way between them, in waves of 90°.](picture:full-over-angle)
 #
-# TO WRITE: what the full training shows, beside the oracle and H-NeXt's 98.6 %.
+# Lesson 1 began with 90 % of the turned digits, and its ordinary CNN that *trains* with turned digits reads 96 %. This network has as many
+# weights and as many epochs, and reads 98.7 %; upright digits cost it nothing any more.
+#
+# The mean over all angles is lower for two reasons. It is that of the first 2,000 test digits, which are harder than the other 8,000 (compare
+# the upright ones: 98.9 and 99.2 %). And it holds each angle alike, 45° too. It is what papers report that train on upright digits alone:
+# H-NeXt comes to 98.6 %, over all 10,000 digits. (Another test, *rotated MNIST*, has 12,000 turned digits to train on and 50,000 to test; the
+# first G-CNN had an error of 2.28 % there, the best published one is 0.59 %. It is a fixed set of files, which cannot be made
+# anew from MNIST digit by digit, so there is no number of ours.)
 
 # %% id="test-at-all-angles" grade="readonly" tags=["hide-input"]
 # @title Test at all angles, too

@@ -62,6 +62,8 @@ def full_over_angle() -> Figure:
         values = torch.stack(
             [accuracies(LESSON, name, f"{angle}°") for angle in ANGLES]
         )  # [24, seeds]
+        if not values.numel():
+            continue  # it has not been trained yet
         # [24, seeds]
         mean, spread = values.mean(dim=1), values.std(dim=1) if values.shape[1] > 1 else 0
         axis.plot(ANGLES, mean, line, color=PALETTE[colour], marker="o", markersize=3, label=name)
@@ -69,7 +71,7 @@ def full_over_angle() -> Figure:
     axis.set(xlabel="angle of the digit", ylabel="read correctly, in %")
     axis.set_xticks(range(0, 360, 45), [f"{angle}°" for angle in range(0, 360, 45)])
     axis.grid(color=PALETTE["line"], linewidth=0.5)
-    axis.set_title("Trained in full: accuracy over the angle, three seeds")
+    axis.set_title("Trained in full: accuracy over the angle")
     fig.legend(loc="outside lower center", ncols=3)
     return fig
 
