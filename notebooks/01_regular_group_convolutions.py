@@ -204,7 +204,7 @@ MEANINGS = {  # what PyTorch says about some common mistakes, and what it means 
     "operand type for unary -: 'list'": "a list stands where one tensor is expected.",
     "expected grid to have size 3": "output and input channels are not folded into one yet.",
     "expected stride": "conv2d was given kernels with too many axes: they are not folded yet.",
-    "don't multiply up": "the convolution's result was not kept in x, or the kernels' fold is wrong.",
+    "don't multiply up": "the result was not kept in x, or the kernels are not [C_out · |H|, …].",
     "invalid for input of size": "the sizes do not multiply to the number of values there are.",
 }
 
@@ -621,7 +621,7 @@ with checking("{{number inverse}}") as check:
     what = "turning by h and then by its inverse is no turn at all: cos(h + h⁻¹) = 1"
     check.close(what, torch.cos(h + undo), torch.ones(4), "the inverse of the angle θ is −θ.")
     inside = ((undo >= 0) & (undo <= 2 * math.pi + 1e-5)).all()
-    check.true("it lies in [0°, 360°]", inside, "bring it back to the circle, modulo 2π.")
+    check.true("h⁻¹ lies in [0°, 360°]", inside, "bring it back to the circle, modulo 2π.")
     check.true("angles in float64 stay in float64", undo.dtype == torch.float64)
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
@@ -1632,11 +1632,11 @@ with checking("{{number group-grid}}", needs="{{number product}} {{number liftin
     because = "the group axis does not move: h⁻¹ is missing in h⁻¹ · h̃."
     check.true("the slices shift with h", len(slices.unique(dim=0)) == 4, because)
     because = "the group axis moves the wrong way: use h⁻¹ · h̃, with the inverse of h."
-    check.true("where h̃ = h, it is that of the identity", (slices.diagonal() == 0).all(), because)
+    check.true("where h̃ = h, it is the identity's slice", (slices.diagonal() == 0).all(), because)
     eight = GroupKernelBase(CyclicGroup(8), 3, 1, 1).transformed_grid_R2xH
     check.shape("it works for other orders and sizes", eight, (3, 8, 8, 3, 3), "4 is hard-coded.")
     slices = torch.round((eight[2, :, :, 0, 0] + 1) / 2 * 7)
-    check.true("for C₈, too, it is that of the identity there", (slices.diagonal() == 0).all())
+    check.true("for C₈, too, it is the identity's slice there", (slices.diagonal() == 0).all())
 ### BEGIN HIDDEN TESTS
 from autograder.checks import Judge
 
