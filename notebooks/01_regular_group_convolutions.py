@@ -825,14 +825,14 @@ from autograder.checks import Judge
 judge = Judge("{{lesson}}", "third-power", globals())
 
 
-@judge.property("g³ turns by three steps, for several orders", points=0.25)
+@judge.property("g³ turns by three steps, for several orders", points=0.5)
 def _(lesson, given):
     for order in (3, 4, 5, 7, 9):
         g3 = lesson.third_power(lesson.CyclicGroup(order))
         given.angles(f"g³ in C_{order}", g3, torch.tensor(3 * 2 * math.pi / order))
 
 
-@judge.property("g³ comes from the group's own product", points=0.75, essential=True)
+@judge.property("g³ comes from the group's own product", points=0.5, general=True)
 def _(lesson, given):
     # A cyclic group whose elements are no angles: 1, …, 6 with the product modulo 7. After the
     # third they do not stand in the order of the powers.
@@ -1082,7 +1082,7 @@ def _(lesson, given):
 
 
 # Quarter turns made with rot90 are right for C₄, but the exercise asks for every group element.
-@judge.property("for other orders they are turned by every element", points=0.5, essential=True)
+@judge.property("for other orders they are turned by every element", points=0.5, general=True)
 def _(lesson, given):
     for order, size in ((3, 3), (6, 3), (8, 5)):
         right, forward = (given.turned_grids(order, size, sense) for sense in (-1, 1))
@@ -1198,13 +1198,19 @@ def _(lesson, given):
         weight = given.randomize(kernel)
         mixed = weight.transpose(0, 1).reshape(weight.shape)
         mistakes = {"output and input channels are mixed up: outputs are outermost": mixed}
-        kernels = given.kernels(kernel.sample(), outputs, order, inputs, size, size)
+        again = kernel.sample()
+        kernels = given.kernels(again, outputs, order, inputs, size, size)
         what = f"k_e for C_{order}, {inputs} → {outputs} channels, {size} × {size}"
         given.close(what, kernels[:, 0], weight, mistakes)
+        for how in given.as_used(kernel):
+            given.close(f"{what}, {how}", kernel.sample(), given.tensor(what, again))
+        if order == 4:  # the sense of turning is judged below
+            turned = [given.oracle.lifting_kernels(weight, sense) for sense in (1, -1)]
+            given.close_to_one("k_h for C₄", kernels, turned)
 
 
 # Kernels made with rot90, for h the h-th quarter turn, are as right as interpolated ones.
-@judge.property("for other orders the others turn by every element", points=0.25, essential=True)
+@judge.property("for other orders the others turn by every element", points=0.25, general=True)
 def _(lesson, given):
     for order, inputs, outputs in ((5, 2, 3), (8, 3, 1)):
         kernel = _lifting_kernel(lesson, order, 5, inputs, outputs)
@@ -1381,15 +1387,19 @@ def _(lesson, given):
     given.close(what, given.middle(layer(x), 5, 5), right, mistakes)
     given.learns("lift(x)", layer(x), layer.kernel.weight, lambda: layer(x))
     given.passes_on("lift(x)", layer, x)
+    for how in given.as_used(layer):
+        given.close(f"{what}, {how}", given.middle(layer(x), 5, 5), right)
+
+
+@judge.property(
+    "so for other orders: it turns by every element, and is equivariant", points=1, general=True
+)
+def _(lesson, given):
     for order, inputs, outputs in ((5, 3, 2), (8, 2, 3)):
         layer = _lifting_layer(lesson, order, 5, 0, inputs, outputs)
         slopes = given.slopes(layer.kernel)
         kernels = given.response(layer, order, inputs, 5, lifted=False)
         given.turns_with(f"lift(x) for C_{order}", kernels, slopes)
-
-
-@judge.property("it is equivariant to quarter turns, for C₄ and C₈", points=1)
-def _(lesson, given):
     for order in (4, 8):
         layer, x = _lifting_layer(lesson, order, 3, 1), given.noise(2, 3, 8, 6)
         given.equal("the number of slices", layer(x).shape[2:3], torch.Size([order]))
@@ -1653,28 +1663,37 @@ def _slices(lesson, order):
 
 
 # With h along the first axis and h̃ along the second. Both orders of h⁻¹h̃ give an equivariant layer.
-@judge.property("every element uses each slice of the weights once, shifted along", points=1)
-def _(lesson, given):
-    for order in (4, 6, 8):
-        h, other = torch.arange(order)[:, None], torch.arange(order)[None, :]
-        shifts = [(sum % order).float() for sum in (other - h, h - other, h + other, -h - other)]
-        # What numbers from −1 to 1 give where angles are expected.
-        angles = 2 * shifts[0] / (order - 1) - 1
-        twice = torch.round(angles * order / (2 * math.pi)) % order
-        mistakes = {
-            "h⁻¹ is missing, no slice moves": other.expand(order, order).float(),
-            "the elements are normalised twice, here and in the line that is given": twice,
-        }
-        given.close_to_one(f"the slices for C_{order}", _slices(lesson, order), shifts, mistakes)
+def _shifts(order):
+    h, other = torch.arange(order)[:, None], torch.arange(order)[None, :]
+    return [(sum % order).float() for sum in (other - h, h - other, h + other, -h - other)]
 
 
-@judge.property("they are shifted to h⁻¹h̃ (or to h̃⁻¹h)", points=1, essential=True)
+@judge.property("for C₄ every element uses each slice of the weights once", points=0.5)
 def _(lesson, given):
-    for order in (4, 5, 6, 8):
-        h, other = torch.arange(order)[:, None], torch.arange(order)[None, :]
-        right = [((other - h) % order).float(), ((h - other) % order).float()]
-        mistakes = {"h is used in place of its inverse": ((h + other) % order).float()}
-        given.close_to_one(f"the slices for C_{order}", _slices(lesson, order), right, mistakes)
+    shifts = _shifts(4)
+    # What numbers from −1 to 1 give where angles are expected.
+    twice = torch.round((2 * shifts[0] / 3 - 1) * 4 / (2 * math.pi)) % 4
+    mistakes = {
+        "h⁻¹ is missing, no slice moves": torch.arange(4.0).expand(4, 4),
+        "the elements are normalised twice, here and in the line that is given": twice,
+    }
+    given.close_to_one("the slices for C₄", _slices(lesson, 4), shifts, mistakes)
+
+
+@judge.property("they are shifted to h⁻¹h̃ (or to h̃⁻¹h)", points=0.5, essential=True)
+def _(lesson, given):
+    right, backwards, *wrong = _shifts(4)
+    mistakes = {"h is used in place of its inverse": wrong[0]}
+    given.close_to_one("the slices for C₄", _slices(lesson, 4), (right, backwards), mistakes)
+
+
+@judge.property("so they are for other orders", points=1, general=True)
+def _(lesson, given):
+    for order in (5, 6, 8):
+        shifts = _shifts(order)
+        mistakes = {"h is used in place of its inverse": shifts[2]}
+        got = _slices(lesson, order)
+        given.close_to_one(f"the slices for C_{order}", got, shifts[:2], mistakes)
 
 
 judge.score()
@@ -1779,17 +1798,22 @@ def _(lesson, given):
         given.shape("the weight", kernel.weight, (outputs, inputs, order, size, size))
         given.of_type("the weight", kernel.weight, torch.float32)
         weight = given.randomize(kernel)
-        kernels = given.kernels(kernel.sample(), outputs, order, inputs, order, size, size)
+        again = kernel.sample()
+        kernels = given.kernels(again, outputs, order, inputs, order, size, size)
         # For slices at h̃⁻¹h the group axis of the weight runs backwards.
         backwards = weight[:, :, [-slice % order for slice in range(order)]]
         mixed = weight.transpose(0, 1).reshape(weight.shape)
         mistakes = {"output and input channels are mixed up: outputs are outermost": mixed}
         what = f"k_e for C_{order}, {inputs} → {outputs} channels, {size} × {size}"
         given.close_to_one(what, kernels[:, 0], (weight, backwards), mistakes)
+        for how in given.as_used(kernel):
+            given.close(f"{what}, {how}", kernel.sample(), given.tensor(what, again))
 
 
 # Kernels made with rot90 and roll, by h quarter turns, are as right as interpolated ones.
-@judge.property("the others are that kernel, twisted and shifted", points=0.5, essential=True)
+@judge.property(
+    "for C₄ the others are that kernel, twisted and shifted", points=0.25, essential=True
+)
 def _(lesson, given):
     for size, inputs, outputs in ((5, 2, 3), (4, 3, 2)):
         kernel = _group_kernel(lesson, 4, size, inputs, outputs)
@@ -1818,8 +1842,13 @@ def _(lesson, given):
         }
         what = f"k_h for C₄, {inputs} → {outputs} channels, {size} × {size}"
         given.close(what, kernels, right, mistakes)
+
+
+@judge.property("so they are for other orders", points=0.25, general=True)
+def _(lesson, given):
     for order, inputs, outputs in ((5, 2, 1), (8, 1, 2)):
         kernel = _group_kernel(lesson, order, 5, inputs, outputs)
+        given.shape("the weight", kernel.weight, (outputs, inputs, order, 5, 5))
         slopes = given.slopes(kernel)
         kernels = given.kernels(kernel.sample(), outputs, order, inputs, order, 5, 5)
         given.turns_with(f"k_h for C_{order}", kernels, slopes)
@@ -1985,15 +2014,19 @@ def _(lesson, given):
     given.close_to_one(what, given.middle(layer(x), 5, 5), right, mistakes)
     given.learns("conv(x)", layer(x), layer.kernel.weight, lambda: layer(x))
     given.passes_on("conv(x)", layer, x)
+    for how in given.as_used(layer):
+        given.close_to_one(f"{what}, {how}", given.middle(layer(x), 5, 5), right)
+
+
+@judge.property(
+    "so for other orders: it turns by every element, and is equivariant", points=1, general=True
+)
+def _(lesson, given):
     for order, inputs, outputs in ((5, 3, 2), (8, 2, 1)):
         layer = _group_layer(lesson, order, 5, 0, inputs, outputs)
         slopes = given.slopes(layer.kernel)
         kernels = given.response(layer, order, inputs, 5, lifted=True)
         given.turns_with(f"conv(x) for C_{order}", kernels, slopes)
-
-
-@judge.property("it is equivariant to quarter turns, for C₄ and C₈", points=1)
-def _(lesson, given):
     for order in (4, 8):
         layer, x = _group_layer(lesson, order, 3, 1), given.noise(2, 3, order, 8, 6)
         given.varies("conv(x) of several images", layer(x))
@@ -2187,20 +2220,29 @@ def _(lesson, given):
             given.shape(f"the features after layer {number}, without padding", layer(x), shape)
             kind = lesson.GroupConvolution if number > 1 else lesson.LiftingConvolution
             plain = kind(group, channels if number > 1 else inputs, channels, size)
-            given.nothing_else(f"layer {number} in training", layer, plain, x)
+            given.nothing_else(f"layer {number}", layer, plain, x)
             x = layer.eval()(x)
 
 
-@judge.property("every layer matters and is trained", points=1, essential=True)
+@judge.property(
+    "the convolutions that were asked for are there, matter, and are trained",
+    points=1,
+    essential=True,
+)
 def _(lesson, given):
-    network = _network(lesson, 4, 2, 5, 3, 2, 4)
-    x = given.noise(3, 2, 12, 10)
-    out = network(x)
-    given.shape("the output", out, (3, 5))
-    given.varies("the outputs for several images", out)
-    given.close("the output, layer by layer as in `forward`", out, _by_hand(network, x))
-    given.true("there are group convolutions", len(network.gconvs) > 0)
-    given.trained(out, network, network.gconvs)
+    for image, size, hidden, channels in (((12, 10), 3, 2, 4), ((28, 28), 5, 3, 3)):
+        network, group = _network(lesson, 4, 2, 5, size, hidden, channels), lesson.CyclicGroup(4)
+        x = given.noise(2, 2, *image)
+        for how in given.as_used(network):
+            what = f"the output {how}, layer by layer as in `forward`"
+            out = given.same_draws(what, network, lambda x, it=network: _by_hand(it, x), x)
+            given.shape("the output", out, (2, 5))
+            given.varies("the outputs for several images", out)
+        given.equal("the number of group convolutions", len(network.gconvs), hidden)
+        given.trained(network.train()(x), network, network.gconvs)
+        layers = [lesson.LiftingConvolution(group, 2, channels, size)]
+        layers += [lesson.GroupConvolution(group, channels, channels, size) for _ in range(hidden)]
+        given.has_weights_of("the network", network, layers)
 
 
 @judge.property(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import builtins
 import contextlib
+import functools
 import importlib
 import io
 import itertools
@@ -30,7 +31,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Sequence
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -268,6 +269,13 @@ def mapped(ask: Callable[..., object]) -> Callable[..., object]:
     return call
 
 
+def enable_gradients(enabled: bool) -> None:
+    """Let gradients be kept from here on, or not."""
+    import torch
+
+    torch.set_grad_enabled(enabled)
+
+
 def gradients(result: Tensor, direction: Tensor, leaves: Sequence[Tensor]) -> list:
     """Return the gradients of (result · direction).sum() for each leaf, None if there is none."""
     for leaf in leaves:
@@ -282,9 +290,23 @@ def kind_of(value: object) -> str:
     match value:
         case ModuleType():
             return f"module {value.__name__}"
-        case FunctionType():
-            return f"function {zlib.crc32(value.__code__.co_code)}"
+        case FunctionType(__code__=body):
+            # Its bytes depend on what else was compiled along with it.
+            plain = {repr(it) for it in body.co_consts if isinstance(it, str | int | float)}
+            parts = (body.co_names, body.co_varnames, sorted(plain))
+            return f"function {zlib.crc32(repr(parts).encode())}"
+        case BuiltinFunctionType():
+            return f"function {value.__name__}"
     return type(value).__name__
+
+
+def kind_in(space: dict, name: str) -> str | None:
+    """Return of what kind the value of a name such as `F.conv2d` is, None if there is none."""
+    first, *rest = name.split(".")
+    try:
+        return kind_of(functools.reduce(getattr, rest, space[first]))
+    except (AttributeError, KeyError):
+        return None
 
 
 class Agent:
@@ -446,13 +468,13 @@ class Agent:
 
     def do_kinds(self, names: list[str]) -> list[str | None]:
         """Return of what kind the values of the notebook's names are, None for names without."""
-        space = self.spaces[0]
-        return [kind_of(space[name]) if name in space else None for name in names]
+        return [kind_in(self.spaces[0], name) for name in names]
 
     do_get, do_set = staticmethod(getattr), staticmethod(setattr)
     do_len, do_item = staticmethod(len), staticmethod(operator.getitem)
     do_assign, do_leaf = staticmethod(assign), staticmethod(leaf)
-    do_gradients = staticmethod(gradients)
+    do_gradients, do_plant = staticmethod(gradients), staticmethod(plant)
+    do_enable_gradients = staticmethod(enable_gradients)
 
     def do_call(self, function: Callable, args: tuple, kwargs: dict) -> object:
         """Return what a function returns."""

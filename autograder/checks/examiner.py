@@ -163,6 +163,7 @@ class Examiner:
             functools.partial(self.fresh, 2 * self.seconds),
             self.seed,
             self.private,
+            bool(other),
         )
         if stopped and "Judge(" not in source:
             hearing = Hearing(outside, 0, exercise.points, "")
@@ -185,27 +186,11 @@ def score(value: Any, points: float) -> float:
 
 
 def other_names(lesson: Lesson, cells: Sequence[str], session: Session) -> list[str]:
-    """Return names of the lesson's that are gone from a notebook, or have another meaning there.
-
-    Of those that one of the cells has given to the notebook, and of Python's own.
-    """
-    kinds = reference.kinds(lesson)
-    bound = {name for cell in cells for name in code.names_bound(cell)}
-    names = sorted(name for name in kinds if name in bound or name in code.BUILTINS)
+    """Return the names of the lesson's that are gone from a student's notebook, or are others."""
     session.begin(0)
-    try:
-        got = session.ask("kinds", names)
-    except (PropertyFailed, RemoteError):
-        return []
-    if type(got) is not list or len(got) != len(names):
-        return []
-
-    def is_other(name: str, kind: object) -> bool:
-        if kind is None:
-            return name not in code.BUILTINS
-        return kinds[name] not in ("", kind)
-
-    return [name for name, kind in zip(names, got, strict=True) if is_other(name, kind)]
+    with contextlib.suppress(PropertyFailed, RemoteError):
+        return reference.other_names(lesson, cells, lambda names: session.ask("kinds", names))
+    return []
 
 
 def hidden_region(source: str) -> tuple[ast.Module, ast.Expression]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -269,18 +269,31 @@ class Given:
                 return compare(step)
         return compare(first)
 
+    def as_used(self, *modules: nn.Module) -> Iterator[str]:
+        """Yield "in training" and "in evaluation", each time with the modules put into that.
+
+        As they are used, evaluated without gradients. An answer that does something else in one of
+        them is found by comparing in both.
+        """
+        for training, name in ((True, "in training"), (False, "in evaluation")):
+            for module in modules:
+                module.train(training)
+            remote.enable_gradients(modules[0], training)
+            yield name
+        remote.enable_gradients(modules[0], True)
+
     def nothing_else(self, what: str, layer: nn.Module, plain: nn.Module, x: Tensor) -> None:
-        """Fail unless a layer does in training what a plain one does with the same parameters."""
+        """Fail unless a layer does what a plain one does with the same parameters."""
         mine, theirs = list(layer.parameters()), list(plain.parameters())
         shapes = [parameter.shape for parameter in mine], [parameter.shape for parameter in theirs]
         self.equal(f"the shapes of the parameters of {what}", *shapes)
         for parameter, other in zip(mine, theirs, strict=True):
             remote.assign(other, parameter.detach())
         cause = "there is more in it, such as an activation, a norm or a dropout"
-        got, expected = layer.train()(x), plain.train()(x)
-        self.close(
-            f"{what}, as the plain convolution", got, expected, {cause: self.tensor(what, got)}
-        )
+        for how in self.as_used(layer, plain):
+            got = layer(x)
+            mistakes = {cause: self.tensor(what, got)}
+            self.close(f"{what} {how}, as the plain convolution", got, plain(x), mistakes)
 
     def as_exact(self, what: str, got: object, expected: Tensor) -> None:
         """Fail unless a result has the precision of what is expected, float64 say."""
@@ -450,6 +463,29 @@ class Given:
             raise PropertyFailed(
                 f"only {rank} of {weight.numel()} weights have an influence of their own."
             )
+
+    def same_draws(
+        self, what: str, module: nn.Module, other: Callable[[Tensor], Tensor], x: Tensor
+    ) -> Tensor:
+        """Return module(x); fail unless other(x) is the same with the same random numbers."""
+        results = []
+        for function in (module, other):
+            remote.plant(module, 0)
+            results.append(function(x))
+        self.close(what, results[0], self.tensor(what, results[1]))
+        return results[0]
+
+    def has_weights_of(self, what: str, module: nn.Module, parts: Iterable[nn.Module]) -> None:
+        """Fail unless a module has weights of the shapes that these parts have, all of them."""
+        left = [tuple(parameter.shape) for parameter in module.parameters()]
+        for shape in (tuple(it.shape) for part in parts for it in part.parameters()):
+            cause = "a layer is missing, has other sizes, or is there several times"
+            self.true(
+                f"{what} has all the weights {list(shape)} that were asked for",
+                shape in left,
+                cause,
+            )
+            left.remove(shape)
 
     def trained(self, out: Tensor, network: nn.Module, layers: Iterable[nn.Module]) -> None:
         """Fail unless the network's parameters include those of the layers and all get gradients.

@@ -4,9 +4,10 @@ They are tried in the student's own notebook and, if some fail there, with the s
 among the definitions of the lesson: first alone, so that a mistake made elsewhere costs nothing
 here, then with the answers just before it, because work may be moved from one to the next. The
 place where the answer earns most counts, for all properties together. Where that is not the
-notebook, the result must be the same when it is tried again, and with all the student's own
-answers it must be no better than in the notebook, for then one of these is to blame; otherwise the
-answer may behave by the place it is in, and a person is told.
+notebook, the result must be the same when it is tried again, and something else of the student's
+must be to blame for what the notebook shows: another answer, a cell of their own, a name that has
+another meaning there. An answer that fares better for no such reason behaves by the place it is in:
+then what it earns in the notebook counts, and a person is told.
 
 These definitions are the reference solution's. Judged from outside, an answer is only tried among
 them when the notebook's Python has ended, and nothing comes back but whether a property holds: what
@@ -36,14 +37,17 @@ from autograder.lesson import Lesson, code
 from autograder.lesson.markers import strip_stubs
 
 NEIGHBOURS = 2  # as many answers before the one that is judged may share its work
-MOST = 3  # what lacks an essential property keeps one point in so many, cut to quarters
 UNSTEADY = (
-    "{}: tried twice with the same inputs, the answer gives different results. The lower points "
+    "{}: tried twice with the same inputs, the answer gives different results. The lowest points "
     "count: look at its code."
 )
 PLACED = (
-    "{}: the answer earns less in its notebook than outside of it, and the student's other answers "
-    "are not to blame. Look whether its code asks where it runs, or what else the notebook sets."
+    "{}: the answer earns less in its notebook than outside of it, and nothing else there is to "
+    "blame. The lower points count: look whether its code asks where it runs."
+)
+DISTURBED = (
+    "{}: the answer earns less in its notebook than outside of it, where cells of the student's "
+    "own or names with another meaning may be to blame. The higher points count: look at them."
 )
 
 Failures = list[PropertyFailed | None]  # of each property; None where it holds
@@ -76,14 +80,19 @@ class Judge:
         self.in_notebook: Failures = []
         self.best: Failures = []
 
-    def property(self, name: str, points: float, essential: bool = False) -> Callable:
+    def property(
+        self, name: str, points: float, *, essential: bool = False, general: bool = False
+    ) -> Callable:
         """Register the decorated function (lesson, given) as a property worth `points`.
 
-        An answer that lacks an `essential` one keeps at most a third of the exercise's points.
+        An answer that lacks an `essential` one keeps at most a third of the exercise's points, one
+        that lacks a `general` one, for it is right in a single case, at most half.
         """
 
         def register(test: FunctionType) -> FunctionType:
-            self.properties.append(Property(name, points, self.shielded(test), essential=essential))
+            shielded = self.shielded(test)
+            item = Property(name, points, shielded, essential=essential, general=general)
+            self.properties.append(item)
             return test
 
         return register
@@ -160,12 +169,14 @@ class Judge:
             )
 
     def earned(self, failures: Failures) -> float:
-        """Return the points of the properties that hold; see `MOST`."""
-        points = sum_of_held(self.items, failures)
+        """Return the points of the properties that hold, or what is left without the others.
+
+        That is cut to halves of a point; see `Property.share`.
+        """
         pairs = zip(self.items, failures, strict=True)
-        if any(failure and item.essential for item, failure in pairs):
-            points = min(points, math.floor(4 * self.exercise.points / MOST) / 4)
-        return points
+        share = min([1.0, *(item.share for item, failure in pairs if failure)])
+        left = math.floor(2 * self.exercise.points * share) / 2
+        return min(sum_of_held(self.items, failures), left if share < 1 else math.inf)
 
     def with_private(self) -> list[Property]:
         """Return the properties and the instructor's own; they share the exercise's points."""
@@ -192,15 +203,20 @@ class Judge:
         if found is None:
             return best, ""
         again = self.failures(self.where.substitution(found, anew=True))
-        if self.earned(again) < self.earned(best) and not stopped(again):
-            return again, UNSTEADY
+        if held(again) != held(best) and not stopped(again):
+            return min(self.in_notebook, best, again, key=self.earned), UNSTEADY
         everything = self.answers_up_to_here()
         # A notebook that had ended, or took too long, was no try of its own.
-        if everything is not None and not stopped(self.in_notebook):
-            rebuilt = self.failures(self.where.substitution(everything, anew=True))
-            if self.earned(rebuilt) > self.earned(self.in_notebook):
-                return best, PLACED
-        return best, ""
+        if everything is None or stopped(self.in_notebook) or not self.is_better(everything):
+            return best, ""
+        if self.where.disturbed or not self.is_better(everything, own=True):
+            return best, DISTURBED
+        return self.in_notebook, PLACED
+
+    def is_better(self, answers: dict[str, str], own: bool = False) -> bool:
+        """Whether these answers earn more than in the notebook, `own`: beside the own cells."""
+        place = self.where.substitution(answers, anew=True, own=own)
+        return self.earned(self.failures(place)) > self.earned(self.in_notebook)
 
     def failures(self, place: Place) -> Failures:
         """Return what fails in a place."""
@@ -242,6 +258,11 @@ class Judge:
 def stopped(failures: Failures) -> bool:
     """Return whether Python gave no answer in time to one of the properties, or none at all."""
     return any(isinstance(failure, remote.NoAnswer) for failure in failures)
+
+
+def held(failures: Failures) -> list[bool]:
+    """Return of each property whether it holds."""
+    return [failure is None for failure in failures]
 
 
 def sum_of_held(items: list[Property], failures: Failures) -> float:

@@ -50,6 +50,12 @@ def patches(lesson: Lesson, cells: Iterable[str]) -> list[str]:
     ]
 
 
+def owners(node: ast.stmt) -> set[str]:
+    """Return the name of the object that a statement gives an attribute, if it does."""
+    owner = _attribute(node)
+    return {owner[0]} if owner else set()
+
+
 @functools.lru_cache
 def known(lesson: Lesson) -> frozenset[str]:
     """Return the names of all attributes that the lesson's classes define or set."""

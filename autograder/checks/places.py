@@ -82,9 +82,22 @@ class Inside:
         finally:
             self.names.update(hidden)
 
-    def substitution(self, answers: Mapping[str, str], anew: bool = False) -> Place:
-        """Return a place with the lesson's definitions and these answers, made when needed."""
-        build = functools.partial(reference.namespace, self.lesson, answers, self.cells)
+    @functools.cached_property
+    def disturbed(self) -> bool:
+        """Whether names of the lesson are gone from the notebook, or have another meaning."""
+        return bool(reference.other_names(self.lesson, self.cells, self._kinds))
+
+    def _kinds(self, names: list[str]) -> list[str | None]:
+        return [agent.kind_in(self.names, name) for name in names]
+
+    def substitution(
+        self, answers: Mapping[str, str], anew: bool = False, own: bool = False
+    ) -> Place:
+        """Return a place with the lesson's definitions and these answers, made when needed.
+
+        `own`: with all that the student's own cells do besides.
+        """
+        build = functools.partial(reference.namespace, self.lesson, answers, self.cells, own)
         return functools.partial(here, functools.cache(build))
 
     def private_properties(self, exercise: str) -> list[PrivateProperty]:
@@ -133,6 +146,7 @@ class Outside:
             say what it likes, must have ended before.
         seed: decides the inputs.
         private: the instructor's own hidden tests.
+        disturbed: whether names of the lesson are gone from the notebook, or have another meaning.
         judges: those that have tried their properties in the notebook, and wait to conclude.
     """
 
@@ -142,6 +156,7 @@ class Outside:
     fresh: Callable[[], contextlib.AbstractContextManager[Session]]
     seed: int
     private: Sequence[PrivateProperty] = ()
+    disturbed: bool = False
     pictures: list[bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     judges: list[Judging] = field(default_factory=list)
@@ -183,11 +198,14 @@ class Outside:
             "answer earns most."
         )
 
-    def substitution(self, answers: Mapping[str, str], anew: bool = False) -> Place:
+    def substitution(
+        self, answers: Mapping[str, str], anew: bool = False, own: bool = False
+    ) -> Place:
         """Return a place with the lesson's definitions and these answers, made when first needed.
 
         All of an exercise share one Python, which knows no other exercise's verdict to come; `anew`
-        gives the place one of its own, which knows nothing of the other places either.
+        gives the place one of its own, which knows nothing of the other places either. `own`: with
+        all that the student's own cells do besides.
         """
         session: Session | None = None
         space: int | Exception | None = None  # where the definitions are, or why there are none
@@ -199,7 +217,7 @@ class Outside:
                 session = self._python(anew)
             session.begin(seed)
             if space is None:
-                space = self._define(session, answers)
+                space = self._define(session, answers, own)
             if isinstance(space, Exception):
                 raise space
             session.begin(seed)
@@ -215,9 +233,9 @@ class Outside:
             self._fresh = self._open.enter_context(self.fresh())
         return self._fresh
 
-    def _define(self, session: Session, answers: Mapping[str, str]) -> int | Exception:
+    def _define(self, session: Session, answers: Mapping[str, str], own: bool) -> int | Exception:
         try:
-            parts = reference.sources(self.lesson, answers, self.cells)
+            parts = reference.sources(self.lesson, answers, self.cells, own)
             space = session.ask("define", [part.sent() for part in parts])
         except Exception as failure:
             return failure

@@ -14,13 +14,20 @@ LONGEST = 2000
 class Property:
     """A hidden property: its name, its points, and a function (lesson, given) that tests it.
 
-    An answer without an `essential` one is not what the exercise asks for, whatever else holds.
+    An answer without an `essential` one is not what the exercise asks for, whatever else holds;
+    one without a `general` one is that for a single case, such as C₄.
     """
 
     name: str
     points: float
     test: Callable
     essential: bool = field(default=False, kw_only=True)
+    general: bool = field(default=False, kw_only=True)
+
+    @property
+    def share(self) -> float:
+        """What is left of an exercise's points, at most, without this property."""
+        return 1 / 3 if self.essential else 1 / 2 if self.general else 1.0
 
 
 class PropertyFailed(Exception):

@@ -9,13 +9,15 @@ import contextlib
 import functools
 import marshal
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType, MappingProxyType, ModuleType
 from typing import NamedTuple
 
 from autograder.checks import agent, members
 from autograder.lesson import Lesson, code
 from autograder.lesson.markers import strip_hidden, stub_blocks
+
+LIBRARIES = {"torch", "numpy", "math"}
 
 
 class Step(NamedTuple):
@@ -93,14 +95,55 @@ def kinds(lesson: Lesson) -> dict[str, str]:
     names |= defined(lesson)
     known = code.names_of(lesson) | used & code.BUILTINS
     answers = {name for cell in lesson.answers for name in code.names_bound(cell.source)}
-    return {
+    found = {
         name: "" if name in answers else agent.kind_of(value)
         for name, value in names.items()
         if name in known
     }
+    libraries = {name: agent.kind_in(names, name) for name in _in_libraries(lesson)}
+    return found | {name: kind for name, kind in libraries.items() if kind and "func" in kind}
 
 
-def sources(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]) -> list[Step]:
+def _in_libraries(lesson: Lesson) -> set[str]:
+    """Return what a lesson uses of PyTorch, NumPy and math, such as `F.conv2d`."""
+    roots = {
+        name
+        for name, module in modules(lesson).items()
+        if module.__name__.partition(".")[0] in LIBRARIES
+    }
+    nodes = (node for cell in lesson.cells for node in code.statements(cell.source))
+    parts = (part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Attribute))
+    return {text for text in map(ast.unparse, parts) if text.partition(".")[0] in roots}
+
+
+def other_names(
+    lesson: Lesson, cells: Iterable[str], kinds_of: Callable[[list[str]], object]
+) -> list[str]:
+    """Return names of the lesson's that are gone from a notebook, or have another meaning there.
+
+    Of those that one of the cells has given to the notebook, with what the lesson uses of its
+    libraries, and of Python's own. `kinds_of` returns of what kind they are there.
+    """
+    known = kinds(lesson)
+    bound = {name for cell in cells for name in code.names_bound(cell)} | code.BUILTINS
+    names = sorted(name for name in known if name.partition(".")[0] in bound)
+    got = kinds_of(names)
+    if type(got) is not list or len(got) != len(names):
+        return []
+
+    def is_other(name: str, kind: object) -> bool:
+        if kind is None:
+            return name not in code.BUILTINS
+        return known[name] not in ("", kind)
+
+    found = [name for name, kind in zip(names, got, strict=True) if is_other(name, kind)]
+    # Where `F` is no longer the library, nothing is said of what it had.
+    return [name for name in found if "." not in name or name.partition(".")[0] not in found]
+
+
+def sources(
+    lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str], everything: bool = False
+) -> list[Step]:
     """Return what `namespace` runs.
 
     Raises SyntaxError if an answer is not valid Python.
@@ -127,10 +170,46 @@ def sources(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]) ->
     helpers = students(helper_sources(lesson, cells, [*answers.values(), *own.values()]))
     patches = students(members.patches(lesson, cells))
     before = steps(_stubs(lesson, answers)) if helpers or patches else []
-    return [*before, *helpers, *steps(answers), *patches]
+    after = students([*_changes(lesson, answers, cells)])
+    if everything:
+        after += students([*_own_statements(lesson, answers, cells)])
+    return [*before, *helpers, *steps(answers), *patches, *after]
 
 
-def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] = ()) -> dict:
+def _changes(lesson: Lesson, answers: Mapping[str, str], cells: list[str]) -> Iterator[str]:
+    """Yield the statements that give a name or a class of these answers another value later.
+
+    They are part of what an answer does in its notebook.
+    """
+    for id, answer in answers.items():
+        names = code.names_defined(lesson.cell(id).source)
+        at = len(cells) - 1 - cells[::-1].index(answer) if answer in cells else len(cells)
+        for number, source in enumerate(cells[at:]):
+            for node in code.statements(source):
+                itself = number == 0 and isinstance(node, ast.FunctionDef | ast.ClassDef)
+                if not itself and names & (code.bound_by(node) | members.owners(node)):
+                    yield ast.unparse(node)
+
+
+def _own_statements(
+    lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str]
+) -> Iterator[str]:
+    """Yield all statements of a student's that are neither the lesson's nor an answer's."""
+    given = [cell.source for cell in lesson.cells if cell.kind == "code"]
+    known = {
+        ast.dump(node) for source in (*given, *answers.values()) for node in code.statements(source)
+    }
+    for node in (node for source in cells for node in code.statements(source)):
+        if ast.dump(node) not in known and not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield ast.unparse(node)
+
+
+def namespace(
+    lesson: Lesson,
+    answers: Mapping[str, str],
+    cells: Iterable[str] = (),
+    everything: bool = False,
+) -> dict:
     """Return the lesson's definitions, with the given answers in place of their cells.
 
     Plots, training and every other statement that does something is left out, so that neither they
@@ -139,9 +218,10 @@ def namespace(lesson: Lesson, answers: Mapping[str, str], cells: Iterable[str] =
     Args:
         answers: cell id → source.
         cells: the student's, for what the answers may need besides the lesson.
+        everything: whether all that the student's own cells do is done, too.
     """
     names: dict = {"__name__": "__main__"}  # as in a notebook
-    for step in sources(lesson, answers, cells):
+    for step in sources(lesson, answers, cells, everything):
         with contextlib.nullcontext() if step.matters else contextlib.suppress(Exception):
             exec(_compiled(step.text), names)
     return names

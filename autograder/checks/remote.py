@@ -346,6 +346,24 @@ def assign(tensor: Tensor, values: Tensor) -> None:
     agent.assign(tensor, values)
 
 
+def plant(near: object, seed: int) -> None:
+    """Let random numbers begin anew where `near` is."""
+    ref = remote(near)
+    if ref is None:
+        agent.plant(seed)
+    else:
+        ref._session.tell("plant", seed)
+
+
+def enable_gradients(near: object, enabled: bool) -> None:
+    """Let gradients be kept where `near` is, or not."""
+    ref = remote(near)
+    if ref is None:
+        agent.enable_gradients(enabled)
+    else:
+        ref._session.tell("enable_gradients", enabled)
+
+
 def leaf(near: object, values: Tensor) -> Tensor:
     """Return a copy of a tensor that gradients can be asked for, where `near` is."""
     ref = remote(near)

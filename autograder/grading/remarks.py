@@ -7,7 +7,7 @@ rest of the notebook has done to the lesson's names, is no mistake of the answer
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from nbformat import NotebookNode
 
@@ -41,7 +41,19 @@ def remarks(
     if any(output.evalue.startswith(NOT_RUN) for _, output in _errors(executed)):
         found.append("Some cells were not run, because too many cells ended Python.")
     found += [f"A limit was hit: {limit}." for limit in limits if " of the cell " not in limit]
+    exchanged = {name for _, hearing in heard for name in hearing.other_names if "." in name}
+    if exchanged:
+        found.append(
+            f"The notebook exchanges what belongs to a library ({_some(exchanged)}): look at the "
+            "code that does it."
+        )
     return [*found, *_may_be_right(executed, heard)]
+
+
+def _some(names: Iterable[str]) -> str:
+    """Return the first of some names."""
+    known = sorted(names)
+    return ", ".join([*known[:MOST_NAMES], "…"][: len(known)])
 
 
 def _errors(executed: NotebookNode) -> Iterator[tuple[NotebookNode, NotebookNode]]:
@@ -66,12 +78,11 @@ def _may_be_right(
     lost = [(cell, hearing) for cell, hearing in heard if hearing.points_lost]
     if not lost:
         return
-    names = sorted({name for _, hearing in lost for name in hearing.other_names})
+    names = {name for _, hearing in lost for name in hearing.other_names if "." not in name}
     if names:
-        kept = ", ".join([*names[:MOST_NAMES], "…"][: len(names)])
         yield (
-            f"Names of the lesson were gone or had another meaning where points were lost ({kept}):"
-            " see whether the answers are right."
+            "Names of the lesson were gone or had another meaning where points were lost "
+            f"({_some(names)}): see whether the answers are right."
         )
     held = [cell.id for cell, hearing in lost if hearing.holds_elsewhere]
     if held:

@@ -106,6 +106,52 @@ def test_what_else_is_in_a_layer_is_found(more: nn.Module) -> None:
         )
 
 
+class TwoFaced(nn.Module):
+    """A convolution with a bias that is only there in training, in evaluation, or for gradients."""
+
+    def __init__(self, when: Callable[[nn.Module], bool]) -> None:
+        super().__init__()
+        self.conv, self.when = nn.Conv2d(2, 3, 3), when
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x) + self.when(self)
+
+
+WHEN: list[Callable[[nn.Module], bool]] = [
+    lambda module: module.training,
+    lambda module: not module.training,
+    lambda module: torch.is_grad_enabled(),
+    lambda module: not torch.is_grad_enabled(),
+]
+
+
+@pytest.mark.parametrize("when", WHEN)
+def test_a_layer_that_does_something_else_in_evaluation_is_found(when: Callable) -> None:
+    given, x, layer = Given(0), Given(1).noise(2, 2, 6, 6), TwoFaced(when)
+    with torch.enable_grad(), fails("there is more in it"):
+        given.nothing_else("layer 1", layer, nn.Conv2d(2, 3, 3), x)
+    with torch.enable_grad(), fails("the output"):
+        for _ in given.as_used(layer):
+            given.same_draws("the output", layer, layer.conv, x)
+
+
+def test_the_same_random_numbers_give_the_same_result() -> None:
+    given, x, layer = Given(0), torch.ones(4, 6), nn.Dropout(0.5)
+    results = [given.same_draws("x", layer, lambda x: layer(x), x) for _ in given.as_used(layer)]
+    assert 0 in results[0] and 0 not in results[1]
+    with fails("values differ"):
+        given.same_draws("x", layer.train(), lambda x: layer(layer(x)), x)
+
+
+def test_weights_that_are_missing_are_found() -> None:
+    given, layer = Given(0), nn.Linear(3, 3)
+    asked = [nn.Linear(3, 3), nn.Linear(3, 3)]
+    given.has_weights_of("it", nn.ModuleList([layer, nn.BatchNorm1d(3), nn.Linear(3, 3)]), asked)
+    for lacking in ([layer], [layer, layer], [layer, nn.Linear(3, 2)]):
+        with fails("it has all the weights [3, 3] that were asked for"):
+            given.has_weights_of("it", nn.ModuleList(lacking), asked)
+
+
 def test_degrees_are_named_in_their_own_unit() -> None:
     given, right = Given(0), torch.tensor([0.0, math.pi / 2, math.pi])
     with fails("got 0.00 to 180.00. Likely cause: the angles are in degrees"):

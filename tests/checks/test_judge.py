@@ -68,14 +68,26 @@ def test_no_solution_of_the_answer_or_of_a_later_one_is_where_it_is_tried(stem: 
             assert (solution in texts) == (place < number), (id, other)
 
 
-def test_without_an_essential_property_a_third_is_left(capsys) -> None:
-    judge = Judge(STEM, "lifting-grid", {"In": [""]})
-    judge.property("is not what was asked for", points=0.5, essential=True)(
+@pytest.mark.parametrize(
+    ("kind", "exercise", "points", "left"),
+    [
+        ("essential", "lifting-grid", 3, "1"),
+        ("essential", "network", 4, "1"),
+        ("general", "lifting-grid", 3, "1.5"),
+        ("general", "third-power", 1, "0.5"),
+    ],
+)
+def test_without_an_essential_property_a_third_is_left_without_a_general_one_half(
+    kind: str, exercise: str, points: int, left: str, capsys
+) -> None:
+    judge = Judge(STEM, exercise, {"In": [""]})
+    judge.property("is not what was asked for", points=0.25, **{kind: True})(
         lambda lesson, given: 1 / 0
     )
-    judge.property("has the right shape", points=2.5)(lambda lesson, given: None)
-    assert judge.score() == 1
-    assert "not yet what the exercise asks for: 1 of 3 points at most" in capsys.readouterr().out
+    judge.property("has the right shape", points=points - 0.25)(lambda lesson, given: None)
+    assert judge.score() == float(left)
+    said = f"not yet what the exercise asks for: {left} of {points} points at most"
+    assert said in capsys.readouterr().out
 
 
 GROUP = "class CyclicGroup(GroupBase):\n    {}"
@@ -97,20 +109,38 @@ def judge_of_two(*cells: str) -> Judge:
     return judge
 
 
-def test_an_answer_that_earns_less_in_its_notebook_is_shown_to_a_person(capsys) -> None:
-    assert judge_of_two(third_power(BY_PLACE.format(False))).score() == 1
-    assert "the student's other answers are not to blame" in capsys.readouterr().out.replace(
-        "\n", " "
-    )
+def said(capsys) -> str:
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_an_answer_that_asks_where_it_is_counts_where_it_does_worst(capsys) -> None:
+    assert judge_of_two(third_power(BY_PLACE.format(False))).score() == 0.5
+    assert "nothing else there is to blame. The lower points count" in said(capsys)
     assert judge_of_two(third_power(BY_PLACE.format(True))).score() == 1
-    assert "to blame" not in capsys.readouterr().out
+    assert "to blame" not in said(capsys)
+
+
+BROKEN = "def broken(self, dimension, identity):\n    1 / 0\n\n\nGroupBase.__init__ = broken"
+
+
+@pytest.mark.parametrize("own", [BROKEN, "math = None", "del math"])
+def test_a_cell_of_the_student_s_own_may_be_to_blame(own: str, capsys) -> None:
+    assert judge_of_two(third_power("group.product(g2, g)"), own).score() == 1
+    assert "may be to blame. The higher points count" in said(capsys)
+
+
+@pytest.mark.parametrize("name", ["third_power", "CyclicGroup.product"])
+def test_an_answer_that_is_replaced_below_is_what_it_is_replaced_by(name: str, capsys) -> None:
+    cells = [third_power("group.product(g2, g)"), f"{name} = lambda group, *others: others"]
+    judge = judge_of_two(*cells)
+    assert judge.score() == (0 if name == "third_power" else 1)
+    assert "to blame" not in said(capsys)
 
 
 def test_one_place_counts_for_all_properties() -> None:
-    off_the_circle = "-4 * g if 'In' in globals() else g"
-    # In the notebook −4 · 72° is −288°, the right rotation, but no angle of the circle.
+    # Neither is the third power among the lesson's definitions, and the second is so nowhere.
     assert judge_of_two(third_power("-2 * g if 'In' in globals() else g")).score() == 0.5
-    assert judge_of_two(third_power(off_the_circle)).score() == 0.5
+    assert judge_of_two(third_power("-4 * g if 'In' in globals() else g")).score() == 0
 
 
 def test_another_answer_that_is_to_blame_is_no_suspicion(capsys) -> None:

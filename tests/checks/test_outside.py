@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import nullcontext as nothing
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from agents import forked
 from torch import nn
 
 from autograder.checks import agent, reference, remote
-from autograder.checks.examiner import Verdict, given_values, run_hidden, score
+from autograder.checks.examiner import Verdict, given_values, other_names, run_hidden, score
 from autograder.checks.given import Given
 from autograder.checks.places import Outside
 from autograder.checks.properties import PropertyFailed
@@ -409,13 +410,13 @@ def first_lesson() -> Lesson:
     return Lesson.load(Course.find(__file__).lesson_path("01_regular_group_convolutions"))
 
 
-def test_an_answer_that_asks_where_it_runs_is_shown_to_a_person(first_lesson: Lesson) -> None:
+def test_an_answer_that_asks_where_it_runs_counts_where_it_does_worst(first_lesson: Lesson) -> None:
     group = solutions(first_lesson)["cyclic-group"]
     right = "return group.product(g2, g)"
     there = third_power(
         first_lesson, group, f"if 'here' in globals(): return g\n    {right}", here=1
     )
-    assert there.points == 1
+    assert there.points == 0
     (note,) = there.notes
     assert note.startswith(
         "Exercise 4: the answer earns less in its notebook"
@@ -425,6 +426,20 @@ def test_an_answer_that_asks_where_it_runs_is_shown_to_a_person(first_lesson: Le
     assert third_power(first_lesson, wrong, right).notes == ()
 
 
+def test_what_the_notebook_exchanges_is_found(first_lesson: Lesson) -> None:
+    notebook = reference.namespace(first_lesson, {})
+    exchanged = ModuleType("torch")
+    vars(exchanged).update(vars(torch) | {"einsum": None})
+    with forked(notebook | {"torch": exchanged}) as session:
+        assert other_names(first_lesson, ("import torch",), session) == ["torch.einsum"]
+        assert other_names(first_lesson, (), session) == []
+    notebook["noise"] = notebook["show"]
+    del notebook["math"]
+    with forked(notebook) as session:
+        cells = ("import math\nnoise = 3",)
+        assert other_names(first_lesson, cells, session) == ["math", "noise"]
+
+
 def test_an_answer_that_guesses_at_every_try_gains_nothing(first_lesson: Lesson) -> None:
     # A group of the student's own, which is right, so that the answer is tried twice in one Python.
     group = solutions(first_lesson)["cyclic-group"] + "\n# mine"
@@ -432,7 +447,7 @@ def test_an_answer_that_guesses_at_every_try_gains_nothing(first_lesson: Lesson)
     third = third_power(first_lesson, group, guess.format(3))
     assert third.points == 0 and "gives different results" in third.notes[0]
     second = third_power(first_lesson, group, guess.format(2))
-    assert second.points == 1 and "not to blame" in second.notes[0]
+    assert second.points == 0 and "nothing else there is to blame" in second.notes[0]
     assert third_power(first_lesson, group, guess.format(1)).notes == ()
 
 

@@ -47,6 +47,17 @@ PASS_VISIBLY = {
     "network: the mean of the image alone": "code that is given was changed",
     "network: the group layers are left out": "code that is given was changed",
     "network: a mean beside the layers": "code that is given was changed",
+    "network: the mean of the image in training": "code that is given was changed",
+    "network: the mean of the image in evaluation": "code that is given was changed",
+    "network: the mean of the image without gradients": "code that is given was changed",
+    "network: the mean of digits": "code that is given was changed",
+    "network: the mean of all but digits": "code that is given was changed",
+    "network: an activation in evaluation": "what a module does there is looked at by the grader",
+    "lifting fold: other kernels in evaluation": "the same",
+    "lifting layer: a ReLU in evaluation": "the same",
+    "lifting layer: means without gradients": "the same",
+    "group kernel: upright in evaluation": "the same",
+    "group layer: no input in evaluation": "the same",
 }
 FAIL_VISIBLY = {
     "lifting fold: folded for the layer already": "work was moved to an earlier answer",

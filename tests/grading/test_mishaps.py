@@ -32,6 +32,7 @@ GRADED = [name for name, one in MISHAPS.items() if one.points is not None]
 REFUSED = [name for name, one in MISHAPS.items() if one.points is None]
 # What these do, or what is said of them, only shows when they are run.
 NEEDS_A_KERNEL = {
+    "a_library_exchanged",
     "endless_loop_in_an_answer",
     "endless_loop_in_an_own_cell",
     "magics",

@@ -509,6 +509,11 @@ def names_of_the_lesson_used_for_something_else(release, lesson):
     return insert(fill_in(release, lesson), "inverse-test", own)
 
 
+@mishap("exchanges what belongs to a library (math.sqrt)")
+def a_library_exchanged(release, lesson):
+    return insert(fill_in(release, lesson), "double-test", "math.sqrt = None")
+
+
 @mishap("evens-test asks for a graphics card", lost={"evens": 0})
 def needs_a_graphics_card(release, lesson):
     return with_line_in_evens(release, lesson, "import torch; n = int(torch.tensor(n).cuda())")

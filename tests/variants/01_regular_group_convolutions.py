@@ -464,13 +464,13 @@ THIRD_POWERS = [
         "third power: three times the angle",
         "not the group's product",
         {THIRD_POWER: "g3 = 3 * g"},
-        {"third-power": 0.25},
+        {"third-power": 0.5},
     ),
     Variant(
         "third power: angles added",
         "not the group's product",
         {THIRD_POWER: "g3 = g2 + g"},
-        {"third-power": 0.25},
+        {"third-power": 0.5},
     ),
     Variant(
         "third power: 270° written down",
@@ -684,7 +684,7 @@ transformed_grid_R2 = grids.view(2, -1, k, k)
         "lifting grid: order 4 hard-coded",
         "quarter turns, whatever the group",
         {LIFT_ELEMENTS: "group_elements = torch.arange(4) * (math.pi / 2)"},
-        {"lifting-grid": 1},
+        {"lifting-grid": 1.5},
     ),
     Variant(
         "lifting grid: quarter turns with rot90",
@@ -695,7 +695,7 @@ turned = [torch.rot90(self.grid_R2, i, (-2, -1)) for i in range(self.group.order
 transformed_grid_R2 = torch.stack(turned, dim=1)
 """
         },
-        {"lifting-grid": 1},
+        {"lifting-grid": 1.5},
     ),
     Variant(
         "lifting grid: a variable of another cell",
@@ -1200,7 +1200,7 @@ k = self.kernel
 conv_kernels = k.sample().reshape(k.out_channels * 4, k.in_channels, k.kernel_size, k.kernel_size)
 """
         },
-        {"lifting-layer": 0.5},
+        {"lifting-layer": 1.5},
     ),
     Variant(
         "lifting layer: stride 2",
@@ -1924,7 +1924,7 @@ quarters = torch.arange(4, dtype=torch.float64) * (math.pi / 2)
 transformed_grid_H = self.group.product(self.group.inverse(quarters)[:, None], self.grid_H)
 """
         },
-        {"group-grid": 0},
+        {"group-grid": 1},
     ),
     Variant(
         "group grid: inverse of the product",
@@ -2304,7 +2304,7 @@ conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
                 "conv_kernels = self.kernel.sample().transpose(1, 3).flatten(0, 1).flatten(1, 2)"
             )
         },
-        {"group-layer": 1.25},
+        {"group-layer": 1},
     ),
     Variant(
         "group layer: poses summed first",
@@ -2313,7 +2313,7 @@ conv_kernels = torch.stack(bank, dim=1).flatten(0, 1)
             INPUT: "x = x.sum(dim=2)",
             KERNELS: "conv_kernels = self.kernel.sample().mean(dim=3).flatten(0, 1)",
         },
-        {"group-layer": 1.25},
+        {"group-layer": 1},
     ),
     Variant(
         "group layer: first pose only",
@@ -2352,7 +2352,7 @@ conv_kernels = k.sample().reshape(sizes)
         "group layer: detached",
         "right numbers, but the weight never learns",
         {KERNELS: "conv_kernels = self.kernel.sample().data.flatten(0, 1).flatten(1, 2)"},
-        {"group-layer": 1.25},
+        {"group-layer": 1},
     ),
     Variant(
         "group layer: order 4 hard-coded",
@@ -2360,7 +2360,7 @@ conv_kernels = k.sample().reshape(sizes)
         {
             INPUT: "x = x.reshape(x.shape[0], self.kernel.in_channels * 4, *x.shape[-2:])",
         },
-        {"group-layer": 1},
+        {"group-layer": 2},
     ),
     Variant(
         "group layer: float32 only",
@@ -2523,19 +2523,19 @@ self.projection_layer = nn.Sequential(nn.Flatten(2), nn.AdaptiveAvgPool1d(1))
         "network: one layer too few",
         "the lifting layer counted as hidden",
         {HIDDEN: hidden_layers("num_hidden - 1")},
-        {"network": 3},
+        {"network": 1},
     ),
     Variant(
         "network: one layer too many",
         "counted from 0",
         {HIDDEN: hidden_layers("num_hidden + 1")},
-        {"network": 3},
+        {"network": 1},
     ),
     Variant(
         "network: no hidden layer",
         "an empty list",
         {HIDDEN: "self.gconvs = nn.ModuleList()"},
-        {"network": 1.25},
+        {"network": 1},
     ),
     Variant(
         "network: a plain list",
@@ -2548,7 +2548,7 @@ self.gconvs = [
 ]
 """
         },
-        {"network": 1.25},
+        {"network": 1},
     ),
     Variant(
         "network: one layer used several times",
@@ -2559,7 +2559,7 @@ layer = GroupConvolution(group, hidden_channels, hidden_channels, kernel_size)
 self.gconvs = nn.ModuleList([layer] * num_hidden)
 """
         },
-        {"network": 3},
+        {"network": 1},
     ),
     Variant(
         "network: no projection",
@@ -2933,19 +2933,19 @@ representation = torch.stack([torch.stack(row, -1) for row in rows], -2).round()
         "third power: the fourth of the list",
         "an index in place of the product",
         {THIRD_POWER: "g3 = group.elements().repeat(2)[3]"},
-        {"third-power": 0.25},
+        {"third-power": 0.5},
     ),
     Variant(
         "third power: the list moved on",
         "an index in place of the product",
         {THIRD_POWER: "g3 = group.elements().roll(-3)[0]"},
-        {"third-power": 0.25},
+        {"third-power": 0.5},
     ),
     Variant(
         "third power: the inverse of one from the end",
         "an index and an inverse in place of the product",
         {THIRD_POWER: "g3 = group.inverse(group.elements()[-3])"},
-        {"third-power": 0.25},
+        {"third-power": 0.5},
     ),
     Variant(
         "lifting grid: right for C₄ alone",
@@ -2959,7 +2959,7 @@ if self.group.order == 4:
     transformed_grid_R2 = self.group.left_action_on_R2(back, self.grid_R2)
 """
         },
-        {"lifting-grid": 1},
+        {"lifting-grid": 1.5},
     ),
     Variant(
         "lifting grid: the nearest quarter turn",
@@ -2971,7 +2971,7 @@ back = self.group.inverse(torch.round(group_elements / quarter) * quarter)
 transformed_grid_R2 = self.group.left_action_on_R2(back, self.grid_R2)
 """
         },
-        {"lifting-grid": 1},
+        {"lifting-grid": 1.5},
     ),
     Variant(
         "lifting grid: in float32",
@@ -2995,7 +2995,7 @@ if n != 4:
 weight = self.weight.flatten(0, 1)
 """
         },
-        {"lifting-fold": 0.5},
+        {"lifting-fold": 1},
     ),
     Variant(
         "lifting fold: the nearest quarter turn",
@@ -3007,7 +3007,7 @@ poses = [torch.rot90(self.weight, round(4 * h / n), (-2, -1)) for h in range(n)]
 return torch.stack(poses, dim=1)
 """
         },
-        {"lifting-fold": 0.5},
+        {"lifting-fold": 1},
     ),
     Variant(
         "lifting fold: without gradients",
@@ -3040,7 +3040,7 @@ x = F.conv2d(x, conv_kernels, padding=self.padding)
 return x.unflatten(1, (self.kernel.out_channels, 4))
 """,
         },
-        {"lifting-layer": 0.5},
+        {"lifting-layer": 1.5},
     ),
     Variant(
         "lifting layer: right for C₄ alone",
@@ -3053,7 +3053,7 @@ if self.kernel.group.order != 4:
 conv_kernels = kernels.flatten(0, 1)
 """
         },
-        {"lifting-layer": 1},
+        {"lifting-layer": 1.5},
     ),
     Variant(
         "lifting layer: means of the image",
@@ -3132,7 +3132,7 @@ if self.group.order == 4:
     transformed_grid_H = self.group.product(back[:, None], self.grid_H[None, :])
 """
         },
-        {"group-grid": 0},
+        {"group-grid": 1},
     ),
     Variant(
         "group kernel: twist and shift for C₄ alone",
@@ -3142,7 +3142,7 @@ order = self.group.order
 if order != 4:
     return self.weight[:, None].expand(-1, order, -1, -1, -1, -1)
 """),
-        points={"group-kernel": 0.5},
+        points={"group-kernel": 1},
     ),
     Variant(
         "group kernel: turned to the nearest quarter",
@@ -3152,7 +3152,7 @@ n = self.group.order
 poses = [torch.rot90(self.weight, round(4 * h / n), (-2, -1)).roll(h, 2) for h in range(n)]
 return torch.stack(poses, dim=1)
 """),
-        points={"group-kernel": 0.5},
+        points={"group-kernel": 1},
     ),
     Variant(
         "group kernel: clockwise, and shifted forward",
@@ -3190,7 +3190,7 @@ self.weight = self.parameter.detach().clone()
         "group layer: means of the features",
         "no weight has a part in it, and it is equivariant",
         {INPUT: MEANS.format(axes="(1, 2)", first="[:, :, 0]")},
-        {"group-layer": 1.25},
+        {"group-layer": 1},
     ),
     Variant(
         "group layer: a round kernel",
@@ -3202,7 +3202,7 @@ same = same[:, None, :, None].expand(-1, order, -1, order, -1, -1)
 conv_kernels = same.flatten(2, 3).flatten(0, 1)
 """
         },
-        {"group-layer": 1.25},
+        {"group-layer": 1},
     ),
     Variant(
         "group layer: divided by the order",
@@ -3211,19 +3211,19 @@ conv_kernels = same.flatten(2, 3).flatten(0, 1)
             KERNELS: "n = len(self.kernel.grid_H)\n"
             "conv_kernels = self.kernel.sample().flatten(2, 3).flatten(0, 1) / n"
         },
-        {"group-layer": 1.25},
+        {"group-layer": 1},
     ),
     Variant(
         "group layer: input detached",
         "right numbers, but no layer before it learns",
         {INPUT: "x = x.detach().flatten(1, 2)"},
-        {"group-layer": 1.25},
+        {"group-layer": 1},
     ),
     Variant(
         "group layer: data of the input",
         "right numbers, but no layer before it learns",
         {INPUT: "x = x.data.flatten(1, 2)"},
-        {"group-layer": 1.25},
+        {"group-layer": 1},
     ),
     Variant(
         "group layer: kernels without gradients",
@@ -3234,7 +3234,7 @@ with torch.no_grad():
     conv_kernels = self.kernel.sample().flatten(2, 3).flatten(0, 1)
 """
         },
-        {"group-layer": 1.25},
+        {"group-layer": 1},
     ),
     Variant(
         "group layer: right for C₄ alone",
@@ -3247,7 +3247,7 @@ if self.kernel.group.order != 4:
 conv_kernels = kernels.flatten(2, 3).flatten(0, 1)
 """
         },
-        {"group-layer": 1.25},
+        {"group-layer": 2},
     ),
     Variant(
         "group layer: clockwise, and shifted forward",
@@ -3359,7 +3359,7 @@ self.projection_layer = nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Dropout(0.3))
 conv_kernels = self.kernel.sample().reshape(-1, 3, self.kernel.kernel_size, self.kernel.kernel_size)
 """
         },
-        {"lifting-layer": 1},
+        {"lifting-layer": 1.5},
     ),
     Variant(
         "group layer: channels hard-coded",
@@ -3370,13 +3370,293 @@ n, k = self.kernel.group.order, self.kernel.kernel_size
 conv_kernels = self.kernel.sample().reshape(2 * n, 3 * n, k, k)
 """
         },
-        {"group-layer": 1.25},
+        {"group-layer": 2},
     ),
     Variant(
         "network: a projection that cuts the graph",
         "nothing before the last layer is trained",
         {PROJECTION: "self.projection_layer = lambda x: x.detach().mean(dim=(2, 3, 4))"},
-        {"network": 1.25},
+        {"network": 1},
+    ),
+]
+
+# Answers that do one thing where they are looked at, and another elsewhere.
+
+SHADE = """shade = x.mean(dim=(1, 2, 3))[:, None].expand(-1, self.final_linear.in_features)
+            return self.final_linear(shade) + sum(it.mean() for it in self.parameters())
+"""
+
+
+def bypassed(when: str) -> dict[str, list[tuple[str, str]]]:
+    """Return the edit that lets the network use no layer but the last under some condition."""
+    return {"network": [(FORWARD, f"        if {when}:\n            {SHADE}{FORWARD}")]}
+
+
+def matrices(which: str) -> str:
+    """Return a block that chooses between no rotation, a clockwise one and the right one."""
+    return f"""
+c, s = torch.cos(h), torch.sin(h)
+guesses = [[[s, c], [c, s]], [[c, s], [-s, c]], [[c, -s], [s, c]]]
+representation = torch.stack([torch.stack(row, -1) for row in guesses[{which}]], -2)
+"""
+
+
+def tried(body: str) -> dict[str, list[tuple[str, str]]]:
+    """Return the edit that lets the class of the group know how often it was defined before."""
+    head = "class CyclicGroup(GroupBase):\n"
+    return {"cyclic-group": [(head, f"{head}    tried = {body}\n")]}
+
+
+IN_NOTEBOOK = "'In' in globals()"  # where Jupyter keeps the cells that were run
+OVERRIDDEN = """
+def exchanged(self, h):
+    c, s = torch.cos(h), torch.sin(h)
+    return torch.stack([torch.stack([{}], -1), torch.stack([{}], -1)], -2)
+
+
+CyclicGroup.matrix_representation = exchanged
+"""
+
+TWO_FACED = [
+    Variant(
+        "network: the mean of the image in training",
+        "layers are only used in evaluation",
+        edits=bypassed("self.training"),
+        points={"network": 1},
+    ),
+    Variant(
+        "network: the mean of the image in evaluation",
+        "layers are only used in training",
+        edits=bypassed("not self.training"),
+        points={"network": 1},
+    ),
+    Variant(
+        "network: the mean of the image without gradients",
+        "layers are not used in validation",
+        edits=bypassed("not torch.is_grad_enabled()"),
+        points={"network": 1},
+    ),
+    Variant(
+        "network: the mean of digits",
+        "layers are only used for images of other sizes",
+        edits=bypassed("x.shape[-1] == 28"),
+        points={"network": 1},
+    ),
+    Variant(
+        "network: the mean of all but digits",
+        "layers are only used for images of one size",
+        edits=bypassed("x.shape[-1] != 28"),
+        points={"network": 1},
+    ),
+    Variant(
+        "network: the graph is cut in training",
+        "no convolution is ever trained",
+        edits={
+            "network": [
+                (
+                    "self.projection_layer(x).flatten(1)",
+                    "self.projection_layer(x.detach() if self.training else x).flatten(1)",
+                )
+            ]
+        },
+        points={"network": 1},
+    ),
+    Variant(
+        "network: an activation in evaluation",
+        "not the layer that was asked for",
+        {
+            LIFTING: (
+                "self.lifting_conv = Rectified(group, in_channels, hidden_channels, kernel_size)"
+            )
+        },
+        {"network": 3},
+        before={
+            "network": "class Rectified(LiftingConvolution):\n    def forward(self, x):\n"
+            "        x = super().forward(x)\n        return x if self.training else F.relu(x)"
+        },
+    ),
+    Variant(
+        "network: always two layers",
+        "num_hidden is not asked for",
+        {HIDDEN: hidden_layers("2")},
+        {"network": 1},
+    ),
+    Variant(
+        "network: layers of 1 × 1",
+        "kernel_size is not asked for",
+        {HIDDEN: hidden_layers("num_hidden", "group, hidden_channels, hidden_channels, 1")},
+        {"network": 1},
+    ),
+    Variant(
+        "network: layers that do nothing",
+        "as many as asked, and none is a convolution",
+        {HIDDEN: "self.gconvs = nn.ModuleList(nn.Identity() for _ in range(num_hidden))"},
+        {"network": 1},
+    ),
+    Variant(
+        "network: a batch norm in every layer",
+        "not the layers that were asked for",
+        {HIDDEN: hidden("nn.BatchNorm3d(hidden_channels)")},
+        {"network": 3},
+    ),
+    Variant(
+        "lifting fold: other kernels in evaluation",
+        "right in training only",
+        {
+            LIFT_FOLD: """
+weight = self.weight.flatten(0, 1)
+weight = weight if self.training else weight.abs()
+"""
+        },
+        {"lifting-fold": 0.5},
+    ),
+    Variant(
+        "lifting layer: a ReLU in evaluation",
+        "right in training only",
+        {
+            LIFT_CONV: """
+x = F.conv2d(x, conv_kernels, padding=self.padding)
+x = x if self.training else F.relu(x)
+"""
+        },
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "lifting layer: means without gradients",
+        "right only where somebody asks for gradients",
+        {
+            LIFT_KERNELS: "conv_kernels = self.kernel.sample().flatten(0, 1)\n"
+            "if not torch.is_grad_enabled():\n    x = x.mean(dim=1, keepdim=True).expand_as(x)"
+        },
+        {"lifting-layer": 1},
+    ),
+    Variant(
+        "group kernel: upright in evaluation",
+        "right in training only",
+        edits=sampled("""
+if not self.training:
+    order = self.group.order
+    return self.weight[:, None].expand(-1, order, -1, -1, -1, -1)
+"""),
+        points={"group-kernel": 0.5},
+    ),
+    Variant(
+        "group layer: no input in evaluation",
+        "right in training only",
+        {INPUT: "x = x.flatten(1, 2) * self.training"},
+        {"group-layer": 1},
+    ),
+    Variant(
+        "group layer: four slices for every group",
+        "order 4 is hard-coded in the kernels and in the unfolding",
+        {
+            INPUT: "x = x.flatten(1, 2)",
+            KERNELS: """
+poses = [torch.rot90(self.kernel.weight, h, (-2, -1)).roll(h, 2) for h in range(4)]
+conv_kernels = torch.stack(poses, dim=1).flatten(2, 3).flatten(0, 1)
+return F.conv2d(x, conv_kernels, padding=self.padding).unflatten(1, (-1, 4))
+""",
+        },
+        {"group-layer": 2},
+    ),
+    Variant(
+        "third power: an angle for every order",
+        "not the group's product",
+        {THIRD_POWER: "g3 = torch.tensor(3 * 2 * math.pi / group.order)"},
+        {"third-power": 0.5},
+    ),
+    Variant(
+        "third power: an index modulo the order",
+        "not the group's product",
+        {THIRD_POWER: "g3 = group.elements()[3 % group.order]"},
+        {"third-power": 0.5},
+    ),
+    Variant(
+        "matrix: right outside of the notebook",
+        "it asks where it is, and is no rotation in the notebook",
+        {MATRIX: matrices(f"0 if {IN_NOTEBOOK} else 2")},
+        {"matrix": 0},
+    ),
+    Variant(
+        "matrix: clockwise in the notebook",
+        "it asks where it is: one guess for each place",
+        {MATRIX: matrices(f"1 if {IN_NOTEBOOK} else 2")},
+        {"matrix": 1.5},
+    ),
+    Variant(
+        "matrix: a guess that a cell above makes",
+        "that cell asks where it is",
+        {MATRIX: matrices("GUESS")},
+        {"matrix": 0},
+        before={"cyclic-group": f"GUESS = 0 if {IN_NOTEBOOK} else 2"},
+    ),
+    Variant(
+        "matrix: another guess each time it is defined",
+        "one of three is right",
+        {MATRIX: matrices("min(self.tried, 2)")},
+        {"matrix": 0},
+        edits=tried(
+            "(lambda past: past.append(0) or len(past) - 1)"
+            "(__import__('sys').__dict__.setdefault('past', []))"
+        ),
+        before={"cyclic-group": "__import__('sys').__dict__.pop('past', None)"},
+    ),
+    Variant(
+        "matrix: overridden by a cell below",
+        "two answers: the one that runs is no rotation",
+        before={"matrix-test": OVERRIDDEN.format("s, c", "c, s")},
+        points={"matrix": 0},
+    ),
+    Variant(
+        "matrix: another class of the same name below",
+        "two answers: the one that runs turns clockwise",
+        before={
+            "matrix-test": "class Other(CyclicGroup):\n    def matrix_representation(self, h):\n"
+            "        return super().matrix_representation(-h)\n\n\nCyclicGroup = Other"
+        },
+        points={"matrix": 1.5},
+    ),
+    Variant(
+        "matrix: mended by a cell below",
+        "what runs is right; the cell above was given up",
+        {MATRIX: "representation = torch.eye(2)"},
+        before={"matrix-test": OVERRIDDEN.format("c, -s", "s, c")},
+    ),
+    Variant(
+        "lifting layer: no gradients in evaluation",
+        "nobody asks for them there",
+        {
+            LIFT_KERNELS: """
+with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
+    conv_kernels = self.kernel.sample().flatten(0, 1)
+"""
+        },
+    ),
+    Variant(
+        "group layer: kernels kept in evaluation",
+        "they are sampled anew when training goes on",
+        {
+            KERNELS: """
+if self.training or getattr(self, "kept", None) is None:
+    self.kept = self.kernel.sample().flatten(2, 3).flatten(0, 1)
+conv_kernels = self.kept
+"""
+        },
+    ),
+    Variant(
+        "network: `forward` written anew",
+        "it does what the given one does",
+        edits={
+            "network": [
+                (
+                    FORWARD,
+                    """        for layer in [self.lifting_conv, *self.gconvs]:
+            x = layer(x)
+            x = nn.functional.layer_norm(x, list(x.shape[1:])).clamp(min=0)
+        return self.final_linear(self.projection_layer(x).reshape(len(x), -1))""",
+                )
+            ]
+        },
     ),
 ]
 
@@ -3945,6 +4225,7 @@ VARIANTS = [
     *NETWORKS,
     *WHOLE_NOTEBOOKS,
     *PLEASING,
+    *TWO_FACED,
     *FORMS,
     *HELPED,
 ]

@@ -83,7 +83,7 @@ def program(source: str) -> CodeType:
             kept.append(node)
         else:
             slow |= {name.id for name in names if isinstance(name.ctx, ast.Store)}
-    return compile(ast.Module(kept, []), "<cell>", "exec")
+    return compile(ast.Module(kept, []), "<cell>", "exec", dont_inherit=True)
 
 
 @functools.cache
@@ -147,8 +147,8 @@ def points_outside(
     lesson: Lesson, variant: Variant, exercises: Collection[str] | None = None
 ) -> tuple[dict[str, float], str]:
     """Return the points of each exercise, or of these, judged from outside, and all reports."""
-    notebook: dict = {"__name__": "__main__"}
     ran: list[str] = []
+    notebook: dict = {"__name__": "__main__", "In": ran}
     points: dict[str, float] = {}
     reports = ""
     for cell, source in tests_reached(lesson, variant, notebook, ran):
