@@ -15,7 +15,12 @@ How a submission is graded, and who knows what (solutions/grader.md has more wor
 """
 
 import os
+import sys
 import sysconfig
+
+# jsonschema, which nbformat imports, would take two seconds for grammars of addresses in other
+# alphabets, in every Python that is started; no notebook is checked for these.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 # nbgrader starts `alembic` by its name alone, which is not found when Python is run from an
 # environment that is not activated. Put last, the folder changes nothing that is found already.

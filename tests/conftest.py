@@ -81,6 +81,14 @@ def _grade_where_there_is_no_sandbox() -> None:
         GradeOptions.__init__.__kwdefaults__["sandbox"] = False
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _ask_once_for_the_version_of_gradebooks() -> None:
+    """Or else each new gradebook starts a Python of its own, alembic's, for what is the same."""
+    from nbgrader import api
+
+    api.get_alembic_version = functools.cache(api.get_alembic_version)
+
+
 @contextlib.contextmanager
 def names_with_small_digits(stem: str, folder: Path) -> Iterator[SimpleNamespace]:
     """Yield what a lesson of this course defines; nothing is downloaded, `folder` is its own."""

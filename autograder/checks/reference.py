@@ -56,12 +56,12 @@ def helper_sources(lesson: Lesson, cells: Iterable[str], answers: Iterable[str])
     Those that compute something are among them only if the answers need their names.
     """
     taken, left_behind = code.names_of(lesson) | code.BUILTINS, code.names_known(lesson)[1]
-    nodes = [node for source in cells for node in code.statements(source)]
-    nodes = [node for node in nodes if not code.bound_by(node) & taken]
+    pairs = [pair for source in cells for pair in code.bindings(source) if not pair[1] & taken]
+    nodes = [node for node, _ in pairs]
     chosen = {index for index, node in enumerate(nodes) if code.is_definition(node)}
     binding: dict[str, list[int]] = defaultdict(list)
-    for index, node in enumerate(nodes):
-        for name in code.bound_by(node) - left_behind:
+    for index, (_, names) in enumerate(pairs):
+        for name in names - left_behind:
             binding[name].append(index)
     needed = {name for source in answers for name in code.names_used(code.statements(source))}
     waiting = [*needed, *code.names_used(nodes[index] for index in chosen)]

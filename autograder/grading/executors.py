@@ -10,6 +10,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -74,16 +75,14 @@ class Processes:
 def _quietly() -> None:
     """Prepare a process: it ends, and takes along what it has started, when it is told or alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader itself is interrupted, and says so
-    # Not at the end, when nothing can be imported any more, nor at the top: it takes seconds, in
-    # which Ctrl-C would end this process with a traceback.
-    from autograder.grading.assess import stop
-
     parent = multiprocessing.parent_process()
     assert parent is not None  # this process was started by one
 
     def end(after: Callable[[], object] = lambda: None) -> None:
         after()
-        stop()
+        # The first call imports it; nothing was started before, and no more is to be imported now.
+        assess = sys.modules.get("autograder.grading.assess")
+        getattr(assess, "stop", lambda: None)()
         os._exit(1)
 
     # Not in the handler itself: what it interrupts may hold a lock that ending needs.

@@ -59,6 +59,12 @@ def statements(source: str) -> list[ast.stmt]:
         return []
 
 
+@functools.lru_cache(maxsize=256)
+def bindings(source: str) -> list[tuple[ast.stmt, frozenset[str]]]:
+    """Return the statements of a cell, each with the names that it binds."""
+    return [(node, frozenset(bound_by(node))) for node in statements(source)]
+
+
 def definitions(source: str) -> CodeType:
     """Compile only the definitions of a cell; raise SyntaxError if it is not valid Python."""
     return compile(definitions_in(source), "<definitions>", "exec")
@@ -77,7 +83,7 @@ def names_defined(source: str) -> set[str]:
 
 def names_bound(source: str) -> set[str]:
     """Return the names that a cell gives a value to at its top level, and perhaps some inside."""
-    return {name for node in statements(source) for name in bound_by(node)}
+    return {name for _, names in bindings(source) for name in names}
 
 
 def names_used(nodes: Iterable[ast.AST]) -> set[str]:
@@ -90,8 +96,7 @@ def leftovers(lesson: Lesson, cells: Iterable[str]) -> set[str]:
 
     What the student's cells define under such a name is not among them.
     """
-    nodes = (node for source in cells for node in statements(source))
-    return names_known(lesson)[1] - _defined_by(nodes)
+    return names_known(lesson)[1].difference(*map(_names_given, cells))
 
 
 def names_of(lesson: Lesson) -> set[str]:
@@ -103,9 +108,10 @@ def names_of(lesson: Lesson) -> set[str]:
 def names_known(lesson: Lesson) -> tuple[set[str], set[str]]:
     """Return the names that a lesson defines, and those that its statements leave behind."""
     sources = [cell.source for cell in lesson.cells if cell.kind == "code"]
-    defined = _defined_by(node for source in sources for node in statements(source))
+    defined = set().union(*map(_names_given, sources))
     return defined, set().union(*map(names_bound, sources)) - defined
 
 
-def _defined_by(nodes: Iterable[ast.stmt]) -> set[str]:
-    return {name for node in nodes if is_definition(node) for name in bound_by(node)}
+@functools.lru_cache(maxsize=256)
+def _names_given(source: str) -> frozenset[str]:
+    return frozenset().union(*(names for node, names in bindings(source) if is_definition(node)))

@@ -20,7 +20,7 @@ from autograder.checks import private
 from autograder.course import Course
 from autograder.exchange.hosted import workflow
 from autograder.grading.assess import Assessment
-from autograder.grading.hosted import as_results
+from autograder.grading.hosted import as_results, results_of
 from autograder.lesson import Lesson
 from autograder.submissions.made import fill_in
 from autograder.submissions.reading import read_notebook
@@ -49,12 +49,19 @@ def autograder(_built: Course, tmp_path_factory: pytest.TempPathFactory) -> Path
     return home
 
 
+def hand_in(home: Path, files: dict[str, str]) -> Path:
+    """Write some files as the submission; return their folder."""
+    folder = home / "submission"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
 def graded(home: Path, files: dict[str, str]) -> dict:
     """Hand in some files and run the zip's own script; return results.json."""
-    shutil.rmtree(home / "submission")
-    (home / "submission").mkdir()
-    for name, text in files.items():
-        (home / "submission" / name).write_text(text, encoding="utf-8")
+    hand_in(home, files)
     env = {"AUTOGRADER_ROOT": str(home), "AUTOGRADER_PYTHON": sys.executable, "PYTHONPATH": ""}
     done = subprocess.run(
         ["bash", str(home / "run_autograder")],
@@ -79,15 +86,19 @@ def test_gradescope_s_zip_grades_in_its_own_folders(autograder: Path) -> None:
     assert sum(test["max_score"] for test in result["tests"]) == points
     assert {test["visibility"] for test in result["tests"]} == {"after_published"}
     assert result["visibility"] == "visible" and "written answer" in result["output"]
+    # Nothing that can be graded is no crash.
+    result = graded(autograder, {})
+    assert result["score"] == 0 and result["output"].startswith("Not graded: ")
+    # What follows is called as the script does, without another Python for each.
+    for files in ({"essay.pdf": "%PDF"}, {f"{TINY}.ipynb": "{"}):
+        result = results_of(course, TINY, hand_in(autograder, files), "after_published")
+        assert result["score"] == 0 and result["output"].startswith("Not graded: ")
     # Left open, under another name: no points, and a word about the name.
-    result = graded(autograder, {"mine.ipynb": nbformat.writes(release)})
+    folder = hand_in(autograder, {"mine.ipynb": nbformat.writes(release)})
+    result = results_of(course, TINY, folder, "after_published")
     assert sum(test["score"] for test in result["tests"]) == 0
     assert "mine.ipynb" in result["output"]
     assert {test["status"] for test in result["tests"]} == {"failed"}
-    # Nothing that can be graded is no crash.
-    for files in ({}, {"essay.pdf": "%PDF"}, {f"{TINY}.ipynb": "{"}):
-        result = graded(autograder, files)
-        assert result["score"] == 0 and result["output"].startswith("Not graded: ")
 
 
 def test_each_property_is_a_test_of_its_own(built_course: Course) -> None:

@@ -16,10 +16,12 @@ from types import CodeType
 
 from agents import forked
 from conftest import is_proof
+from nbformat import NotebookNode
 
 from autograder.checks.examiner import run_hidden
 from autograder.checks.places import SEED_VARIABLE, Outside
 from autograder.course import Course
+from autograder.grading.needed import needed_cells
 from autograder.lesson import Lesson
 from autograder.lesson.cells import Cell
 from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN, strip_hidden
@@ -109,16 +111,30 @@ def cells_of(lesson: Lesson, variant: Variant) -> Iterator[tuple[Cell | None, st
 
 
 def tests_reached(
-    lesson: Lesson, variant: Variant, notebook: dict, ran: list[str]
+    lesson: Lesson, variant: Variant, exercises: Collection[str], notebook: dict, ran: list[str]
 ) -> Iterator[tuple[Cell, str]]:
-    """Run a student's cells in a namespace, noting them; yield each tests cell, not run."""
-    for cell, source in cells_of(lesson, variant):
+    """Run a student's cells in a namespace, noting them; yield these exercises' tests, not run.
+
+    The lesson's own cells of which they need nothing are left out, as in grading.
+    """
+    cells = list(cells_of(lesson, variant))
+    while cells[-1][0] is None or cells[-1][0].exercise not in exercises:
+        cells.pop()
+    made = [
+        NotebookNode(
+            cell_type="code", id=cell.id if cell and cell.id else f"cell-{index}", source=source
+        )
+        for index, (cell, source) in enumerate(cells)
+    ]
+    given = {one.id for one, (cell, _) in zip(made, cells, strict=True) if cell is not None}
+    for index in sorted(needed_cells(NotebookNode(cells=made), lesson, given)):
+        cell, source = cells[index]
         ran.append(source)
-        if cell is not None and cell.grade == "tests":
-            yield cell, source
-        else:
+        if cell is None or cell.grade != "tests":
             with contextlib.suppress(Exception):
                 exec(program(source), notebook)
+        elif cell.exercise in exercises:
+            yield cell, source
 
 
 # What was run so far, and in which order, decides the points: they need not be found twice.
@@ -131,35 +147,34 @@ def points_inside(
 ) -> dict[str, float]:
     """Return the points of each exercise, or of these, its hidden tests run in the notebook."""
     notebook: dict = {"__name__": "__main__", "In": [""]}
+    chosen = full_points(lesson) if exercises is None else exercises
     points: dict[str, float] = {}
-    for cell, source in tests_reached(lesson, variant, notebook, notebook["In"]):
-        if exercises is None or cell.exercise in exercises:
-            history = (os.environ.get(SEED_VARIABLE), *notebook["In"])
-            if history not in _inside:
-                module, last = hidden_tests(source)
-                exec(module, notebook)
-                _inside[history] = eval(last, notebook)
-            points[str(cell.exercise)] = _inside[history]
+    for cell, source in tests_reached(lesson, variant, chosen, notebook, notebook["In"]):
+        history = (os.environ.get(SEED_VARIABLE), *notebook["In"])
+        if history not in _inside:
+            module, last = hidden_tests(source)
+            exec(module, notebook)
+            _inside[history] = eval(last, notebook)
+        points[str(cell.exercise)] = _inside[history]
     return points
 
 
 def points_outside(
-    lesson: Lesson, variant: Variant, exercises: Collection[str] | None = None
+    lesson: Lesson, variant: Variant, exercises: Collection[str]
 ) -> tuple[dict[str, float], str]:
-    """Return the points of each exercise, or of these, judged from outside, and all reports."""
+    """Return the points of these exercises, judged from outside, and all reports."""
     ran: list[str] = []
     notebook: dict = {"__name__": "__main__", "In": ran}
     points: dict[str, float] = {}
     reports = ""
-    for cell, source in tests_reached(lesson, variant, notebook, ran):
-        if exercises is None or cell.exercise in exercises:
-            if tuple(ran) not in _outside:
-                with forked(notebook) as session:
-                    outside = Outside(lesson, session, tuple(ran), forked, 0)
-                    verdict = run_hidden(source, cell.points or 0, outside).verdict
-                _outside[tuple(ran)] = verdict.points
-                reports += verdict.report + verdict.failure
-            points[str(cell.exercise)] = _outside[tuple(ran)]
+    for cell, source in tests_reached(lesson, variant, exercises, notebook, ran):
+        if tuple(ran) not in _outside:
+            with forked(notebook) as session:
+                outside = Outside(lesson, session, tuple(ran), forked, 0)
+                verdict = run_hidden(source, cell.points or 0, outside).verdict
+            _outside[tuple(ran)] = verdict.points
+            reports += verdict.report + verdict.failure
+        points[str(cell.exercise)] = _outside[tuple(ran)]
     return points, reports
 
 
@@ -167,13 +182,13 @@ def visible_failures(lesson: Lesson, variant: Variant) -> dict[str, str]:
     """Return what a student sees fail in the exercises that a variant is about: "" if nothing."""
     notebook: dict = {"__name__": "__main__", "In": [""]}
     found: dict[str, str] = {}
-    for cell, source in tests_reached(lesson, variant, notebook, notebook["In"]):
-        if cell.exercise in own_exercises(lesson, variant):
-            found[str(cell.exercise)] = ""
-            try:
-                exec(program(strip_hidden(source)), notebook)
-            except Exception as error:
-                found[str(cell.exercise)] = f"{type(error).__name__}: {error}"
+    own = own_exercises(lesson, variant)
+    for cell, source in tests_reached(lesson, variant, own, notebook, notebook["In"]):
+        found[str(cell.exercise)] = ""
+        try:
+            exec(program(strip_hidden(source)), notebook)
+        except Exception as error:
+            found[str(cell.exercise)] = f"{type(error).__name__}: {error}"
     return found
 
 
