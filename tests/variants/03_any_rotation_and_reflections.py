@@ -1829,7 +1829,7 @@ permutation = group_index(self.group, products)
 products = self.group.product(self.group.inverse(elements)[None, :], elements[:, None])
 permutation = group_index(self.group, products)
 """,
-            1.25,
+            1,
         ),
         (
             "inverse of the other",
@@ -1960,7 +1960,7 @@ permuted = torch.stack([self.weight.roll(h, dims=2) for h in range(n)], dim=2)
             "transposed permutation",
             "h̃⁻¹ · h",
             "permuted = self.weight[:, :, self.permutation.T]",
-            1.25,
+            1,
         ),
         (
             "the wrong axis",
@@ -1972,7 +1972,7 @@ permuted = torch.stack([self.weight.roll(h, dims=2) for h in range(n)], dim=2)
             "copied out of the graph",
             "it never learns",
             "permuted = self.weight.data[:, :, self.permutation]",
-            1.25,
+            1,
         ),
         (
             "mean over the group",
@@ -2024,25 +2024,25 @@ return torch.stack(kernels, dim=1)
             """
 signal = permuted.reshape(self.group.order, -1, self.kernel_size, self.kernel_size)
 """,
-            1.25,
+            1,
         ),
         (
             "elements before channels",
             "the channels are in another order",
             "signal = permuted.permute(2, 3, 0, 1, 4, 5).flatten(1, 3)",
-            1.25,
+            1,
         ),
         (
             "channels exchanged",
             "input channels outermost",
             "signal = permuted.permute(2, 1, 0, 3, 4, 5).flatten(1, 3)",
-            1.25,
+            1,
         ),
         (
             "h̃ in front",
             "the same as h̃⁻¹ · h",
             "signal = permuted.movedim(3, 0).flatten(1, 3)",
-            1.25,
+            1,
         ),
         (
             "the identity for all",
@@ -2064,7 +2064,7 @@ signal = permuted.movedim(2, 0).reshape(8, -1, self.kernel_size, self.kernel_siz
             "detached",
             "it never learns",
             "signal = permuted.movedim(2, 0).flatten(1, 3).detach()",
-            1.25,
+            1,
         ),
         ("third block left open", "nothing done", "signal = ...", 0),
     ],
@@ -2193,7 +2193,7 @@ if self.group.order != 8 or self.group.dimension == 1:
     return permuted.transpose(1, 2)
 """
         },
-        {"permuted-kernel": 1.25},
+        {"permuted-kernel": 1},
     ),
     Variant(
         "permuted-kernel: without gradients",
@@ -2204,13 +2204,13 @@ with torch.no_grad():
     permuted = self.weight[:, :, self.permutation]
 """
         },
-        {"permuted-kernel": 1.25},
+        {"permuted-kernel": 1},
     ),
     Variant(
         "permuted-kernel: divided by the order",
         "nothing is summed over here",
         {PERMUTED: "permuted = self.weight[:, :, self.permutation] / self.group.order"},
-        {"permuted-kernel": 1.25},
+        {"permuted-kernel": 1},
     ),
     Variant(
         "permuted-kernel: clockwise, and permuted by h",
@@ -2224,7 +2224,7 @@ kernels = bilinear_interpolation(permuted.movedim(2, 0).flatten(1, 3), back)
 return kernels.unflatten(1, (self.out_channels, self.in_channels, -1)).transpose(0, 1)
 """
         },
-        {"permuted-kernel": 1.25},
+        {"permuted-kernel": 1},
     ),
 ]
 

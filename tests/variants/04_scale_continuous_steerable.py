@@ -1004,7 +1004,7 @@ relative = self.rotations.product(back[:, None], inner[None, :])
                 "no angles",
                 "all zero",
                 "relative = torch.zeros(len(outer), len(inner))",
-                1.25,
+                1,
             ),
             ("relative left open", "nothing done", "relative = ...", 0),
         ],
@@ -1088,7 +1088,7 @@ kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose) / len(
 kernels = torch.einsum("oij,jnxy->onixy", self.weight[:, :, 0], space)[:, :, :, None]
 kernels = kernels.expand(-1, -1, -1, len(inner), -1, -1)
 """,
-                1.25,
+                1,
             ),
             (
                 "detached",
@@ -1096,7 +1096,7 @@ kernels = kernels.expand(-1, -1, -1, len(inner), -1, -1)
                 """
 kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight.detach(), space, pose)
 """,
-                1.25,
+                1,
             ),
             (
                 "weights in another order",
@@ -1471,7 +1471,7 @@ for h, other in itertools.product(range(n), range(n)):
         "continuous-kernel: data of the weight",
         "right numbers, but the weight never learns",
         {SUMMED: 'kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight.data, space, pose)'},
-        {"continuous-kernel": 1.25},
+        {"continuous-kernel": 1},
     ),
     *[
         Variant(
@@ -2264,18 +2264,18 @@ LAYERS = [
             ("a sum over two", "the same", "frequency = sum((n, -m))"),
             ("as a number", "of tensors", "frequency = int(torch.tensor(n) - torch.tensor(m))"),
             ("operator", "the same", "import operator\n\nfrequency = operator.sub(n, m)"),
-            ("m minus n", "the conjugate wave", "frequency = m - n", 1.25),
-            ("n plus m", "the signs", "frequency = n + m", 1.25),
-            ("n alone", "right for images only", "frequency = n", 1.25),
-            ("m alone", "the input's", "frequency = m", 1.25),
-            ("minus m", "right for n = 0 only", "frequency = -m", 1.25),
-            ("its size", "the sign is lost", "frequency = abs(n - m)", 1.25),
-            ("zero", "isotropic kernels", "frequency = 0", 1.25),
-            ("modulo 4", "right at quarter turns only", "frequency = (n - m) % 4", 1.25),
-            ("the product", "not the difference", "frequency = n * m", 1.25),
-            ("one more", "off by one", "frequency = n - m + 1", 1.25),
-            ("twice", "the double", "frequency = 2 * (n - m)", 1.25),
-            ("the larger", "not the difference", "frequency = max(n, m)", 1.25),
+            ("m minus n", "the conjugate wave", "frequency = m - n", 1),
+            ("n plus m", "the signs", "frequency = n + m", 1),
+            ("n alone", "right for images only", "frequency = n", 1),
+            ("m alone", "the input's", "frequency = m", 1),
+            ("minus m", "right for n = 0 only", "frequency = -m", 1),
+            ("its size", "the sign is lost", "frequency = abs(n - m)", 1),
+            ("zero", "isotropic kernels", "frequency = 0", 1),
+            ("modulo 4", "right at quarter turns only", "frequency = (n - m) % 4", 1),
+            ("the product", "not the difference", "frequency = n * m", 1),
+            ("one more", "off by one", "frequency = n - m + 1", 1),
+            ("twice", "the double", "frequency = 2 * (n - m)", 1),
+            ("the larger", "not the difference", "frequency = max(n, m)", 1),
             ("frequency left open", "nothing done", "frequency = ...", 0),
         ],
     ),
@@ -2362,7 +2362,7 @@ kernels = torch.func.vmap(one)(weight)
                 "the first ring",
                 "no sum",
                 'kernels = torch.einsum("oinm,nmxy->onimxy", weight[..., 0], basis[:, :, 0])',
-                1.25,
+                1,
             ),
             (
                 "real weights",
@@ -2370,7 +2370,7 @@ kernels = torch.func.vmap(one)(weight)
                 """
 kernels = torch.einsum("oinmr,nmrxy->onimxy", weight.real.to(basis), basis)
 """,
-                1.25,
+                1,
             ),
             (
                 "conjugate weights",
@@ -2388,7 +2388,7 @@ kernels = torch.einsum("oinmr,nmrxy->onimxy", weight.real.to(basis), basis)
                 "detached",
                 "the weight never learns",
                 'kernels = torch.einsum("oinmr,nmrxy->onimxy", weight.detach(), basis)',
-                1.25,
+                1,
             ),
             (
                 "without gradients",
@@ -2397,7 +2397,7 @@ kernels = torch.einsum("oinmr,nmrxy->onimxy", weight.real.to(basis), basis)
 with torch.no_grad():
     kernels = torch.einsum("oinmr,nmrxy->onimxy", weight, basis)
 """,
-                1.25,
+                1,
             ),
             (
                 "all weights summed",
@@ -2406,7 +2406,7 @@ with torch.no_grad():
 kernels = torch.einsum("nmr,nmrxy->nmxy", weight.sum(dim=(0, 1)), basis)[None, :, None]
 kernels = kernels.expand(len(weight), -1, weight.shape[1], -1, -1, -1)
 """,
-                1.25,
+                1,
             ),
             (
                 "the basis only",
@@ -2415,7 +2415,7 @@ kernels = kernels.expand(len(weight), -1, weight.shape[1], -1, -1, -1)
 kernels = basis.sum(dim=2)[None, :, None]
 kernels = kernels.expand(len(weight), -1, weight.shape[1], -1, -1, -1)
 """,
-                1.25,
+                1,
             ),
             (
                 "real part",
@@ -2443,7 +2443,7 @@ kernels = torch.einsum("oinmr,nmrxy->onimxy", weight, basis).flatten(0, 1).flatt
                 "squared weights",
                 "not linear",
                 'kernels = torch.einsum("oinmr,nmrxy->onimxy", weight**2, basis)',
-                1.25,
+                1,
             ),
             ("kernels left open", "nothing done", "kernels = ...", 0),
         ],
