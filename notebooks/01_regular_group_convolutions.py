@@ -2230,7 +2230,7 @@ def _(lesson, given):
     essential=True,
 )
 def _(lesson, given):
-    for image, size, hidden, channels in (((12, 10), 3, 2, 4), ((28, 28), 5, 3, 3)):
+    for image, size, hidden, channels in (((12, 10), 3, 2, 4), ((28, 28), 5, 3, 2)):
         network, group = _network(lesson, 4, 2, 5, size, hidden, channels), lesson.CyclicGroup(4)
         x = given.noise(2, 2, *image)
         for how in given.as_used(network):

@@ -3488,6 +3488,12 @@ TWO_FACED = [
         {"network": 1},
     ),
     Variant(
+        "network: layers of 3 × 3",
+        "kernel_size is not asked for",
+        {HIDDEN: hidden_layers("num_hidden", "group, hidden_channels, hidden_channels, 3")},
+        {"network": 1},
+    ),
+    Variant(
         "network: layers that do nothing",
         "as many as asked, and none is a convolution",
         {HIDDEN: "self.gconvs = nn.ModuleList(nn.Identity() for _ in range(num_hidden))"},
