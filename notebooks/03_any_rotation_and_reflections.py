@@ -1920,13 +1920,17 @@ for name, change in changes.items():
 #
 # {{measured images}}
 #
-# TO WRITE: the outcome, for upright and for turned digits, with numbers from the table, and what it says about the question.
+# It does not turn here. On *turned* digits the GCNN is ahead however few there are. On upright ones the CNN is, and the fewer digits, the
+# more: by 1 percentage point with all 54,000, by 7 with 6,000 and by 30 with 1,000. That symmetry saves examples holds where the
+# symmetry is asked for. Upright digits do not ask for it: all that invariance does for them is to take something away. (And this
+# GCNN needs many steps. Thirty times a thousand digits are 480 of them, after which one training differs much from the next.)
 # </details>
 
 # %% [markdown] exercise="q-direction" title="What is thrown away" minutes=6
 # (a) At which layer of the GCNN does the direction get lost, and how does the experiment with the poses show that it was not lost
 # before? (b) A friend reads digits that are always upright, has plenty of them, and likes that strokes may come in all poses. Which part of
-# the GCNN would you keep, and what would you change? (c) Why can throwing something away help when there are few training digits?
+# the GCNN would you keep, and what would you change? (c) On which digits does
+# throwing the direction away help, even with few to train on, on which not, and why?
 
 # %% [markdown] id="q-direction" grade="answer" points=3 exercise="q-direction"
 # (a) At the projection, which takes the mean over the group. Up to there the layers are equivariant, not invariant: a turn moves the
@@ -1937,14 +1941,13 @@ for name, change in changes.items():
 # over the group (keep that over space): give the last layer one number for each channel *and* pose. The network is no longer
 # invariant, and need not be: nobody turns the digits.
 #
-# (c) A network with fewer things it can tell apart needs fewer examples: what differs only by a turn counts as the same, so each
-# digit serves as an example for four poses, and wrong rules that hang on the direction by chance cannot be learned. With many
-# examples such rules are refuted by the data, and then what was thrown away is missed.
+# (c) On turned ones. What differs only by a quarter turn counts as the same, so each upright digit serves as an example for four poses; the
+# CNN has met one of them. On upright digits this buys nothing, for no other pose is asked for, and what tells a 6 from a 9 is missed.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: (a) the projection (mean over the group); poses known: fewer errors, 6 and 9 told apart; shuffled: as before.
 # - 1 point: (b) keep the equivariant convolutions, do not project over the group (or another way to give the direction back).
-# - 1 point: (c) fewer examples are needed when fewer things have to be told apart, or every digit serves for several poses.
+# - 1 point: (c) on turned digits, since each example serves for several poses; not on upright ones, where nothing is gained for what is lost.
 # === END MARK SCHEME ===
 
 # %% [markdown]

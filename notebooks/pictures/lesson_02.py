@@ -34,8 +34,8 @@ def ladder() -> Figure:
     """The accuracy after each step, mean and deviation over the seeds, each seed a dot."""
     fig = Figure(figsize=(9.6, 4.2), layout="constrained")
     axis = fig.add_subplot()
-    kinds = (("upright", "blue", "s", -0.12, 6), ("turned", "orange", "o", 0.12, -14))
-    for column, colour, marker, shift, above in kinds:
+    kinds = (("upright", "blue", "s", -0.12, -9), ("turned", "orange", "o", 0.12, 9))
+    for column, colour, marker, shift, aside in kinds:
         for place, name in enumerate(STEPS):
             values = accuracies(LESSON, name, column)
             seeds = [place + shift] * len(values)
@@ -44,7 +44,8 @@ def ladder() -> Figure:
             look: dict[str, Any] = {"color": PALETTE[colour], "marker": marker, "capsize": 4}
             axis.errorbar(place + shift, values.mean(), deviation, markersize=7, **look)
             text, at = f"{values.mean():.1f}", (place + shift, values.mean())
-            axis.annotate(text, at, (0, above), textcoords="offset points", ha="center", size=9)
+            side: dict[str, Any] = {"ha": "left" if aside > 0 else "right", "va": "center", "size": 9}
+            axis.annotate(text, at, (aside, 0), textcoords="offset points", **side)
         axis.plot([], [], color=PALETTE[colour], marker=marker, label=f"{column} digits")
     axis.set_xticks(range(len(STEPS)), STEPS.values())
     axis.set(ylabel="read correctly, in %", ylim=(None, 104), title="One step after the other")
@@ -59,12 +60,9 @@ def full_over_angle() -> Figure:
     fig = Figure(figsize=(9.6, 3.8), layout="constrained")
     axis = fig.add_subplot()
     for name, (colour, line) in FULL.items():
-        values = torch.stack(
-            [accuracies(LESSON, name, f"{angle}°") for angle in ANGLES]
-        )  # [24, seeds]
-        if not values.numel():
+        if not len(accuracies(LESSON, name, "turned")):
             continue  # it has not been trained yet
-        # [24, seeds]
+        values = torch.stack([accuracies(LESSON, name, f"{angle}°") for angle in ANGLES])
         mean, spread = values.mean(dim=1), values.std(dim=1) if values.shape[1] > 1 else 0
         axis.plot(ANGLES, mean, line, color=PALETTE[colour], marker="o", markersize=3, label=name)
         axis.fill_between(ANGLES, mean - spread, mean + spread, color=PALETTE[colour], alpha=0.2)
