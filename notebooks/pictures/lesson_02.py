@@ -44,7 +44,8 @@ def ladder() -> Figure:
             look: dict[str, Any] = {"color": PALETTE[colour], "marker": marker, "capsize": 4}
             axis.errorbar(place + shift, values.mean(), deviation, markersize=7, **look)
             text, at = f"{values.mean():.1f}", (place + shift, values.mean())
-            side: dict[str, Any] = {"ha": "left" if aside > 0 else "right", "va": "center", "size": 9}
+            ha = "left" if aside > 0 else "right"
+            side: dict[str, Any] = {"ha": ha, "va": "center", "size": 9}
             axis.annotate(text, at, (aside, 0), textcoords="offset points", **side)
         axis.plot([], [], color=PALETTE[colour], marker=marker, label=f"{column} digits")
     axis.set_xticks(range(len(STEPS)), STEPS.values())
