@@ -206,10 +206,10 @@ judge.score()
 #
 # Large steps find the way quickly and then jump about the goal, small ones settle but are slow. So take both: let the learning rate
 # $\eta$ rise to $\eta_\text{max}$ in the first fifth of the training, while the statistics are still those of random weights, and
-# then fall to zero along a half cosine. In step $s$ of $S$, with $\rho = \tfrac15$,
+# then fall to zero along a half cosine. In step $s$ of $S$, with $\rho = \tfrac{1}{5}$,
 #
 # $$\eta(s) = \eta_\text{max} \cdot \begin{cases} \dfrac{s}{\rho S} & s < \rho S \cr
-# \dfrac12\left(1 + \cos \pi\,\dfrac{s - \rho S}{S - \rho S}\right) & s \ge \rho S \end{cases} {{equation rate}} $$
+# \dfrac{1}{2}\left(1 + \cos \pi\,\dfrac{s - \rho S}{S - \rho S}\right) & s \ge \rho S \end{cases} {{equation rate}} $$
 
 # %% [markdown] exercise="learning-rate" title="The learning rate" minutes=6
 # - **Given:** `step` and `steps`, the numbers $s$ and $S$; `highest`, which is $\eta_\text{max}$; `rise`, which is $\rho$.

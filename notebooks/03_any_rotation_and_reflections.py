@@ -645,7 +645,7 @@ show(
 
 # %%
 def largest_error(order: int, size: int, kind, seed: int) -> Tensor:
-    """Return a lifting layer's largest error for turns up to 45°; others mirror or repeat these."""
+    """Return a lifting layer's largest error, [], for turns up to 45°; others repeat these."""
     layer = lifting_layer(order, size, kind, seed)
     group = layer.kernel.group
     angles = group.elements()[1 : order // 8 + 1]
@@ -857,7 +857,7 @@ class DihedralGroup(GroupBase):
 
 # %% id="pair" grade="readonly"
 def pair(degrees: float, flip: float) -> Tensor:
-    """Return the element (θ, f) of a dihedral group, its angle in radians."""
+    """Return the element (θ, f) of a dihedral group, its angle in radians: [2]."""
     return torch.tensor([math.radians(degrees), flip])
 
 
@@ -1779,7 +1779,7 @@ show(fig, f"Accuracy of three networks over the angle, in two panels. {summary}.
 
 # %%
 def confusions(read: Tensor, labels: Tensor, most: int = 5) -> str:
-    """Return the most frequent confusions, whichever of the two digits was the right one."""
+    """Return the most frequent confusions among digits [N], whichever of two was the right one."""
     wrong = read != labels
     low, high = torch.minimum(read, labels)[wrong], torch.maximum(read, labels)[wrong]
     pairs = (10 * low + high).bincount(minlength=100)

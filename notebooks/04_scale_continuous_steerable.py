@@ -1809,7 +1809,7 @@ show_images(
 
 # %% id="steering" grade="solution"
 def steering_error(kernel, x: Tensor, frequency: int, theta: Tensor) -> Tensor:
-    """Return how far k(R⁻¹x) is from exp(-ifθ) k(x), relative to k(x): one real number."""
+    """Return how far k(R⁻¹x) is from exp(-ifθ) k(x), relative to k(x): one real number, []."""
     rotations = SO2()
     ## YOUR CODE STARTS HERE ##
     # STUB: turned = ...
@@ -2314,12 +2314,12 @@ judge.score()
 
 # %% id="activations"
 def relu_of_sizes(z: Tensor) -> Tensor:
-    """Return complex numbers of the same direction, with ReLU applied to their size minus 0.5."""
+    """Return complex numbers [...] of the same direction, with ReLU of their size minus 0.5."""
     return z * F.relu(z.abs() - 0.5) / z.abs().clamp(min=1e-6)
 
 
 def relu_of_parts(z: Tensor) -> Tensor:
-    """Return complex numbers with ReLU applied to their real and to their imaginary parts."""
+    """Return complex numbers [...] with ReLU of their real and of their imaginary parts."""
     return torch.complex(F.relu(z.real), F.relu(z.imag))
 
 
