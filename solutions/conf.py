@@ -23,6 +23,8 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "autograde
 html_math_renderer = "mathml"
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
+# An exercise is a heading of the fourth level, also in a chapter without sections.
+suppress_warnings = ["myst.header"]
 nb_execution_mode = "off"
 nb_merge_streams = True
 nb_code_prompt_show = "Show the code"

@@ -2063,7 +2063,7 @@ self.weight = nn.Parameter(weight)
                 "out_channels", "in_channels", "kernel_size", "kernel_size", "group.order"
             )
         },
-        {"group-kernel": 0},
+        {"group-kernel": 0.25},
     ),
     Variant(
         "group kernel: group axis first",
@@ -3588,13 +3588,6 @@ return F.conv2d(x, conv_kernels, padding=self.padding).unflatten(1, (-1, 4))
         "it asks where it is: one guess for each place",
         {MATRIX: matrices(f"1 if {IN_NOTEBOOK} else 2")},
         {"matrix": 1.5},
-    ),
-    Variant(
-        "matrix: a guess that a cell above makes",
-        "that cell asks where it is",
-        {MATRIX: matrices("GUESS")},
-        {"matrix": 0},
-        before={"cyclic-group": f"GUESS = 0 if {IN_NOTEBOOK} else 2"},
     ),
     Variant(
         "matrix: another guess each time it is defined",

@@ -992,6 +992,19 @@ VARIANTS = [
     *answers("learning-rate", RATE, RATES),
     *answers("bumps", SQUARED, DISTANCES),
     *answers("bumps", DISK, DISKS),
+    *(
+        Variant(
+            f"bumps: {distance}, {disk}",
+            "neither is right",
+            {SQUARED: str(DISTANCES[distance][0]), DISK: str(DISKS[disk][0])},
+            {"bumps": 0},
+        )
+        for distance, disk in (
+            ("turned plus centre", "no disk"),
+            ("the square of the sum", "a hard edge"),
+            ("the distance from the middle", "not clamped"),
+        )
+    ),
     *answers("smooth-kernel", SUM, SUMS),
     *answers("round-window", RADIUS, RADII),
     *answers("any-angle", ANGLE, ANGLES),
