@@ -348,20 +348,21 @@ def assign(tensor: Tensor, values: Tensor) -> None:
 
 def plant(near: object, seed: int) -> None:
     """Let random numbers begin anew where `near` is."""
-    ref = remote(near)
-    if ref is None:
-        agent.plant(seed)
-    else:
-        ref._session.tell("plant", seed)
+    _let(near, agent.plant, seed)
 
 
 def enable_gradients(near: object, enabled: bool) -> None:
     """Let gradients be kept where `near` is, or not."""
+    _let(near, agent.enable_gradients, enabled)
+
+
+def _let(near: object, do: Callable[..., None], *given: object) -> None:
+    """Let one of the agent's functions do something where `near` is."""
     ref = remote(near)
     if ref is None:
-        agent.enable_gradients(enabled)
+        do(*given)
     else:
-        ref._session.tell("enable_gradients", enabled)
+        ref._session.tell(do.__name__, *given)
 
 
 def leaf(near: object, values: Tensor) -> Tensor:

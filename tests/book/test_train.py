@@ -34,11 +34,11 @@ def small(names) -> None:
         "Tiny CNN": TINY,
         "Tiny CNN, turned": TINY | {"data": {"turn_training": True}},
     }
-    names.STEPS = {"Two epochs": TINY | {"epochs": 2}, "Never trained": TINY}
-    names.RECIPES |= names.STEPS
+    steps = {"Two epochs": TINY | {"epochs": 2}, "Never trained": TINY}
+    names.RECIPES |= steps
     names.TABLES = space["TABLES"] = {
         "training": ["Tiny CNN", "Tiny CNN, turned"],
-        "steps": names.STEPS,
+        "steps": list(steps),
     }
     names.TRAINED = space["TRAINED"] = {"Tiny CNN": ""}
 
