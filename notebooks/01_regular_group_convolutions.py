@@ -1817,7 +1817,7 @@ def _(lesson, given):
 def _(lesson, given):
     for size, inputs, outputs in ((5, 2, 3), (4, 3, 2)):
         kernel = _group_kernel(lesson, 4, size, inputs, outputs)
-        given.randomize(kernel)
+        given.equal("the weight's group axis", given.randomize(kernel).shape[2:3], (4,))
         kernels = given.kernels(kernel.sample(), outputs, 4, inputs, 4, size, size)
         given.varies("the kernels of several channels", kernels.flatten(0, 3))
         identity = kernels[:, 0]

@@ -2063,7 +2063,7 @@ self.weight = nn.Parameter(weight)
                 "out_channels", "in_channels", "kernel_size", "kernel_size", "group.order"
             )
         },
-        {"group-kernel": 0.25},
+        {"group-kernel": 0},
     ),
     Variant(
         "group kernel: group axis first",
