@@ -1,7 +1,8 @@
 """The student notebook on Colab: alone in an empty folder, with what Colab brings and no more.
 
 The kernel runs with a folder in front of its path whose `sitecustomize` hides what Colab does not
-have, and whose `pip` writes down what is asked of it and then lets Lightning be found.
+have, and whose `pip` writes down what is asked of it and then lets Lightning be found. Given cells
+that only draw or train, of which no exercise or check needs anything, are run in the proof alone.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
+from conftest import ROOT, is_proof
 from mishaps import saved_by_colab
 
 from autograder.clients import SteadyClient
 from autograder.course import Course
+from autograder.grading.needed import needed_cells
 from autograder.lesson import Lesson
 from autograder.lesson.markers import stub_blocks
 from autograder.submissions.cells import cell_by_id
@@ -29,6 +31,8 @@ from autograder.submissions.restore import restore
 COURSE = Course(ROOT)
 # What checks itself without being an exercise.
 FURTHER_CHECKS = {"01_regular_group_convolutions": ["The group axioms"]}
+
+CHECK = re.compile(r"^with checking\(", re.MULTILINE)
 
 SITECUSTOMIZE = """
 import sys
@@ -88,9 +92,17 @@ class Colab:
         resources = {"metadata": {"path": str(folder)}}
         client = SteadyClient(self.notebook, timeout=600, resources=resources)
         with client.setup_kernel(env=environment):
-            for index, cell in enumerate(self.notebook.cells):
-                client.execute_cell(cell, index)
+            for index in self.to_run():
+                client.execute_cell(self.notebook.cells[index], index)
         self.asked = json.loads((site / "installed.json").read_text(encoding="utf-8"))
+
+    def to_run(self) -> list[int]:
+        """Return which cells are run: in the proof all, else what exercises and checks need."""
+        if is_proof():
+            return list(range(len(self.notebook.cells)))
+        cells = self.notebook.cells[:-1]
+        given = {cell.id for cell in cells if not CHECK.search(cell.source)} - {*self.setup}
+        return sorted(needed_cells(self.notebook, self.lesson, given))
 
     def printed(self, *ids: str) -> str:
         """Return what the cells with these ids printed, all cells' if none is named."""
