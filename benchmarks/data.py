@@ -5,7 +5,7 @@ lesson's data module turns a whole batch at once, on the GPU if there is one; th
 torchvision's: a PIL image, its rotation, a tensor, one after the other.
 
     COURSE_DATA=folder python benchmarks/data.py            the two ways, in turn
-    COURSE_DATA=folder python benchmarks/data.py --train    and ten epochs of CNN and GCNN with ours
+    COURSE_DATA=folder python benchmarks/data.py --train    and lesson 1's three trainings, in turn
 """
 
 from __future__ import annotations
@@ -63,23 +63,39 @@ def images_per_second(batches: Iterator[torch.Tensor], seconds: float) -> float:
     return count / (time.perf_counter() - started)
 
 
-def train(lesson: SimpleNamespace) -> None:
-    """Train both networks of the lesson for ten epochs; print what it took."""
-    settings = {"in_channels": 1, "out_channels": 10, "kernel_size": 5, "num_hidden": 4}
-    models = {"CNN": {"hidden_channels": 32}}
-    models["GCNN"] = {"hidden_channels": 16, "group": lesson.CyclicGroup(4)}
-    for name, sizes in models.items():
-        data = lesson.RotatedMNIST(train_images=54_000)
-        started = time.perf_counter()
-        _, result = lesson.train_model(name, data, epochs=10, **settings, **sizes)
-        seconds = (time.perf_counter() - started) / 10
-        print(
-            f"{name}: {seconds:.1f} s an epoch, {54_000 / seconds:,.0f} images a second, "
-            f"{100 * result['test accuracy']:.2f} % on turned digits",
-            flush=True,
-        )
-        if DEVICE.type == "cuda":
-            print(f"  GPU memory {torch.cuda.max_memory_allocated() / 2**20:.0f} MB")
+def training_seconds(lesson: SimpleNamespace, name: str, batches: int) -> float:
+    """Train a recipe of the lesson on so many batches; return the seconds of an epoch of that."""
+    recipe = lesson.RECIPES[name]
+    data = lesson.RotatedMNIST(**recipe.get("data", {}))
+    classifier = lesson.ImageClassifier(lesson.make_network(recipe))
+    trainer = lesson.pl.Trainer(
+        max_epochs=1,
+        limit_train_batches=batches,
+        limit_val_batches=0,
+        accelerator=DEVICE.type,
+        precision=lesson.PRECISION,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    data.setup()
+    started = time.perf_counter()
+    trainer.fit(classifier, datamodule=data)
+    return (time.perf_counter() - started) * len(data.train_dataloader()) / batches
+
+
+def train(lesson: SimpleNamespace, rounds: int) -> None:
+    """Train the three networks of lesson 1's first table for a while, in turn; print the times."""
+    taken: dict[str, list[float]] = {name: [] for name in lesson.TABLES["rotated"]}
+    for _ in range(rounds):
+        for name, seconds in taken.items():
+            seconds.append(training_seconds(lesson, name, batches=100))
+    print(f"\n| training, {lesson.PRECISION} | seconds an epoch | ratio |\n|---|---|---|")
+    first, *_ = [statistics.median(seconds) for seconds in taken.values()]
+    for name, seconds in taken.items():
+        second = statistics.median(seconds)
+        print(f"| {name} | {second:.0f} | {second / first:.2f} |")
 
 
 def main() -> None:
@@ -87,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each way in a round")
-    parser.add_argument("--train", action="store_true", help="train both networks as well")
+    parser.add_argument("--train", action="store_true", help="time the trainings as well")
     args = parser.parse_args()
     folder = os.environ.setdefault("COURSE_DATA", str(COURSE.data))
     lesson = lesson_names(Lesson.load(COURSE.lesson_path(STEM)))
@@ -109,7 +125,7 @@ def main() -> None:
         rate = statistics.median(values)
         print(f"| {name} | {rate:,.0f} | {rate / slow:.1f} |")
     if args.train:
-        train(lesson)
+        train(lesson, args.rounds)
 
 
 if __name__ == "__main__":

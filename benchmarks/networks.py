@@ -24,7 +24,6 @@ THIRD, FOURTH = (
     lesson_names(Lesson.load(COURSE.lesson_path(stem)))
     for stem in ("03_any_rotation_and_reflections", "04_scale_continuous_steerable")
 )
-TRAINING_ONLY = ("epochs", "kind", "data")
 
 
 def networks() -> dict[str, nn.Module]:
@@ -36,9 +35,8 @@ def networks() -> dict[str, nn.Module]:
     models = {}
     for lesson, its_own in ((THIRD, recipes), (FOURTH, FOURTH.RECIPES)):
         for name, recipe in its_own.items():
-            settings = {key: value for key, value in recipe.items() if key not in TRAINING_ONLY}
             torch.manual_seed(0)
-            models[name] = lesson.create_model(settings.pop("model_name"), settings)
+            models[name] = lesson.make_network(recipe)
     return models
 
 

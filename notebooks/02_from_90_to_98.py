@@ -960,26 +960,6 @@ for degrees in (20, 45, 90):
 # first G-CNN had an error of 2.28 % there, the best published one is 0.59 %. It is a fixed set of files, which cannot be made
 # anew from MNIST digit by digit, so there is no number of ours.)
 
-# %% id="test-at-all-angles" grade="readonly" tags=["hide-input"]
-# @title Test at all angles, too
-test_turned_and_upright = test_model  # lesson 1's
-
-
-def test_model(classifier, data, trainer, ckpt_path=None) -> dict:
-    """Test a network as in lesson 1, and at 24 angles on the first 2,000 test digits."""
-    result = test_turned_and_upright(classifier, data, trainer, ckpt_path)
-    angles = torch.arange(0.0, 360.0, 15.0)
-    images, labels = data.upright[: 50 if FAST_RUN else 2_000]
-    parts = list(zip(images.split(250), labels.split(250), strict=True))
-    classifier.eval().cpu()
-    shares = torch.stack(
-        [len(each) * accuracy_over_angles(classifier, part, each, angles) for part, each in parts]
-    )
-    shares = (shares.sum(dim=0) / len(labels)).tolist()
-    result["all angles accuracy"] = sum(shares) / len(shares)
-    return result | {f"{a:.0f}° accuracy": share for a, share in zip(angles, shares, strict=True)}
-
-
 # %% id="recipes" grade="readonly"
 MODELS |= {"BetterGCNN": BetterGCNN}
 SIZES = dict(in_channels=1, out_channels=10, kernel_size=5, num_hidden=4)
@@ -1009,16 +989,14 @@ RECIPES["steps 1 to 4, turned training digits"] = RECIPES["steps 1 to 4"] | dict
 )
 TABLES = {f"step-{n}": list(STEPS)[n - 1 : n + 1] for n in range(1, 6)}
 TABLES |= {"full": [name for name in RECIPES if name not in STEPS]}
+TABLE_COLUMNS = ("turned", "upright", "all angles")
 TRAINED = {"steps 1 to 5": "{{sha256 steps-1-to-5}}"}
 
 
 # %%
 def get_network(name: str) -> nn.Module:
     """Return the network of a recipe as the course has trained it; else train it here, shortly."""
-    own = ("model_name", "kind", "epochs", "data")
-    network = create_model(
-        RECIPES[name]["model_name"], {k: v for k, v in RECIPES[name].items() if k not in own}
-    )
+    network = make_network(RECIPES[name])
     if load_trained(name, network):
         return network.eval()
     print(f"So {name} is trained here, but shortly.")

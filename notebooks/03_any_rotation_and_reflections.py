@@ -1682,6 +1682,7 @@ RECIPES = {
     "p4m": dict(group=DihedralGroup(4), hidden_channels=11, **SIZES, **BRIEF),
 }
 TABLES = {"mirrors": list(RECIPES)}
+TABLE_COLUMNS = ("turned", "upright", "mirrored")
 
 # %% id="trained" grade="readonly"
 TRAINED = {
@@ -1702,8 +1703,7 @@ def get_network(name: str) -> nn.Module:
     """Return the network of a recipe as the course has trained it; else train it here, shortly."""
     recipe = dict((RECIPES | LESSON_1)[name])
     recipe.pop("data", None)
-    sizes = {k: v for k, v in recipe.items() if k not in ("model_name", "kind", "epochs")}
-    network = create_model(recipe["model_name"], sizes)
+    network = make_network(recipe)
     if load_trained(name, network):
         return network.eval()
     print(f"So {name} is trained here, but shortly.")

@@ -1531,9 +1531,7 @@ TRAINED = {"continuous, harmonics": "{{sha256 continuous-harmonics}}"}
 # %%
 def get_network(name: str) -> nn.Module:
     """Return the network of a recipe as the course has trained it; else train it here, shortly."""
-    own = ("model_name", "kind", "epochs", "data")
-    sizes = {key: value for key, value in RECIPES[name].items() if key not in own}
-    network = create_model(RECIPES[name]["model_name"], sizes)
+    network = make_network(RECIPES[name])
     if load_trained(name, network):
         return network.eval()
     print(f"So {name} is trained here, but shortly.")

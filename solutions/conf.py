@@ -52,6 +52,7 @@ autodoc_default_options = {"show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_mock_imports = ["torch"]
 autodoc_typehints_format = "short"
+autodoc_use_type_comments = False  # types stand in annotations here
 toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False

@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 from autograder.book.names import lesson_names
@@ -33,7 +34,10 @@ from autograder.texts import write_text
 COLUMNS: tuple[str, ...] = ("network", "seed", "parameters", "turned", "upright")
 COLUMNS += ("epochs", "images", "precision", "seconds", "torch", "machine")
 ACCURACY = " accuracy"  # so ends the name of an accuracy in what `train_model` returns
+ANGLES = range(0, 360, 15)  # degrees
 ALL_ANGLES = "all angles"  # the mean accuracy over them, a column of its own
+AT_ANGLES = 2_000  # so many of the test digits are read at every angle
+TABLE_COLUMNS = ("turned", "upright")  # of a lesson that does not name its own
 FIRST_SEED = 12
 EXAMPLES = """examples:
   python -m autograder train 01_regular_group_convolutions
@@ -69,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     in_full["COURSE_DATA"] = str(course.data_folder())
     with mock.patch.dict(os.environ, in_full):
         names = lesson_names(lesson)
-        recipes, tables = getattr(names, "RECIPES", {}), getattr(names, "TABLES", {})
+        recipes = getattr(names, "RECIPES", {})
         unknown = sorted(set(args.only or ()) - set(recipes))
         if unknown or not recipes:
             known = ", ".join(recipes) or "none"
@@ -88,9 +92,9 @@ def run(args: argparse.Namespace) -> int:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 names.torch.save(weights, path)
             write_row(table, row)
-            for kind, members in tables.items():
-                write_text(course.results_table(kind), make_table(read_rows(table), members))
+            write_tables(course, names, read_rows(table))
             print(f"{name}, seed {seed}: {row['turned']} % turned, {row['upright']} % upright")
+        write_tables(course, names, read_rows(table))
     return 0
 
 
@@ -123,11 +127,22 @@ def train_one(
         if key.endswith(ACCURACY):
             kind = key.removesuffix(ACCURACY)
             row["turned" if kind == "test" else kind] = f"{100 * value:.2f}"
+    row |= over_angles(names, classifier, *data.upright[:AT_ANGLES])
     with names.torch.no_grad():
         outputs = classifier.model(names.noise(2, 1, 28, 28))
     weights = {key: value.float() for key, value in classifier.model.state_dict().items()}
-    told = {key: result[key] for key in ("curves", "how") if key in result}
-    return row, {"weights": weights, "outputs": outputs, **told}
+    return row, {"weights": weights, "outputs": outputs, "how": result["how"]}
+
+
+def over_angles(names: SimpleNamespace, network: Any, images: Any, labels: Any) -> dict[str, str]:
+    """Return the accuracy on images [N, X, X] at every angle, and the mean of these, in percent."""
+    angles = names.torch.tensor([float(angle) for angle in ANGLES])
+    parts = list(zip(images.split(250), labels.split(250), strict=True))
+    network = network.eval().cpu()
+    read = [len(part[1]) * names.accuracy_over_angles(network, *part, angles) for part in parts]
+    shares = (100 * sum(read) / len(labels)).tolist()
+    told = {f"{angle}°": f"{share:.2f}" for angle, share in zip(ANGLES, shares, strict=True)}
+    return {ALL_ANGLES: f"{statistics.mean(shares):.2f}", **told}
 
 
 def machine() -> str:
@@ -163,17 +178,19 @@ def write_row(path: Path, row: dict) -> None:
     write_text(path, text.getvalue())
 
 
-def make_table(rows: list[dict], recipes: Iterable[str]) -> str:
+def write_tables(course: Course, names: SimpleNamespace, rows: list[dict]) -> None:
+    """Write the tables that the lesson's text shows, from what was trained so far."""
+    columns = getattr(names, "TABLE_COLUMNS", TABLE_COLUMNS)
+    for kind, recipes in getattr(names, "TABLES", {}).items():
+        write_text(course.results_table(kind), make_table(rows, recipes, columns))
+
+
+def make_table(
+    rows: list[dict], recipes: Iterable[str], kinds: Sequence[str] = TABLE_COLUMNS
+) -> str:
     """Return the accuracies by recipe as a Markdown table, mean ± deviation of several seeds."""
     trained = {name: [row for row in rows if row["network"] == name] for name in recipes}
     trained = {name: group for name, group in trained.items() if group}
-    kinds = ["turned", "upright"]
-    kinds += [
-        name
-        for name in (rows[0] if rows else ())
-        if not (name in COLUMNS or name.endswith("°"))
-        and all(row[name] for group in trained.values() for row in group)
-    ]
     heads = ["at all angles" if kind == ALL_ANGLES else f"on {kind} digits" for kind in kinds]
     lines = [["network", "parameters", *heads, "trainings"]]
     for name, group in trained.items():

@@ -65,6 +65,28 @@ def accuracies(lesson: str, network: str, kind: str) -> Tensor:
     return torch.tensor([float(row[kind]) for row in rows])
 
 
+def over_angle(lesson: str, title: str, looks: dict[str, tuple[str, str]]) -> Figure:
+    """Draw networks' accuracies over the angle of the digit, mean ± deviation over the seeds.
+
+    looks: a colour of the palette and a style of line, by the network's name in the results.
+    """
+    fig = Figure(figsize=(9.6, 3.8), layout="constrained")
+    axis, angles = fig.add_subplot(), range(0, 360, 15)
+    for name, (colour, line) in looks.items():
+        if not len(accuracies(lesson, name, "turned")):
+            continue  # it has not been trained yet
+        values = torch.stack([accuracies(lesson, name, f"{angle}°") for angle in angles])
+        mean, spread = values.mean(dim=1), values.std(dim=1) if values.shape[1] > 1 else 0
+        axis.plot(angles, mean, line, color=PALETTE[colour], marker="o", markersize=3, label=name)
+        axis.fill_between(angles, mean - spread, mean + spread, color=PALETTE[colour], alpha=0.2)
+    axis.set(xlabel="angle of the digit", ylabel="read correctly, in %")
+    axis.set_xticks(range(0, 360, 45), [f"{angle}°" for angle in range(0, 360, 45)])
+    axis.grid(color=PALETTE["line"], linewidth=0.5)
+    axis.set_title(title)
+    fig.legend(loc="outside lower center", ncols=3)
+    return fig
+
+
 def canvas(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     """Return a figure with a title and one invisible pair of axes whose unit is the inch."""
     fig = Figure(figsize=(width, height))

@@ -24,6 +24,7 @@ from .drawing import (
     label,
     lift_motif,
     number_table,
+    over_angle,
     picture,
     place,
     tiles,
@@ -510,6 +511,16 @@ def group_fold() -> Figure:
     text = f"unfolded: [B, C_out, |H|, X′, Y′] = {list(maps[None, None].shape)}"
     label(ax, 9.75, 0.2, text, ha="right", weight="bold")
     return fig
+
+
+@picture
+def accuracy_over_angle() -> Figure:
+    """The accuracy of lesson 1's three networks over the angle of the digit, ± a deviation."""
+    looks = {"CNN": ("blue", "-"), "GCNN": ("orange", "-")}
+    looks["CNN, turned training digits"] = ("slate", "--")
+    return over_angle(
+        "01_regular_group_convolutions", "Accuracy over the angle, three trainings each", looks
+    )
 
 
 @picture

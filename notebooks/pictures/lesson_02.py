@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .drawing import PALETTE, accuracies, canvas, label, picture, tiles
+from .drawing import PALETTE, accuracies, canvas, label, over_angle, picture, tiles
 
 LESSON = "02_from_90_to_98"
 STEPS = {
@@ -26,7 +26,6 @@ FULL = {
     "steps 1 to 4": ("blue", "-"),
     "steps 1 to 4, turned training digits": ("slate", "--"),
 }
-ANGLES = range(0, 360, 15)
 
 
 @picture
@@ -58,21 +57,7 @@ def ladder() -> Figure:
 @picture
 def full_over_angle() -> Figure:
     """The accuracy over the angle of the digit after the full training, ± a deviation."""
-    fig = Figure(figsize=(9.6, 3.8), layout="constrained")
-    axis = fig.add_subplot()
-    for name, (colour, line) in FULL.items():
-        if not len(accuracies(LESSON, name, "turned")):
-            continue  # it has not been trained yet
-        values = torch.stack([accuracies(LESSON, name, f"{angle}°") for angle in ANGLES])
-        mean, spread = values.mean(dim=1), values.std(dim=1) if values.shape[1] > 1 else 0
-        axis.plot(ANGLES, mean, line, color=PALETTE[colour], marker="o", markersize=3, label=name)
-        axis.fill_between(ANGLES, mean - spread, mean + spread, color=PALETTE[colour], alpha=0.2)
-    axis.set(xlabel="angle of the digit", ylabel="read correctly, in %")
-    axis.set_xticks(range(0, 360, 45), [f"{angle}°" for angle in range(0, 360, 45)])
-    axis.grid(color=PALETTE["line"], linewidth=0.5)
-    axis.set_title("Trained in full: accuracy over the angle")
-    fig.legend(loc="outside lower center", ncols=3)
-    return fig
+    return over_angle(LESSON, "Trained in full: accuracy over the angle", FULL)
 
 
 def one_weight(smooth: bool) -> Tensor:

@@ -19,6 +19,7 @@ from autograder.course import Course
 from autograder.demo import copy_course
 from autograder.lesson import Lesson
 
+COURSE = Course.find(__file__)
 STEM = "01_regular_group_convolutions"
 SIZES = {"in_channels": 1, "out_channels": 10, "kernel_size": 5, "num_hidden": 1}
 TINY = {"model_name": "CNN", "hidden_channels": 3, **SIZES}
@@ -47,7 +48,7 @@ def small(names) -> None:
 def trained(tmp_path_factory):
     """A course in which both recipes were trained, one of them twice, and what was said."""
     patch = pytest.MonkeyPatch()
-    course = copy_course(Course.find(__file__), STEM, tmp_path_factory.mktemp("course"))
+    course = copy_course(COURSE, STEM, tmp_path_factory.mktemp("course"))
     patch.chdir(course.root)
     patch.setenv("COURSE_DATA", str(course.data))
     patch.setenv("COURSE_FAST_RUN", "1")
@@ -82,6 +83,39 @@ def test_every_training_has_a_row(trained):
     ]
     assert [row["epochs"] for row in rows(trained)] == ["1", "1", "2", "1"]
     assert all(0 <= float(row["turned"]) <= 100 for row in rows(trained))
+
+
+def test_a_row_tells_the_accuracy_at_every_angle(trained):
+    shares = [float(rows(trained)[0][f"{angle}°"]) for angle in range(0, 360, 15)]
+    assert all(0 <= share <= 100 for share in shares)
+    assert float(rows(trained)[0]["all angles"]) == pytest.approx(sum(shares) / 24, abs=0.01)
+
+
+def test_at_every_angle_means_each_digit_at_each_angle(lesson):
+    """A network that is right as long as there is a bar at the top."""
+    images = torch.zeros(300, 28, 28, dtype=torch.uint8)
+    images[:, 2, 10:18] = 255  # a bar at the top
+
+    class Reads(torch.nn.Module):
+        def forward(self, x):
+            return torch.eye(10)[(x[:, 0, 2, 13] < 1).long()]
+
+    shares = train.over_angles(lesson, Reads(), images, torch.zeros(300).long())
+    assert (shares["0°"], shares["90°"], shares["180°"]) == ("100.00", "0.00", "0.00")
+    assert float(shares["all angles"]) <= 100 / 8
+
+
+@pytest.mark.parametrize("stem", COURSE.lessons())
+def test_the_tables_hold_what_the_rows_say(stem):
+    """Each training once, and no table that was left behind by its rows."""
+    found = train.read_rows(COURSE.data / "results" / f"{stem}.csv")
+    trainings = [(row["network"], row["seed"]) for row in found]
+    assert trainings and len(trainings) == len(set(trainings))
+    names = lesson_names(Lesson.load(COURSE.lesson_path(stem)))
+    columns = getattr(names, "TABLE_COLUMNS", train.TABLE_COLUMNS)
+    for kind, members in names.TABLES.items():
+        table = COURSE.results_table(kind).read_text(encoding="utf-8")
+        assert table == train.make_table(found, members, columns), kind
 
 
 def test_a_row_names_the_machine_and_older_rows_stay_without(trained, tmp_path):

@@ -2,7 +2,8 @@
 
 The kernel runs with a folder in front of its path whose `sitecustomize` hides what Colab does not
 have, and whose `pip` writes down what is asked of it and then lets Lightning be found. Given cells
-that only draw or train, of which no exercise or check needs anything, are run in the proof alone.
+that only draw or train, of which no exercise or check needs anything, are run in the first lesson,
+and in the proof.
 """
 
 from __future__ import annotations
@@ -97,11 +98,11 @@ class Colab:
         self.asked = json.loads((site / "installed.json").read_text(encoding="utf-8"))
 
     def to_run(self) -> list[int]:
-        """Return which cells are run: in the proof all, else what exercises and checks need."""
-        if is_proof():
-            return list(range(len(self.notebook.cells)))
-        cells = self.notebook.cells[:-1]
-        given = {cell.id for cell in cells if not CHECK.search(cell.source)} - {*self.setup}
+        """Return which cells are run: of the first lesson, and in the proof, all."""
+        cells = self.notebook.cells
+        if is_proof() or self.stem == COURSE.lessons()[0]:
+            return list(range(len(cells)))
+        given = {cell.id for cell in cells[:-1] if not CHECK.search(cell.source)}
         return sorted(needed_cells(self.notebook, self.lesson, given))
 
     def printed(self, *ids: str) -> str:

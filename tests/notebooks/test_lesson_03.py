@@ -113,9 +113,7 @@ def test_the_network_is_invariant_to_its_group(names, dtype):
 def test_the_three_networks_have_about_as_many_weights(names):
     sizes = {}
     for name, recipe in names.RECIPES.items():
-        of_training = ("model_name", "kind", "epochs", "data")
-        recipe = {key: value for key, value in recipe.items() if key not in of_training}
-        model = names.FiniteGroupCNN(**recipe)
+        model = names.make_network(recipe)
         sizes[name] = sum(parameter.numel() for parameter in model.parameters())
     assert sizes == {"CNN, no group": 104_010, "p4": 103_130, "p4m": 97_305}
 

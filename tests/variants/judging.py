@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterator, Sequence
 from types import CodeType
 
 from agents import forked
-from conftest import is_proof
 from nbformat import NotebookNode
 
 from autograder.checks.examiner import run_hidden
@@ -58,15 +57,15 @@ def own_exercises(lesson: Lesson, variant: Variant) -> set[str]:
     }
 
 
-def to_judge(lesson: Lesson, variant: Variant) -> list[str]:
-    """Return the exercises for which a variant is judged: its own and another, in the proof all.
+def to_judge(lesson: Lesson, variant: Variant, everything: bool = False) -> list[str]:
+    """Return the exercises for which a variant is judged: its own and another, or everything.
 
     Its own are those that it loses points in, or, if it loses none, those whose answers it
     changes. Which other one is chosen by its name. The solution itself is judged for all.
     """
     tested = [exercise.id for exercise in lesson.tested]
     changed = touched(variant)
-    if is_proof() or not changed:
+    if everything or not changed:
         return tested
     own = own_exercises(lesson, variant)
     others = [id for id in tested if id not in own]
