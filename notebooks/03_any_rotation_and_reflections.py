@@ -1921,7 +1921,7 @@ for name, change in changes.items():
 # {{measured images}}
 #
 # It does not turn here. On *turned* digits the GCNN is ahead however few there are. On upright ones the CNN is, and the fewer digits, the
-# more: by 1 percentage point with all 54,000, by 7 with 6,000 and by 30 with 1,000. That symmetry saves examples holds where the
+# more: by 1 percentage point with all 54,000, by 7 with 6,000 and by 34 with 1,000. That symmetry saves examples holds where the
 # symmetry is asked for. Upright digits do not ask for it: all that invariance does for them is to take something away. (And this
 # GCNN needs many steps. Thirty times a thousand digits are 480 of them, after which one training differs much from the next.)
 # </details>
