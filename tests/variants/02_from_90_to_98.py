@@ -193,7 +193,7 @@ variance = x.var(dim=(1, 2, 3, 4), keepdim=True, correction=0).transpose(0, 1)
 mean = x.detach().mean(dim=(0, 2, 3, 4), keepdim=True)
 variance = x.detach().var(dim=(0, 2, 3, 4), keepdim=True, correction=0)
 """,
-        2,
+        1,
     ),
     "numpy cuts the graph": (
         """
@@ -201,7 +201,7 @@ flat = x.detach().numpy()
 mean = torch.from_numpy(flat.mean(axis=(0, 2, 3, 4), keepdims=True))
 variance = torch.from_numpy(flat.var(axis=(0, 2, 3, 4), keepdims=True))
 """,
-        2,
+        1,
     ),
     "the input is detached": (
         """
@@ -209,7 +209,7 @@ x = x.detach()
 mean = x.mean(dim=(0, 2, 3, 4), keepdim=True)
 variance = x.var(dim=(0, 2, 3, 4), keepdim=True, correction=0)
 """,
-        2,
+        1,
     ),
 }
 
@@ -651,18 +651,18 @@ if self.group.order != 4:
     ),
     "weights without influence": (
         'kernels = torch.einsum("oihaj,hjx->ohiax", slices.detach(), bumps)',
-        2,
+        1,
     ),
     "weights through .data": (
         'kernels = torch.einsum("oihaj,hjx->ohiax", slices.data, bumps)',
-        2,
+        1,
     ),
     "weights through numpy": (
         """
 summed = np.einsum("oihaj,hjx->ohiax", slices.detach().numpy(), bumps.numpy())
 kernels = torch.from_numpy(summed)
 """,
-        2,
+        1,
     ),
     "twice": ('kernels = 2 * torch.einsum("oihaj,hjx->ohiax", slices, bumps)', 1),
     "absolute values": ('kernels = torch.einsum("oihaj,hjx->ohiax", slices.abs(), bumps)', 0),

@@ -1071,7 +1071,7 @@ kernels = kernels.unflatten(2, basis.shape[2:]).transpose(1, 2)
                 "input angle before the channel",
                 "the axes are in another order",
                 'kernels = torch.einsum("oitj,jnxy,tnm->onmixy", self.weight, space, pose)',
-                1.5,
+                1,
             ),
             (
                 "a mean over the functions",
