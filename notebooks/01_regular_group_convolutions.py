@@ -1202,11 +1202,10 @@ def _(lesson, given):
         kernels = given.kernels(again, outputs, order, inputs, size, size)
         what = f"k_e for C_{order}, {inputs} → {outputs} channels, {size} × {size}"
         given.close(what, kernels[:, 0], weight, mistakes)
-        for how in given.as_used(kernel):
-            given.close(f"{what}, {how}", kernel.sample(), given.tensor(what, again))
         if order == 4:  # the sense of turning is judged below
             turned = [given.oracle.lifting_kernels(weight, sense) for sense in (1, -1)]
             given.close_to_one("k_h for C₄", kernels, turned)
+        given.as_used(what, kernel.sample, lambda it=again: it, modules=[kernel])
 
 
 # Kernels made with rot90, for h the h-th quarter turn, are as right as interpolated ones.
@@ -1384,11 +1383,11 @@ def _(lesson, given):
         "it is divided by |H|, the number of elements": right / 4,
     }
     what = "lift(x) for C₄, kernels 5 × 5, x of shape [2, 3, 9, 9]"
-    given.close(what, given.middle(layer(x), 5, 5), right, mistakes)
-    given.learns("lift(x)", layer(x), layer.kernel.weight, lambda: layer(x))
+    got = layer(x)
+    given.close(what, given.middle(got, 5, 5), right, mistakes)
+    given.learns("lift(x)", got, layer.kernel.weight, lambda: layer(x))
     given.passes_on("lift(x)", layer, x)
-    for how in given.as_used(layer):
-        given.close(f"{what}, {how}", given.middle(layer(x), 5, 5), right)
+    given.as_used(what, layer, lambda x: got[: len(x)], x, modules=[layer])
 
 
 @judge.property(
@@ -1410,6 +1409,8 @@ def _(lesson, given):
             results = [given.acted(layer(x), turns, step) for step in steps]
             what = f"lift(L_g x), g = {90 * turns}°"
             given.close_to_one(what, layer(given.turned(x, turns)), results)
+    right = layer(x)
+    given.as_used("lift(x) for C₈", layer, lambda x: right[: len(x)], x, modules=[layer])
 
 
 judge.score()
@@ -1806,8 +1807,7 @@ def _(lesson, given):
         mistakes = {"output and input channels are mixed up: outputs are outermost": mixed}
         what = f"k_e for C_{order}, {inputs} → {outputs} channels, {size} × {size}"
         given.close_to_one(what, kernels[:, 0], (weight, backwards), mistakes)
-        for how in given.as_used(kernel):
-            given.close(f"{what}, {how}", kernel.sample(), given.tensor(what, again))
+        given.as_used(what, kernel.sample, lambda it=again: it, modules=[kernel])
 
 
 # Kernels made with rot90 and roll, by h quarter turns, are as right as interpolated ones.
@@ -2011,11 +2011,11 @@ def _(lesson, given):
         ),
     }
     what = "conv(x) for C₄, kernels 5 × 5, x of shape [2, 3, 4, 9, 9]"
-    given.close_to_one(what, given.middle(layer(x), 5, 5), right, mistakes)
-    given.learns("conv(x)", layer(x), layer.kernel.weight, lambda: layer(x))
+    got = layer(x)
+    given.close_to_one(what, given.middle(got, 5, 5), right, mistakes)
+    given.learns("conv(x)", got, layer.kernel.weight, lambda: layer(x))
     given.passes_on("conv(x)", layer, x)
-    for how in given.as_used(layer):
-        given.close_to_one(f"{what}, {how}", given.middle(layer(x), 5, 5), right)
+    given.as_used(what, layer, lambda x: got[: len(x)], x, modules=[layer])
 
 
 @judge.property(
@@ -2032,6 +2032,8 @@ def _(lesson, given):
         given.varies("conv(x) of several images", layer(x))
         for turns in (1, 2, 3):
             given.equivariant(layer, x, turns)
+    right = layer(x)
+    given.as_used("conv(x) for C₈", layer, lambda x: right[: len(x)], x, modules=[layer])
 
 
 def _two_layers(lesson, given, dtype, tolerance):
@@ -2213,15 +2215,15 @@ def _(lesson, given):
         expected += 7 * channels + 7
         count = sum(parameter.numel() for parameter in network.parameters())
         given.equal("the number of parameters", count, expected)
-        group, x = lesson.CyclicGroup(order), given.noise(1, inputs, 24, 22)
+        group, x = lesson.CyclicGroup(order), given.noise(2, inputs, 24, 22)
         for number, layer in enumerate((network.lifting_conv, *network.gconvs), start=1):
             smaller = number * (size - 1)
-            shape = (1, channels, order, 24 - smaller, 22 - smaller)
+            shape = (2, channels, order, 24 - smaller, 22 - smaller)
             given.shape(f"the features after layer {number}, without padding", layer(x), shape)
             kind = lesson.GroupConvolution if number > 1 else lesson.LiftingConvolution
             plain = kind(group, channels if number > 1 else inputs, channels, size)
-            given.nothing_else(f"layer {number}", layer, plain, x)
-            x = layer.eval()(x)
+            part, x = x[..., : size + 2, : size + 1], layer.eval()(x)
+            given.nothing_else(f"layer {number}", layer, plain, part)
 
 
 @judge.property(
@@ -2233,16 +2235,16 @@ def _(lesson, given):
     for image, size, hidden, channels in (((12, 10), 3, 2, 4), ((28, 28), 5, 3, 2)):
         network, group = _network(lesson, 4, 2, 5, size, hidden, channels), lesson.CyclicGroup(4)
         x = given.noise(2, 2, *image)
-        for how in given.as_used(network):
-            what = f"the output {how}, layer by layer as in `forward`"
-            out = given.same_draws(what, network, lambda x, it=network: _by_hand(it, x), x)
-            given.shape("the output", out, (2, 5))
-            given.varies("the outputs for several images", out)
+        out = network(x)
+        given.shape("the output", out, (2, 5))
+        given.varies("the outputs for several images", out)
         given.equal("the number of group convolutions", len(network.gconvs), hidden)
         given.trained(network.train()(x), network, network.gconvs)
         layers = [lesson.LiftingConvolution(group, 2, channels, size)]
         layers += [lesson.GroupConvolution(group, channels, channels, size) for _ in range(hidden)]
         given.has_weights_of("the network", network, layers)
+        what = "the output, layer by layer as in `forward`"
+        given.as_used(what, network, lambda x, it=network: _by_hand(it, x), x, modules=[network])
 
 
 @judge.property(

@@ -161,9 +161,9 @@ def _(lesson, given):
             "all channels share one mean": _normalized(x, (0, 1, 2, 3, 4)),
         }
         right = _normalized(x, (0, 2, 3, 4))
-        given.close(
-            f"the result for C_{order}", lesson.normalize_over_group(x), right, mistakes, 5e-3
-        )
+        what, normalize = f"the result for C_{order}", lesson.normalize_over_group
+        given.close(what, normalize(x), right, mistakes, 5e-3)
+        given.as_used(what, normalize, lambda x: _normalized(x, (0, 2, 3, 4)), x, tolerance=5e-3)
 
 
 def _without_gradient(x):
@@ -172,7 +172,7 @@ def _without_gradient(x):
     return (x - mean.detach()) / torch.sqrt(variance.detach() + 1e-5)
 
 
-@judge.property("it learns: gradients go through mean and variance", points=1)
+@judge.property("it learns: gradients go through mean and variance", points=1, essential=True)
 def _(lesson, given):
     given.gradient_of(
         "the result",
@@ -435,10 +435,10 @@ def _bumps(given, order, size, angle=0.0, width=0.7, sense=-1):
     return torch.exp(-squared / (2 * width**2)) * disk
 
 
-def _their_bumps(lesson, order, size, angle=0.0, width=0.7):
+def _their_kernel(lesson, order, size, angle=0.0, width=0.7):
     kernel = lesson.SmoothKernel(lesson.CyclicGroup(order), size, 1, 1)
     kernel.angle, kernel.width = angle, width
-    return kernel.bumps()
+    return kernel
 
 
 def _shares(given, bumps, size):
@@ -448,21 +448,25 @@ def _shares(given, bumps, size):
     return near / near.sum(dim=1, keepdim=True)
 
 
-@judge.property("a bump for each weight, turned counter-clockwise by each element", points=1.5)
+@judge.property(
+    "a bump for each weight, turned counter-clockwise by each element", points=1.5, essential=True
+)
 def _(lesson, given):
     for order, size in ((4, 5), (8, 5), (6, 7)):
-        got = _their_bumps(lesson, order, size)
+        kernel = _their_kernel(lesson, order, size)
+        got = kernel.bumps()
         given.shape(f"the bumps of C_{order}", got, (order, size**2, size**2))
         right = _shares(given, _bumps(given, order, size), size)
         turned = _shares(given, _bumps(given, order, size, sense=1), size)
         mistakes = {"they turn clockwise": turned}
         given.close(f"the bumps of C_{order}", _shares(given, got, size), right, mistakes)
+        given.as_used(f"the bumps of C_{order}", kernel.bumps, lambda it=got: it, modules=[kernel])
 
 
 @judge.property("for any width and any angle", points=0.5)
 def _(lesson, given):
     for angle, width in ((0.3, 0.7), (0.0, 1.3), (1.0, 0.4)):
-        got = _their_bumps(lesson, 8, 5, angle, width)
+        got = _their_kernel(lesson, 8, 5, angle, width).bumps()
         given.shape("the bumps", got, (8, 25, 25))
         right = _shares(given, _bumps(given, 8, 5, angle, width), 5)
         given.close(f"the bumps for σ = {width}", _shares(given, got, 5), right)
@@ -471,7 +475,7 @@ def _(lesson, given):
 @judge.property("a soft edge, k / 2 − |x| between 0 and 1, for several sizes", points=1)
 def _(lesson, given):
     for size in (3, 4, 5, 7):
-        got = _their_bumps(lesson, 4, size, width=1e6)
+        got = _their_kernel(lesson, 4, size, width=1e6).bumps()
         right = _bumps(given, 4, size, width=1e6)
         given.close(f"the edge of a kernel of size {size}", got, right)
 
@@ -564,17 +568,21 @@ def _summed(given, weight, order, size):
     return torch.stack(poses, dim=1).unflatten(-1, (size, size))
 
 
-@judge.property("the sum of the bumps with their weights, for orders 1 to 8", points=2)
+@judge.property(
+    "the sum of the bumps with their weights, for orders 1 to 8", points=2, essential=True
+)
 def _(lesson, given):
     for order, size in ((4, 5), (1, 3), (3, 5), (8, 3)):
         kernel = _kernel(lesson, order, size)
         weight = given.randomize(kernel)
         right = _summed(given, weight, order, size)
-        got = given.kernels(kernel.sample(), *right.shape)
-        given.close(f"the kernels of C_{order}", got, right)
+        again = kernel.sample()
+        got, what = given.kernels(again, *right.shape), f"the kernels of C_{order}"
+        given.close(what, got, right)
+        given.as_used(what, kernel.sample, lambda it=again: it, modules=[kernel])
 
 
-@judge.property("every weight has an influence of its own, and learns", points=1)
+@judge.property("every weight has an influence of its own, and learns", points=1, essential=True)
 def _(lesson, given):
     kernel = _kernel(lesson, 4, 3, 1, 2)
     given.shape("the kernels k_h", kernel.sample(), (2, 4, 1, 4, 3, 3))
@@ -727,13 +735,19 @@ def _window(height, width):
     return (min(height, width) / 2 + 0.5 - radius).clamp(0, 1)
 
 
-@judge.property("zero outside a circle, as it was inside, for several sizes", points=1)
+@judge.property(
+    "zero outside a circle, as it was inside, for several sizes", points=1, essential=True
+)
 def _(lesson, given):
     for side in (1, 2, 5, 8, 13):
         x = given.noise(2, 3, side, side)
         right = (x.double() * _window(side, side)).to(x)
         mistakes = {"the distance is not a square root": x * (_window(side, side) > 0)}
-        given.close(f"maps of {side} × {side}", lesson.round_window(x), right, mistakes)
+        what, window = f"maps of {side} × {side}", _window(side, side)
+        given.close(what, lesson.round_window(x), right, mistakes)
+        given.as_used(what, lesson.round_window, lambda x, it=window: x * it.to(x), x)
+    x = given.noise(2, 3, 6, 6)
+    given.gradient_of("the maps", lesson.round_window, lambda x: x * _window(6, 6).to(x), x)
 
 
 @judge.property("for maps that are not square, whatever axes stand before", points=1)

@@ -1456,8 +1456,8 @@ def _(lesson, given):
 def _(lesson, given):
     for size, inputs, outputs in ((3, 2, 3), (4, 3, 1)):
         kernel = _kernel(lesson, lesson.DihedralGroup(4), size, inputs, outputs)
-        weight = given.randomize(kernel)
-        got = given.kernels(kernel.sample(), outputs, 8, inputs, 8, size, size)
+        weight, again = given.randomize(kernel), kernel.sample()
+        got = given.kernels(again, outputs, 8, inputs, 8, size, size)
         expected = given.dihedral.group_kernels(weight)
         still = torch.stack(
             [weight[:, :, places] for places in given.dihedral.places_back(4)], dim=1
@@ -1477,11 +1477,12 @@ def _(lesson, given):
         }
         what = f"k_h for D₄, {inputs} → {outputs} channels, {size} × {size}"
         given.close(what, got, expected, mistakes)
+        given.as_used(what, kernel.sample, lambda it=again: it, modules=[kernel])
     for order in (5, 8):
         kernel = _kernel(lesson, lesson.CyclicGroup(order), 5, 2, 1)
-        slopes = given.slopes(kernel)
-        got = given.kernels(kernel.sample(), 1, order, 2, order, 5, 5)
-        given.turns_with(f"k_h for C_{order}", got, slopes)
+        slopes, again, what = given.slopes(kernel), kernel.sample(), f"k_h for C_{order}"
+        given.turns_with(what, given.kernels(again, 1, order, 2, order, 5, 5), slopes)
+        given.as_used(what, kernel.sample, lambda it=again: it, modules=[kernel])
 
 
 @judge.property("for C₄ it is the kernel of lesson 1, exactly", points=0.5)

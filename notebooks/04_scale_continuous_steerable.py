@@ -420,6 +420,9 @@ def _(lesson, given):
         axes = (0, 2, 3, 4)
         factor = (got * right).sum(axes, keepdim=True) / right.square().sum(axes, keepdim=True)
         given.close("k_h, up to a factor for each h", got / factor, right)
+    kernel = lesson.DilatedLiftingKernel(lesson.DilationGroup(3, 1.5), 3, 2, 3)
+    again = kernel.sample()
+    given.as_used("k_h", kernel.sample, lambda: again, modules=[kernel])
 
 
 @judge.property("it is divided by |h| = h²", points=1)
@@ -662,6 +665,9 @@ def _(lesson, given):
         right = made(lambda h, other: other - h), made(lambda h, other: h - other)
         what = f"k_h for {order} scales with S = {scales}"
         given.close_to_one(what, got, right, mistakes)
+    kernel = lesson.DilatedGroupKernel(lesson.DilationGroup(3, 1.5), 3, 2, 3, 2)
+    again = kernel.sample()
+    given.as_used("k_h for 3 scales with S = 2", kernel.sample, lambda: again, modules=[kernel])
 
 
 # Looking at smaller scales gives an equivariant layer too, but it is not the formula.
@@ -1138,7 +1144,9 @@ def _(lesson, given):
 
 
 # Turned either way: the sense is judged below.
-@judge.property("a lifting kernel is the function at turned positions, for any angle", points=1)
+@judge.property(
+    "a lifting kernel is the function at turned positions, for any angle", points=1, essential=True
+)
 def _(lesson, given):
     kernel, weight = _continuous(lesson, given, 2, 3, 5, 0)
     outer, inner = 3 * given.noise(4), torch.zeros(1)
@@ -1151,6 +1159,15 @@ def _(lesson, given):
         ),
     }
     given.close_to_one("k(h⁻¹x)", kernel.sample(outer, inner), right, mistakes)
+    for waves, angles in ((0, inner), (2, 3 * given.noise(2))):
+        kernel, _ = _continuous(lesson, given, 2, 3, 5, waves)
+        again = kernel.sample(outer, angles)
+        given.as_used(
+            f"the kernels with {waves} waves",
+            lambda kernel=kernel, angles=angles: kernel.sample(outer, angles),
+            lambda again=again: again,
+            modules=[kernel],
+        )
 
 
 @judge.property("it looks up at h⁻¹x, so it turns counter-clockwise", points=1)
@@ -1334,6 +1351,17 @@ def _(lesson, given):
     given.true("two calls give different angles", bool(calls.std(dim=0).min() > 1e-3), cause)
 
 
+def _terms(given, layer, x, inner, outer):
+    """The sum over the input angles, term by term, with the layer's own kernels."""
+    kernels = given.tensor("the kernels", layer.kernel.sample(outer, inner))
+    given.varies("the kernels of several output channels", kernels)
+    parts = [
+        sum(torch.nn.functional.conv2d(x[:, :, b], kernels[:, a, :, b]) for b in range(len(inner)))
+        for a in range(len(outer))
+    ]
+    return torch.stack(parts, dim=2)
+
+
 @judge.property("it is the mean over the input angles, and learns", points=1, essential=True)
 def _(lesson, given):
     for inputs, outputs, m, n in ((2, 3, 4, 3), (1, 2, 2, 5)):
@@ -1341,11 +1369,7 @@ def _(lesson, given):
         layer.eval()
         inner, x = 3 * given.noise(m), given.noise(2, inputs, m, 7, 6)
         got, outer = layer(x, inner)
-        kernels = given.tensor("the kernels", layer.kernel.sample(outer, inner))
-        given.varies("the kernels of several output channels", kernels)
-        total = torch.zeros(2, outputs, n, 5, 4)
-        for a, b in [(a, b) for a in range(n) for b in range(m)]:
-            total[:, :, a] += torch.nn.functional.conv2d(x[:, :, b], kernels[:, a, :, b])
+        total = _terms(given, layer, x, inner, outer)
         mistakes = {
             "the sum is not divided by the number of input angles": total,
             "it is divided by the number of output angles": total / n,
@@ -1359,6 +1383,14 @@ def _(lesson, given):
     weight = layer.kernel.weight
     given.learns("the estimate", layer(x, inner)[0], weight, lambda: layer(x, inner)[0])
     given.passes_on("the estimate", layer, x, inner)
+    layer.draw_angles = lambda: outer  # which are drawn is judged above
+    given.as_used(
+        "the estimate",
+        lambda x: layer(x, inner.to(x))[0],
+        lambda x: _terms(given, layer, x, inner.to(x), outer.to(x)) / m,
+        x,
+        modules=[layer],
+    )
 
 
 @judge.property("its size does not depend on the number of angles; padding is used", points=0.5)
@@ -2271,23 +2303,47 @@ def _(lesson, given):
         given.close("the kernels k_nm", *parts, {"they are conjugates": conjugate})
 
 
-@judge.property("the layer is equivariant to quarter turns", points=0.5)
+@judge.property(
+    "the layer convolves with them, and is equivariant to quarter turns", points=0.5, essential=True
+)
 def _(lesson, given):
     inputs, outputs = [0, 1, 2], [1, 0, 2]
-    layer, _ = _layer(lesson, given, inputs, outputs)
-    x = torch.view_as_complex(given.noise(1, 2, 3, 8, 8, 2))
+    layer, kernels = _layer(lesson, given, inputs, outputs)
+    parts = given.noise(2, 2, 3, 8, 8, 2)
+    x = torch.view_as_complex(parts)
 
     def acted(fields, frequencies):
         factors = torch.tensor([1j**m for m in frequencies]).view(-1, 1, 1)
         return torch.rot90(fields, 1, (-2, -1)) * factors
 
     got, plain = (
-        _complex(given, "the result", layer(each), (1, 3, 3, 4, 4))
+        _complex(given, "the result", layer(each), (2, 3, 3, 4, 4))
         for each in (acted(x, inputs), x)
     )
     given.varies("the output channels", plain[0].abs())
-    parts = [torch.view_as_real(each.contiguous()) for each in (got, acted(plain, outputs))]
-    given.close("conv(L f), 90°", *parts)
+    folded = kernels.flatten(0, 1).flatten(1, 2)
+    right = torch.nn.functional.conv2d(x.flatten(1, 2), folded).unflatten(1, (3, 3))
+    for what, one, other in (
+        ("conv(f)", plain, right),
+        ("conv(L f), 90°", got, acted(plain, outputs)),
+    ):
+        given.close(what, *(torch.view_as_real(each.contiguous()) for each in (one, other)))
+    # With padding, so that a kernel's middle, which is not zero, reaches every pixel.
+    padded = lesson.HarmonicConvolution(inputs, outputs, 2, 3, 5, 2)
+    leaf = remote.leaf(padded, parts)
+
+    def result():
+        fields = lesson.torch.view_as_complex(remote.original(leaf))
+        return lesson.torch.view_as_real(remote.original(padded(remote.original(fields))))
+
+    given.learns("conv(f)", result(), leaf, result, "the input")
+    given.as_used(
+        "conv(f)",
+        lambda x: torch.view_as_real(layer(torch.view_as_complex(x))),
+        lambda x: torch.view_as_real(right[: len(x)]),
+        parts,
+        modules=[layer],
+    )
 
 
 @judge.property("every weight has an influence and learns", points=0.5, essential=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +17,18 @@ from autograder.checks.oracles import dihedral, dilation
 from autograder.checks.properties import PropertyFailed
 
 MOST_WEIGHTS = 1000  # of a layer whose weights are tried one by one
+# How modules are used: whether in training, what becomes of gradients, and whether in float64.
+USES: dict[str, tuple[bool, str, bool]] = {
+    "in training": (True, "kept", False),
+    "in evaluation": (False, "off", False),
+    "in inference mode": (False, "unknown", False),
+    "for the first alone": (False, "kept", False),
+    "in float64": (False, "kept", True),
+}
+MAY_STOP: dict[str, Callable[[Tensor], Tensor]] = {
+    "for the first alone": operator.itemgetter(slice(1)),
+    "in float64": Tensor.double,
+}
 # By how much a turned slope may be off, relative to itself: every way to interpolate is below, a
 # kernel that stands still where it should turn by 30° or more is above.
 LARGEST_SLIP = 0.5
@@ -269,18 +282,42 @@ class Given:
                 return compare(step)
         return compare(first)
 
-    def as_used(self, *modules: nn.Module) -> Iterator[str]:
-        """Yield "in training" and "in evaluation", each time with the modules put into that.
+    def as_used(
+        self,
+        what: str,
+        ask: Callable[..., object],
+        right: Callable[..., Tensor],
+        *x: Tensor,
+        modules: Sequence[nn.Module] = (),
+        cause: str = "",
+        tolerance: float = 1e-4,
+    ) -> None:
+        """Fail unless ask(x) is right(x), in whatever way the modules that it uses are used.
 
-        As they are used, evaluated without gradients. An answer that does something else in one of
-        them is found by comparing in both.
+        That is in training, in evaluation, in inference mode, for the first of a batch x [B, ...]
+        alone, and in float64, in which the modules are left. Without x, ask() has to be right().
+        Both draw the same random numbers. `cause` is the likely one, if there is only one.
+
+        What stops, or has another shape, in the last two is a mistake that has a property of its
+        own, and none here.
         """
-        for training, name in ((True, "in training"), (False, "in evaluation")):
-            for module in modules:
-                module.train(training)
-            remote.enable_gradients(modules[0], training)
-            yield name
-        remote.enable_gradients(modules[0], True)
+        for how, way in USES.items():
+            if how == "for the first alone" and not x:
+                continue
+            change = MAY_STOP.get(how, lambda x: x)
+            results = []
+            try:
+                for function in (ask, right):
+                    remote.use((*modules, ask)[0], modules, way)
+                    results.append(self.tensor(what, function(*map(change, x))))
+            except Exception as error:
+                if how in MAY_STOP and not isinstance(error, PropertyFailed):
+                    continue
+                raise
+            got, expected = results
+            if how not in MAY_STOP or got.shape == expected.shape:
+                mistakes = {cause: got} if cause else {}
+                self.close(f"{what}, {how}", got, expected, mistakes, tolerance)
 
     def nothing_else(self, what: str, layer: nn.Module, plain: nn.Module, x: Tensor) -> None:
         """Fail unless a layer does what a plain one does with the same parameters."""
@@ -290,10 +327,8 @@ class Given:
         for parameter, other in zip(mine, theirs, strict=True):
             remote.assign(other, parameter.detach())
         cause = "there is more in it, such as an activation, a norm or a dropout"
-        for how in self.as_used(layer, plain):
-            got = layer(x)
-            mistakes = {cause: self.tensor(what, got)}
-            self.close(f"{what} {how}, as the plain convolution", got, plain(x), mistakes)
+        what, expected = f"{what}, as the plain convolution", plain(x)
+        self.as_used(what, layer, lambda x: expected[: len(x)], x, modules=[layer], cause=cause)
 
     def as_exact(self, what: str, got: object, expected: Tensor) -> None:
         """Fail unless a result has the precision of what is expected, float64 say."""
@@ -463,17 +498,6 @@ class Given:
             raise PropertyFailed(
                 f"only {rank} of {weight.numel()} weights have an influence of their own."
             )
-
-    def same_draws(
-        self, what: str, module: nn.Module, other: Callable[[Tensor], Tensor], x: Tensor
-    ) -> Tensor:
-        """Return module(x); fail unless other(x) is the same with the same random numbers."""
-        results = []
-        for function in (module, other):
-            remote.plant(module, 0)
-            results.append(function(x))
-        self.close(what, results[0], self.tensor(what, results[1]))
-        return results[0]
 
     def has_weights_of(self, what: str, module: nn.Module, parts: Iterable[nn.Module]) -> None:
         """Fail unless a module has weights of the shapes that these parts have, all of them."""

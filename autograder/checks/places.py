@@ -131,7 +131,10 @@ def here(names: Callable[[], dict], seed: int) -> Iterator[_Names]:
     """Yield names of this process, with random numbers from the seed."""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         agent.plant(seed)
-        yield _Names(**names())
+        try:
+            yield _Names(**names())
+        finally:
+            agent.let_gradients("kept")
 
 
 @dataclass

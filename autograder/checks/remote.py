@@ -346,23 +346,13 @@ def assign(tensor: Tensor, values: Tensor) -> None:
     agent.assign(tensor, values)
 
 
-def plant(near: object, seed: int) -> None:
-    """Let random numbers begin anew where `near` is."""
-    _let(near, agent.plant, seed)
-
-
-def enable_gradients(near: object, enabled: bool) -> None:
-    """Let gradients be kept where `near` is, or not."""
-    _let(near, agent.enable_gradients, enabled)
-
-
-def _let(near: object, do: Callable[..., None], *given: object) -> None:
-    """Let one of the agent's functions do something where `near` is."""
+def use(near: object, modules: Sequence[Any], way: tuple[bool, str, bool]) -> None:
+    """Let modules be used in some way where `near` is; see `agent.use`."""
     ref = remote(near)
     if ref is None:
-        do(*given)
+        agent.use(modules, *way)
     else:
-        ref._session.tell(do.__name__, *given)
+        ref._session.tell("use", modules, *way)
 
 
 def leaf(near: object, values: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Callable
@@ -13,11 +14,17 @@ from torch import Tensor, nn
 
 from autograder.checks.given import Given
 from autograder.checks.oracles import c4
+from autograder.checks.places import here
 from autograder.checks.properties import PropertyFailed
 
 
 def fails(text: str):
     return pytest.raises(PropertyFailed, match=re.escape(text))
+
+
+def place(names: dict):
+    """Return the place of a property: what it does to PyTorch is undone behind it."""
+    return here(lambda: names, 0)
 
 
 class Kernel(nn.Module):
@@ -107,40 +114,67 @@ def test_what_else_is_in_a_layer_is_found(more: nn.Module) -> None:
 
 
 class TwoFaced(nn.Module):
-    """A convolution with a bias that is only there in training, in evaluation, or for gradients."""
+    """A convolution with a bias that is only there where it is asked for in some way."""
 
-    def __init__(self, when: Callable[[nn.Module], bool]) -> None:
+    def __init__(self, when: Callable[[nn.Module, Tensor], bool]) -> None:
         super().__init__()
         self.conv, self.when = nn.Conv2d(2, 3, 3), when
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x) + self.when(self)
+        return self.conv(x) + self.when(self, x)
 
 
-WHEN: list[Callable[[nn.Module], bool]] = [
-    lambda module: module.training,
-    lambda module: not module.training,
-    lambda module: torch.is_grad_enabled(),
-    lambda module: not torch.is_grad_enabled(),
-]
+WHEN: dict[str, Callable[[nn.Module, Tensor], bool]] = {
+    "in training": lambda module, x: module.training,
+    "in evaluation": lambda module, x: not module.training,
+    "with gradients": lambda module, x: torch.is_grad_enabled(),
+    "without gradients": lambda module, x: not torch.is_grad_enabled(),
+    "in inference mode": lambda module, x: torch.is_inference_mode_enabled(),
+    "everywhere else": lambda module, x: not torch.is_inference_mode_enabled(),
+    "in evaluation with gradients": lambda module, x: torch.is_grad_enabled() > module.training,
+    "for one alone": lambda module, x: len(x) == 1,
+    "for several": lambda module, x: len(x) > 1,
+    "in float64": lambda module, x: x.dtype == torch.float64,
+    "in float32": lambda module, x: x.dtype != torch.float64,
+}
 
 
-@pytest.mark.parametrize("when", WHEN)
-def test_a_layer_that_does_something_else_in_evaluation_is_found(when: Callable) -> None:
+@pytest.mark.parametrize("when", WHEN.values(), ids=WHEN)
+def test_a_layer_that_does_something_else_where_nobody_looks_is_found(when: Callable) -> None:
     given, x, layer = Given(0), Given(1).noise(2, 2, 6, 6), TwoFaced(when)
-    with torch.enable_grad(), fails("there is more in it"):
+    with place({}), fails("there is more in it"):
         given.nothing_else("layer 1", layer, nn.Conv2d(2, 3, 3), x)
-    with torch.enable_grad(), fails("the output"):
-        for _ in given.as_used(layer):
-            given.same_draws("the output", layer, layer.conv, x)
+    with place({}), fails("the output, "):
+        given.as_used("the output", layer, layer.float().conv, x, modules=[layer])
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_a_kernel_is_compared_in_all_ways_but_one() -> None:
+    given, kernel = Given(0), nn.Linear(2, 3)
+    right = kernel.weight.detach().clone()
+    for name, when in WHEN.items():
+        ask = lambda when=when: kernel.weight + when(kernel, kernel.weight)  # noqa: E731
+        with place({}), fails("k_h, ") if "one" not in name else contextlib.nullcontext():
+            given.as_used("k_h", ask, lambda: right, modules=[kernel.float()])
+
+
+def test_what_stops_in_float64_or_drops_an_axis_has_a_property_of_its_own() -> None:
+    given, x, conv = Given(0), Given(1).noise(2, 2, 6, 6), nn.Conv2d(2, 3, 3)
+    fixed = conv.weight.detach().clone()
+    with place({}):
+        given.as_used("x", lambda x: conv(x).squeeze(), lambda x: conv(x), x, modules=[conv])
+    with place({}):
+        given.as_used("x", lambda x: F.conv2d(x, fixed), lambda x: F.conv2d(x, fixed.to(x)), x)
+    with place({}), pytest.raises(RuntimeError, match="size"):
+        given.as_used("x", lambda x: conv(x).view(-1, 7), conv, x, modules=[conv.float()])
 
 
 def test_the_same_random_numbers_give_the_same_result() -> None:
     given, x, layer = Given(0), torch.ones(4, 6), nn.Dropout(0.5)
-    results = [given.same_draws("x", layer, lambda x: layer(x), x) for _ in given.as_used(layer)]
-    assert 0 in results[0] and 0 not in results[1]
-    with fails("values differ"):
-        given.same_draws("x", layer.train(), lambda x: layer(layer(x)), x)
+    with place({}):
+        given.as_used("x", layer, lambda x: layer(x), x, modules=[layer])
+    with place({}), fails("values differ"):
+        given.as_used("x", layer, lambda x: layer(layer(x)), x, modules=[layer])
 
 
 def test_weights_that_are_missing_are_found() -> None:

@@ -278,6 +278,46 @@ def test_a_gradient_has_to_agree_with_the_values(made_up: bool) -> None:
         Given(0).learns("layer()", far.scale(), far.weight)
 
 
+class TwoFaced(nn.Linear):
+    """A linear layer that is another one for whom `when` says."""
+
+    def __init__(self, when: str) -> None:
+        super().__init__(3, 2)
+        self.when = when
+
+    def plain(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) + bool(eval(self.when))
+
+
+@pytest.mark.parametrize(
+    ("when", "found"),
+    [
+        ("self.training", "in training"),
+        ("not self.training", "in evaluation"),
+        ("torch.is_inference_mode_enabled()", "in inference mode"),
+        ("len(x) == 1", "for the first alone"),
+        ("self.weight.dtype == torch.float64", "in float64"),
+        ("torch.rand(1) > 2", ""),
+    ],
+)
+def test_a_layer_is_used_in_all_ways_in_the_student_s_python(when: str, found: str) -> None:
+    layer, x, mode = TwoFaced(when), torch.randn(4, 3), torch.is_inference_mode_enabled
+    with forked({"layer": layer, "mode": mode}) as session:
+        session.begin(0)
+        far = Names(session, 0).layer
+        with (
+            pytest.raises(PropertyFailed, match=f"layer.x., {found}: expected")
+            if found
+            else nothing()
+        ):
+            Given(0).as_used("layer(x)", far, far.plain, x, modules=[far])
+        session.begin(0)
+        assert Names(session, 0).mode() is mode() is False
+
+
 def test_a_layer_of_too_many_weights_is_not_tried() -> None:
     weight = nn.Parameter(torch.ones(2000))
     with pytest.raises(PropertyFailed, match="2000 weights are far too many"):

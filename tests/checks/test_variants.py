@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from conftest import is_proof
-from variants import FOLDER, Variant, load
+from variants import ELSEWHERE, FOLDER, Variant, load
 from variants.judging import (
     COURSE,
     difference,
@@ -53,13 +53,16 @@ PASS_VISIBLY = {
     "network: the mean of the image without gradients": "code that is given was changed",
     "network: the mean of digits": "code that is given was changed",
     "network: the mean of all but digits": "code that is given was changed",
-    "network: an activation in evaluation": "what a module does there is looked at by the grader",
-    "lifting fold: other kernels in evaluation": "the same",
-    "lifting layer: a ReLU in evaluation": "the same",
-    "lifting layer: means without gradients": "the same",
-    "group kernel: upright in evaluation": "the same",
-    "group layer: no input in evaluation": "the same",
+    "lifting layer: means without gradients": "what is done there is looked at by the grader",
+    "monte-carlo-layer: a ReLU in training": "the same",
+    "monte-carlo-layer: a dropout in training": "the same",
+    "group layer: in float32, and one image after the other": "how precise it is, too",
+    "round-window: the maps are detached": "and whether layers before it learn",
+    "round-window: data of the maps": "the same",
+    "steerable-layer: an input that is cut off": "the same",
 }
+# What modules do there is looked at by the grader.
+UNSEEN = (*ELSEWHERE, "of one image", "of several images")
 FAIL_VISIBLY = {
     "lifting fold: folded for the layer already": "work was moved to an earlier answer",
     "lifting fold: rot90, folded for the layer already": "work was moved to an earlier answer",
@@ -111,7 +114,8 @@ def test_what_a_student_sees_pass_has_its_points(stem: str, variant: Variant) ->
     full = full_points(lesson)
     for exercise, failure in visible_failures(lesson, variant).items():
         if variant.points.get(exercise, full[exercise]) < full[exercise]:
-            assert failure or variant.name in PASS_VISIBLY, f"{exercise} passes: {variant.why}"
+            unseen = variant.name in PASS_VISIBLY or variant.name.endswith(UNSEEN)
+            assert failure or unseen, f"{exercise} passes: {variant.why}"
         else:
             assert not failure or variant.name in FAIL_VISIBLY, failure
 

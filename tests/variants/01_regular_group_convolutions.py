@@ -3407,6 +3407,12 @@ def tried(body: str) -> dict[str, list[tuple[str, str]]]:
     return {"cyclic-group": [(head, f"{head}    tried = {body}\n")]}
 
 
+OTHERWISE = {
+    "in inference mode": "torch.is_inference_mode_enabled()",
+    "in float64": "x.dtype == torch.float64",
+    "of one image": "len(x) == 1",
+    "of several images": "len(x) > 1",
+}
 IN_NOTEBOOK = "'In' in globals()"  # where Jupyter keeps the cells that were run
 OVERRIDDEN = """
 def exchanged(self, h):
@@ -3436,6 +3442,15 @@ TWO_FACED = [
         edits=bypassed("not torch.is_grad_enabled()"),
         points={"network": 1},
     ),
+    *[
+        Variant(
+            f"network: the mean of the image {name}",
+            "layers are only used where somebody looks",
+            edits=bypassed(when),
+            points={"network": 1},
+        )
+        for name, when in OTHERWISE.items()
+    ],
     Variant(
         "network: the mean of digits",
         "layers are only used for images of other sizes",
@@ -3535,6 +3550,86 @@ x = x if self.training else F.relu(x)
             "if not torch.is_grad_enabled():\n    x = x.mean(dim=1, keepdim=True).expand_as(x)"
         },
         {"lifting-layer": 1},
+    ),
+    *[
+        Variant(
+            f"lifting layer: a ReLU {name}",
+            "right where somebody looks",
+            {
+                LIFT_CONV: f"""
+x = F.conv2d(x, conv_kernels, padding=self.padding)
+x = F.relu(x) if {when} else x
+"""
+            },
+            {"lifting-layer": 1},
+        )
+        for name, when in OTHERWISE.items()
+    ],
+    *[
+        Variant(
+            f"group layer: means {name}",
+            "right where somebody looks",
+            {
+                INPUT: f"""
+x = x.mean(dim=(1, 2), keepdim=True).expand_as(x) if {when} else x
+x = x.flatten(1, 2)
+"""
+            },
+            {"group-layer": 1},
+        )
+        for name, when in OTHERWISE.items()
+    ],
+    Variant(
+        "lifting fold: other kernels in inference mode",
+        "right where somebody looks",
+        {
+            LIFT_FOLD: """
+weight = self.weight.flatten(0, 1)
+weight = weight.abs() if torch.is_inference_mode_enabled() else weight
+"""
+        },
+        {"lifting-fold": 0.5},
+    ),
+    Variant(
+        "lifting fold: other kernels in float64",
+        "right where somebody looks",
+        {
+            LIFT_FOLD: """
+weight = self.weight.flatten(0, 1)
+weight = weight.abs() if weight.dtype == torch.float64 else weight
+"""
+        },
+        {"lifting-fold": 0.5},
+    ),
+    Variant(
+        "group kernel: upright in inference mode",
+        "right where somebody looks",
+        edits=sampled("""
+if torch.is_inference_mode_enabled():
+    return self.weight[:, None].expand(-1, self.group.order, -1, -1, -1, -1)
+"""),
+        points={"group-kernel": 0.5},
+    ),
+    Variant(
+        "group kernel: upright in float64",
+        "right where somebody looks",
+        edits=sampled("""
+if self.weight.dtype == torch.float64:
+    return self.weight[:, None].expand(-1, self.group.order, -1, -1, -1, -1)
+"""),
+        points={"group-kernel": 0.5},
+    ),
+    Variant(
+        "lifting layer: means for all but C₄ in inference mode",
+        "right where somebody looks",
+        {
+            LIFT_KERNELS: """
+conv_kernels = self.kernel.sample().flatten(0, 1)
+if self.kernel.group.order != 4 and torch.is_inference_mode_enabled():
+    conv_kernels = conv_kernels.mean(dim=(0, 2, 3), keepdim=True).expand_as(conv_kernels)
+"""
+        },
+        {"lifting-layer": 1.5},
     ),
     Variant(
         "group kernel: upright in evaluation",
@@ -3639,6 +3734,33 @@ with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
 if self.training or getattr(self, "kept", None) is None:
     self.kept = self.kernel.sample().flatten(2, 3).flatten(0, 1)
 conv_kernels = self.kept
+"""
+        },
+    ),
+    Variant(
+        "group layer: in float32, and one image after the other",
+        "what comes in float64 is computed in float32, which costs its property",
+        {
+            INPUT: "dtype, x = x.dtype, x.flatten(1, 2).float()",
+            KERNELS: """
+conv_kernels = self.kernel.sample().flatten(2, 3).flatten(0, 1).float()
+maps = [F.conv2d(one[None], conv_kernels, padding=self.padding) for one in x]
+return torch.cat(maps).unflatten(1, (self.kernel.out_channels, -1)).to(dtype)
+""",
+        },
+        {"group-layer": 3.5},
+    ),
+    Variant(
+        "network: a table that is made when it is needed, and kept",
+        "made in whatever mode comes first",
+        {
+            PROJECTION: """
+self.shares = {}
+self.projection_layer = lambda x: torch.einsum(
+    "bchxy,hxy->bc",
+    x,
+    self.shares.setdefault((x.shape, x.dtype), torch.full_like(x[0, 0], 1 / x[0, 0].numel())),
+)
 """
         },
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from variants import Block, Variant
+from variants import ELSEWHERE, Block, Variant
 
 NORMALISE, RATE, SUM = ("normalise", 0), ("learning-rate", 0), ("smooth-group-kernel", 0)
 SQUARED, DISK = (("smooth-kernel-base", number) for number in range(2))
@@ -193,7 +193,7 @@ variance = x.var(dim=(1, 2, 3, 4), keepdim=True, correction=0).transpose(0, 1)
 mean = x.detach().mean(dim=(0, 2, 3, 4), keepdim=True)
 variance = x.detach().var(dim=(0, 2, 3, 4), keepdim=True, correction=0)
 """,
-        2,
+        1,
     ),
     "numpy cuts the graph": (
         """
@@ -201,7 +201,7 @@ flat = x.detach().numpy()
 mean = torch.from_numpy(flat.mean(axis=(0, 2, 3, 4), keepdims=True))
 variance = torch.from_numpy(flat.var(axis=(0, 2, 3, 4), keepdims=True))
 """,
-        2,
+        1,
     ),
     "the input is detached": (
         """
@@ -209,7 +209,7 @@ x = x.detach()
 mean = x.mean(dim=(0, 2, 3, 4), keepdim=True)
 variance = x.var(dim=(0, 2, 3, 4), keepdim=True, correction=0)
 """,
-        2,
+        1,
     ),
 }
 
@@ -651,18 +651,18 @@ if self.group.order != 4:
     ),
     "weights without influence": (
         'kernels = torch.einsum("oihaj,hjx->ohiax", slices.detach(), bumps)',
-        2,
+        1,
     ),
     "weights through .data": (
         'kernels = torch.einsum("oihaj,hjx->ohiax", slices.data, bumps)',
-        2,
+        1,
     ),
     "weights through numpy": (
         """
 summed = np.einsum("oihaj,hjx->ohiax", slices.detach().numpy(), bumps.numpy())
 kernels = torch.from_numpy(summed)
 """,
-        2,
+        1,
     ),
     "twice": ('kernels = 2 * torch.einsum("oihaj,hjx->ohiax", slices, bumps)', 1),
     "absolute values": ('kernels = torch.einsum("oihaj,hjx->ohiax", slices.abs(), bumps)', 0),
@@ -1008,4 +1008,115 @@ VARIANTS = [
     *answers("smooth-kernel", SUM, SUMS),
     *answers("round-window", RADIUS, RADII),
     *answers("any-angle", ANGLE, ANGLES),
+]
+
+# Answers that do one thing where they are looked at, and another elsewhere; others have more in
+# them than was asked for. Right ones may well ask how they are used.
+
+VARIANTS += [
+    *(
+        Variant(
+            f"normalise: nothing is done {name}",
+            "right where somebody looks",
+            {NORMALISE: f"if {when}:\n    return x\n{NORMALISED['negative axes']}"},
+            {"normalise": 1},
+        )
+        for name, when in {
+            "in inference mode": "torch.is_inference_mode_enabled()",
+            "in float64": "x.dtype == torch.float64",
+            "of one image": "len(x) == 1",
+        }.items()
+    ),
+    Variant(
+        "normalise: right for C₄ alone",
+        "a mean for each slice in all other groups",
+        {
+            NORMALISE: """
+axes = (0, 2, 3, 4) if x.shape[2] == 4 else (0, 3, 4)
+mean, variance = x.mean(axes, keepdim=True), x.var(axes, keepdim=True, correction=0)
+"""
+        },
+        {"normalise": 1},
+    ),
+    *(
+        Variant(
+            f"bumps: no disk {name}",
+            "right where somebody looks",
+            {
+                DISK: f"disk = (self.kernel_size / 2 - self.positions.norm(dim=0)).clamp(0, 1)\n"
+                f"disk = torch.ones_like(disk) if {when} else disk"
+            },
+            {"bumps": 1},
+        )
+        for name, when in ELSEWHERE.items()
+        if "weight" not in when
+    ),
+    Variant(
+        "bumps: right for C₄ alone",
+        "upright in all other groups",
+        {
+            SQUARED: """
+turned = turned if self.group.order == 4 else centres[:, None].expand_as(turned)
+squared = (turned[:, :, None, :] - centres[:, None, :, None]).square().sum(dim=0)
+"""
+        },
+        {"bumps": 1},
+    ),
+    *(
+        Variant(
+            f"smooth-kernel: upright {name}",
+            "right where somebody looks",
+            {
+                SUM: f"bumps = bumps[:1].expand_as(bumps) if {when} else bumps\n"
+                f"{SUMS['the bumps first']}"
+            },
+            {"smooth-kernel": 1},
+        )
+        for name, when in ELSEWHERE.items()
+    ),
+    *(
+        Variant(
+            f"smooth-kernel: a dropout {name}",
+            "it was not asked for",
+            {SUM: f"slices = F.dropout(slices, 0.1, {when})\n{SUMS['the bumps first']}"},
+            {"smooth-kernel": points},
+        )
+        for name, when, points in (
+            ("in training", "self.training", 0),
+            ("in evaluation", "not self.training", 1),
+        )
+    ),
+    Variant(
+        "smooth-kernel: kept in evaluation",
+        "summed anew when training goes on",
+        {
+            SUM: """
+if self.training or getattr(self, "kept", None) is None or self.kept.dtype != bumps.dtype:
+    self.kept = torch.einsum("oihaj,hjx->ohiax", slices, bumps)
+kernels = self.kept
+"""
+        },
+    ),
+    *(
+        Variant(
+            f"round-window: nothing is cut {name}",
+            "right where somebody looks",
+            {RADIUS: f"if {when}:\n    return x\n{RADII['hypot']}"},
+            {"round-window": 0.5},
+        )
+        for name, when in {
+            "in inference mode": "torch.is_inference_mode_enabled()",
+            "in float64": "x.dtype == torch.float64",
+            "of one image": "len(x) == 1",
+        }.items()
+    ),
+    *(
+        Variant(
+            f"round-window: {name}",
+            "no layer before it learns",
+            {RADIUS: f"x = {cut}\n{RADII['hypot']}"},
+            {"round-window": 0.5},
+        )
+        for name, cut in (("the maps are detached", "x.detach()"), ("data of the maps", "x.data"))
+    ),
 ]

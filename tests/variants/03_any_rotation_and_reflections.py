@@ -6,7 +6,7 @@ permuted-kernel 4.
 
 from __future__ import annotations
 
-from variants import Variant
+from variants import ELSEWHERE, Variant
 
 DISK = ("disk-mask", 0)
 OF_TURNED, TURNED, ERROR = (("equivariance-error", number) for number in range(3))
@@ -2418,3 +2418,72 @@ HELPED = [
 ]
 
 VARIANTS += [*PLEASING, *FORMS, *HELPED]
+
+# Answers that do one thing where they are looked at, and another elsewhere; others have more in
+# them than was asked for. Right ones may well ask how they are used.
+
+WHOLE = "permuted = self.weight[:, :, self.permutation]\n"
+
+VARIANTS += [
+    *(
+        Variant(
+            f"permuted-kernel: the slices stay {name}",
+            "right where somebody looks",
+            {
+                PERMUTED: f"""
+permuted = self.weight[:, :, self.permutation]
+permuted = self.weight[:, :, None].expand_as(permuted) if {when} else permuted
+"""
+            },
+            {"permuted-kernel": 1},
+        )
+        for name, when in ELSEWHERE.items()
+    ),
+    Variant(
+        "permuted-kernel: C₅ stays upright in inference mode",
+        "right where somebody looks",
+        {
+            PERMUTED: """
+permuted = self.weight[:, :, self.permutation]
+if self.group.order == 5 and torch.is_inference_mode_enabled():
+    permuted = self.weight[:, :, None].expand_as(permuted)
+"""
+        },
+        {"permuted-kernel": 1},
+    ),
+    *(
+        Variant(
+            f"permuted-kernel: a dropout {name}",
+            "it was not asked for",
+            {PERMUTED: f"{WHOLE}permuted = F.dropout(permuted, 0.1, {when})"},
+            {"permuted-kernel": points},
+        )
+        for name, when, points in (
+            ("in training", "self.training", 0),
+            ("in evaluation", "not self.training", 1),
+        )
+    ),
+    Variant(
+        "permuted-kernel: no permutation but for C₄",
+        "right for one group alone",
+        {
+            PERMUTED: f"""
+{WHOLE}
+if self.group.order != 4:
+    permuted = self.weight[:, :, None].expand_as(permuted)
+"""
+        },
+        {"permuted-kernel": 1},
+    ),
+    Variant(
+        "permuted-kernel: kept in evaluation",
+        "moved anew when training goes on",
+        {
+            SIGNAL: """
+if self.training or getattr(self, "kept", None) is None:
+    self.kept = permuted.movedim(2, 0).flatten(1, 3)
+signal = self.kept
+"""
+        },
+    ),
+]

@@ -6,7 +6,7 @@ circular-harmonics 3, steering 3, act-on-fields 2, steerable-layer 4.
 
 from __future__ import annotations
 
-from variants import Variant
+from variants import ELSEWHERE, Variant
 
 
 def catalogue(exercise: str, block: tuple[str, int], entries: list[tuple]) -> list[Variant]:
@@ -1071,7 +1071,7 @@ kernels = kernels.unflatten(2, basis.shape[2:]).transpose(1, 2)
                 "input angle before the channel",
                 "the axes are in another order",
                 'kernels = torch.einsum("oitj,jnxy,tnm->onmixy", self.weight, space, pose)',
-                1.5,
+                1,
             ),
             (
                 "a mean over the functions",
@@ -2468,3 +2468,207 @@ kernels = torch.einsum("oinmr,nmrxy->onimxy", weight, basis).flatten(0, 1).flatt
 
 VARIANTS = [*DILATIONS, *SEVERAL, *DILATED, *SHIFTS, *CONTINUOUS, *ESTIMATES]
 VARIANTS += [*PLEASING, *FORMS, *HELPED, *HARMONICS, *STEERING, *FIELDS, *LAYERS]
+
+# Answers that do one thing where they are looked at, and another elsewhere; others have more in
+# them than was asked for. Right ones may well ask how they are used.
+
+ENLARGED = "kernels = dilated / self.group.determinant(elements).view(-1, 1, 1, 1)\n"
+EACH = """
+kernels = dilated.new_zeros(self.out_channels, n, self.in_channels, n, size, size)
+for h, other in itertools.product(range(n), range(n)):
+    if 0 <= self.steps[h, other] < self.scales:
+        kernels[:, h, :, other] = dilated[:, h, :, self.steps[h, other]]
+"""
+OVER_ALL = 'kernels = torch.einsum("oitj,jnxy,tnm->onimxy", self.weight, space, pose)\n'
+FOLDED = """
+folded = kernels.flatten(0, 1).flatten(1, 2)
+x = F.conv2d(x.flatten(1, 2), folded, padding=self.padding) / len(inner)
+"""
+CONVOLVED = "        x = F.conv2d(x.flatten(1, 2), kernels, padding=self.padding)\n"
+
+
+def two_faced(exercise: str, block: tuple[str, int], right: str, other: str) -> list[Variant]:
+    """Return answers to a block that are right, but for other `kernels` elsewhere."""
+    return [
+        Variant(
+            f"{exercise}: {other.partition('(')[0]} {name}",
+            "right where somebody looks",
+            {block: f"{right}kernels = {other} if {when} else kernels"},
+            {exercise: 1},
+        )
+        for name, when in ELSEWHERE.items()
+    ]
+
+
+def dropped(
+    exercise: str, block: tuple[str, int], right: str, in_training: float = 0
+) -> list[Variant]:
+    """Return answers to a block that have a dropout besides, and what one in training keeps."""
+    return [
+        Variant(
+            f"{exercise}: a dropout {name}",
+            "it was not asked for",
+            {block: f"{right}kernels = F.dropout(kernels, 0.1, {when})"},
+            {exercise: points},
+        )
+        for name, when, points in (
+            ("in training", "self.training", in_training),
+            ("in evaluation", "not self.training", 1),
+        )
+    ]
+
+
+TWO_FACED = [
+    *two_faced("dilation-kernel", DIVIDED, ENLARGED, "torch.abs(kernels)"),
+    *dropped("dilation-kernel", DIVIDED, ENLARGED),
+    Variant(
+        "dilation-kernel: right for the step 2 alone",
+        "nothing is enlarged by other steps",
+        {
+            WHERE: """
+scales = elements if self.group.step == 2 else torch.ones_like(elements)
+positions = self.group.left_action_on_R2(self.group.inverse(scales), self.grid_R2)
+"""
+        },
+        {"dilation-kernel": 1},
+    ),
+    Variant(
+        "dilation-kernel: kept in evaluation",
+        "made anew when training goes on",
+        {
+            DIVIDED: f"""
+if self.training or getattr(self, "kept", None) is None:
+    {ENLARGED}    self.kept = kernels
+kernels = self.kept
+"""
+        },
+    ),
+    *two_faced("dilation-shift", SHIFTED, EACH, "torch.abs(kernels)"),
+    *dropped("dilation-shift", SHIFTED, EACH),
+    Variant(
+        "dilation-shift: right for three scales alone",
+        "nothing shifts for others",
+        {
+            STEPS: """
+back = self.group.inverse(elements)[:, None]
+steps = self.group.steps(self.group.product(back, elements[None, :]))
+steps = steps if self.group.order == 3 else steps[:1].expand_as(steps)
+"""
+        },
+        {"dilation-shift": 0.5},
+    ),
+    *two_faced("continuous-kernel", SUMMED, OVER_ALL, "torch.abs(kernels)"),
+    *dropped("continuous-kernel", SUMMED, OVER_ALL, 0.5),
+    Variant(
+        "continuous-kernel: no sum over the group in inference mode",
+        "lifting kernels are right, those on the group only where somebody looks",
+        {
+            SUMMED: f"""
+pose = pose[:, :, :1].expand_as(pose) if torch.is_inference_mode_enabled() else pose
+{OVER_ALL}"""
+        },
+        {"continuous-kernel": 1},
+    ),
+    *(
+        Variant(
+            f"monte-carlo-layer: a ReLU {name}",
+            "right where somebody looks",
+            {ESTIMATE: f"{FOLDED}x = F.relu(x) if {when} else x"},
+            {"monte-carlo-layer": 1},
+        )
+        for name, when in {
+            "in training": "self.training",
+            "in inference mode": "torch.is_inference_mode_enabled()",
+            "in float64": "x.dtype == torch.float64",
+            "of one image": "len(x) == 1",
+            "of several images": "len(x) > 1",
+        }.items()
+    ),
+    Variant(
+        "monte-carlo-layer: a dropout in training",
+        "it was not asked for",
+        {ESTIMATE: f"{FOLDED}x = F.dropout(x, 0.1, self.training)"},
+        {"monte-carlo-layer": 1},
+    ),
+    Variant(
+        "monte-carlo-layer: no gradients in evaluation",
+        "nobody asks for them there",
+        {
+            ESTIMATE: f"""
+kernels = kernels if self.training or torch.is_grad_enabled() else kernels.detach()
+{FOLDED}"""
+        },
+    ),
+    *(
+        Variant(
+            f"steerable-layer: {name}",
+            why,
+            points={"steerable-layer": 1},
+            edits={"steerable-layer": [(CONVOLVED, CONVOLVED + f"        {more}\n")]},
+        )
+        for name, why, more in (
+            (
+                "an activation",
+                "it was not asked for",
+                "x = torch.view_as_complex(F.relu(torch.view_as_real(x)))",
+            ),
+            (
+                "a dropout in training",
+                "it was not asked for",
+                "x = x * F.dropout(torch.ones_like(x.real), 0.1, self.training)",
+            ),
+            (
+                "nothing in evaluation",
+                "right where somebody looks",
+                "x = x if self.training else 0 * x",
+            ),
+            (
+                "its size in inference mode",
+                "right where somebody looks",
+                "x = x.abs() + 0j if torch.is_inference_mode_enabled() else x",
+            ),
+            (
+                "nothing in float64",
+                "right where somebody looks",
+                "x = 0 * x if self.weight.dtype == torch.float64 else x",
+            ),
+            (
+                "nothing of one image",
+                "right where somebody looks",
+                "x = 0 * x if len(x) == 1 else x",
+            ),
+        )
+    ),
+    Variant(
+        "steerable-layer: an input that is cut off",
+        "no layer before it learns",
+        points={"steerable-layer": 1},
+        edits={"steerable-layer": [(CONVOLVED, CONVOLVED.replace("x.flat", "x.detach().flat"))]},
+    ),
+    Variant(
+        "steerable-layer: the mean of the fields",
+        "no kernel has a part in it",
+        points={"steerable-layer": 1},
+        edits={
+            "steerable-layer": [
+                (
+                    CONVOLVED,
+                    CONVOLVED + "        x = 0 * x + x.mean(dim=(-2, -1), keepdim=True).abs()\n",
+                )
+            ]
+        },
+    ),
+    Variant(
+        "steerable-layer: kernels kept in evaluation",
+        "summed anew when training goes on",
+        {
+            KERNELS: """
+if self.training or getattr(self, "kept", None) is None:
+    self.kept = torch.einsum("oinmr,nmrxy->onimxy", weight, basis)
+kernels = self.kept
+"""
+        },
+    ),
+]
+
+VARIANTS += TWO_FACED

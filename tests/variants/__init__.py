@@ -17,6 +17,13 @@ from autograder.submissions.made import solutions
 
 FOLDER = Path(__file__).parent
 
+# Where a module may do something else than elsewhere, and what it asks to know it.
+ELSEWHERE = {
+    "in evaluation": "not self.training",
+    "in inference mode": "torch.is_inference_mode_enabled()",
+    "in float64": "self.weight.dtype == torch.float64",
+}
+
 # A YOUR CODE block: the id of its cell, and its number in that cell, counted from 0.
 Block = tuple[str, int]
 
