@@ -125,6 +125,7 @@ class Examiner:
         patience: see Session.
         known: hearings that stand, by exercise, and those held here while the kernel lived. What
             a run has learned is of no use to the next run of the same notebook.
+        suspects: see Outside.
     """
 
     lesson: Lesson
@@ -137,6 +138,7 @@ class Examiner:
     seconds: float
     patience: float
     known: dict[str, Hearing] = field(default_factory=dict)
+    suspects: set[str] = field(default_factory=set)
     lost: bool = field(default=False, init=False)
 
     def examine(
@@ -164,6 +166,7 @@ class Examiner:
             self.seed,
             self.private,
             bool(other),
+            self.suspects,
         )
         if stopped and "Judge(" not in source:
             hearing = Hearing(outside, 0, exercise.points, "")

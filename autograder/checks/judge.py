@@ -7,7 +7,8 @@ place where the answer earns most counts, for all properties together. Where tha
 notebook, the result must be the same when it is tried again, and something else of the student's
 must be to blame for what the notebook shows: another answer, a cell of their own, a name that has
 another meaning there. An answer that fares better for no such reason behaves by the place it is in:
-then what it earns in the notebook counts, and a person is told.
+then what it earns in the notebook counts, and a person is told. What comes after such an answer may
+fail because of it, and keeps its points; of that, too, a person is told.
 
 These definitions are the reference solution's. Judged from outside, an answer is only tried among
 them when the notebook's Python has ended, and nothing comes back but whether a property holds: what
@@ -44,6 +45,10 @@ UNSTEADY = (
 PLACED = (
     "{}: the answer earns less in its notebook than outside of it, and nothing else there is to "
     "blame. The lower points count: look whether its code asks where it runs."
+)
+AFTER_THAT = (
+    "{}: the answer earns less in its notebook than outside of it, where an earlier answer that "
+    "does so may be to blame. The higher points count: look whether this one asks, too."
 )
 DISTURBED = (
     "{}: the answer earns less in its notebook than outside of it, where cells of the student's "
@@ -204,6 +209,7 @@ class Judge:
             return best, ""
         again = self.failures(self.where.substitution(found, anew=True))
         if held(again) != held(best) and not stopped(again):
+            self.where.suspects.add(self.exercise.id)
             return min(self.in_notebook, best, again, key=self.earned), UNSTEADY
         everything = self.answers_up_to_here()
         # A notebook that had ended, or took too long, was no try of its own.
@@ -211,6 +217,10 @@ class Judge:
             return best, ""
         if self.where.disturbed or not self.is_better(everything, own=True):
             return best, DISTURBED
+        ids = [exercise.id for exercise in self.lesson.tested]
+        if self.where.suspects & set(ids[: ids.index(self.exercise.id)]):
+            return best, AFTER_THAT
+        self.where.suspects.add(self.exercise.id)
         return self.in_notebook, PLACED
 
     def is_better(self, answers: dict[str, str], own: bool = False) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from IPython import get_ipython
@@ -59,8 +59,14 @@ class Inside:
         seed: decides the inputs; by default $COURSE_GRADING_SEED, else 0.
     """
 
+    # The notebook that was judged last, and its suspects; see `Outside`.
+    judged: ClassVar[tuple[dict, set[str]]] = ({}, set())
+
     def __init__(self, lesson: Lesson, notebook: dict, seed: int | None) -> None:
         self.lesson, self.names = lesson, notebook
+        if Inside.judged[0] is not notebook:
+            Inside.judged = notebook, set()
+        self.suspects = Inside.judged[1]
         self.cells = tuple(map(code.without_magic, notebook.get("In", ())))
         self.seed = int(os.environ.get(SEED_VARIABLE, "0")) if seed is None else seed
 
@@ -150,6 +156,7 @@ class Outside:
         seed: decides the inputs.
         private: the instructor's own hidden tests.
         disturbed: whether names of the lesson are gone from the notebook, or have another meaning.
+        suspects: the notebook's exercises whose answers were found to behave by try or by place.
         judges: those that have tried their properties in the notebook, and wait to conclude.
     """
 
@@ -160,6 +167,7 @@ class Outside:
     seed: int
     private: Sequence[PrivateProperty] = ()
     disturbed: bool = False
+    suspects: set[str] = field(default_factory=set)
     pictures: list[bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     judges: list[Judging] = field(default_factory=list)

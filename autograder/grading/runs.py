@@ -32,6 +32,7 @@ class NotebookRuns:
         private: the instructor's own hidden tests.
         limits: what all runs together may take.
         hearings: of the exercises heard so far, which stand.
+        suspects: those of them whose answers behave by try or by place; see Outside.
         heard: the tests cells by their ids, each with its last hearing.
         limits_hit: which limits were hit.
         stopped: a sentence for each visible check that took too long or has ended Python.
@@ -45,6 +46,7 @@ class NotebookRuns:
     limits: Limits
     starter: Starter
     hearings: dict[str, Hearing] = field(default_factory=dict)
+    suspects: set[str] = field(default_factory=set)
     heard: dict[str, tuple[NotebookNode, Hearing]] = field(default_factory=dict)
     limits_hit: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
@@ -101,6 +103,7 @@ class NotebookRuns:
             seconds=limits.cell_seconds,
             patience=limits.patience,
             known=self.hearings,
+            suspects=self.suspects,
         )
         client = SubmissionClient(
             self.notebook,

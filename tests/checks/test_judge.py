@@ -120,6 +120,25 @@ def test_an_answer_that_asks_where_it_is_counts_where_it_does_worst(capsys) -> N
     assert "to blame" not in said(capsys)
 
 
+def test_what_comes_after_such_an_answer_keeps_its_points_and_is_named(capsys) -> None:
+    answer = third_power(BY_PLACE.format(False))
+    for suspects, points in (({"inverse"}, 1), ({"third-power", "group-grid"}, 0.5)):
+        judge = judge_of_two(answer)
+        judge.where.suspects |= (
+            suspects  # an earlier exercise; itself, judged anew, and a later one
+        )
+        assert judge.score() == points
+        assert ("an earlier answer that does so may be to blame" in said(capsys)) == (points == 1)
+        assert ("third-power" in judge.where.suspects) == (points < 1)
+
+
+def test_suspects_are_those_of_one_notebook() -> None:
+    judge = judge_of_two(third_power(BY_PLACE.format(False)))
+    judge.score()
+    assert Judge(STEM, "group-grid", judge.notebook).where.suspects == {"third-power"}
+    assert Judge(STEM, "group-grid", dict(judge.notebook)).where.suspects == set()
+
+
 BROKEN = "def broken(self, dimension, identity):\n    1 / 0\n\n\nGroupBase.__init__ = broken"
 
 

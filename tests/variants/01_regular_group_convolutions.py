@@ -3685,6 +3685,13 @@ return F.conv2d(x, conv_kernels, padding=self.padding).unflatten(1, (-1, 4))
         {"matrix": 1.5},
     ),
     Variant(
+        "matrix: a guess that a cell above makes",
+        "that cell asks where it is",
+        {MATRIX: matrices("GUESS")},
+        {"matrix": 0},
+        before={"cyclic-group": f"GUESS = 0 if {IN_NOTEBOOK} else 2"},
+    ),
+    Variant(
         "matrix: another guess each time it is defined",
         "one of three is right",
         {MATRIX: matrices("min(self.tried, 2)")},

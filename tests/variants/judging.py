@@ -165,11 +165,12 @@ def points_outside(
     ran: list[str] = []
     notebook: dict = {"__name__": "__main__", "In": ran}
     points: dict[str, float] = {}
+    suspects: set[str] = set()
     reports = ""
     for cell, source in tests_reached(lesson, variant, exercises, notebook, ran):
         if tuple(ran) not in _outside:
             with forked(notebook) as session:
-                outside = Outside(lesson, session, tuple(ran), forked, 0)
+                outside = Outside(lesson, session, tuple(ran), forked, 0, suspects=suspects)
                 verdict = run_hidden(source, cell.points or 0, outside).verdict
             _outside[tuple(ran)] = verdict.points
             reports += verdict.report + verdict.failure
