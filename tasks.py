@@ -41,10 +41,9 @@ LINT = (
     ["-m", "mypy"],
 )
 CHECK = (["-m", "autograder", "build", "--check"],)
-# A module's tests stay together on one worker, for what they share; tests/conftest.py names the
-# groups. They come in order, so that a long one does not come last. Four workers, since tests of
-# limits and kernels wait a lot.
-TESTS = ["-m", "pytest", "-n", "4", "--dist", "loadgroup", "--no-loadscope-reorder"]
+# A module's tests stay together on one worker, for what they share, and modules come in order, so
+# that a long one does not come last. Four workers, since tests of limits and kernels wait a lot.
+TESTS = ["-m", "pytest", "-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
 # What each job runs, every line with the environment's Python; arguments after the job's name go to
 # the last line.
 JOBS = {

@@ -63,12 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[PROOF] = "1"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only the proof runs; skip what needs the sandbox where there is none.
-
-    A module's tests stay together on one worker, for what they share, if they name no other group.
-    """
+    """Leave out what only the proof runs; skip what needs the sandbox where there is none."""
     if not is_proof():
         left_out = [item for item in items if item.get_closest_marker("proof")]
         config.hook.pytest_deselected(items=left_out)
@@ -76,8 +72,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("sandbox") and no_sandbox():
             item.add_marker(pytest.mark.skip(reason=no_sandbox()))
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -32,16 +32,10 @@ from autograder.checks.places import SEED_VARIABLE
 from autograder.lesson.code import names_defined
 
 STEMS = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
-TOGETHER = 150  # as many variants stay together on one worker
 CATALOGUE = [
-    pytest.param(
-        stem,
-        variant,
-        id=f"{stem[:2]}: {variant.name}",
-        marks=pytest.mark.xdist_group(f"variants {stem[:2]} {number // TOGETHER}"),
-    )
+    pytest.param(stem, variant, id=f"{stem[:2]}: {variant.name}")
     for stem in STEMS
-    for number, variant in enumerate(load(stem))
+    for variant in load(stem)
 ]
 SEEN = CATALOGUE if is_proof() else CATALOGUE[::6]
 OUTSIDE = CATALOGUE if is_proof() else CATALOGUE[::18]  # takes six times as long as inside
