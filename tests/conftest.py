@@ -15,6 +15,7 @@ import torch
 
 from autograder.book.names import lesson_names
 from autograder.build.generate import build
+from autograder.checks.places import SEED_VARIABLE
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.grading.plan import GradeOptions
@@ -87,6 +88,16 @@ def _ask_once_for_the_version_of_gradebooks() -> None:
     from nbgrader import api
 
     api.get_alembic_version = functools.cache(api.get_alembic_version)
+
+
+@pytest.fixture
+def in_the_course(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where and how a catalogued solution is judged."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv(SEED_VARIABLE, raising=False)
+    monkeypatch.setenv("COURSE_FAST_RUN", "1")
+    with torch.enable_grad():  # a variant may leave it switched off
+        yield
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 from types import CodeType
 
+import pytest
 from agents import forked
 from nbformat import NotebookNode
 
@@ -24,13 +25,26 @@ from autograder.grading.needed import needed_cells
 from autograder.lesson import Lesson
 from autograder.lesson.cells import Cell
 from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN, strip_hidden
-from variants import Variant
+from variants import FOLDER, Variant, load
 
 COURSE = Course.find(__file__)
 # Names whose statements draw, train or measure; what they make is not there for later statements
 # either.
 SLOW = {"display", "get_model", "plt", "show", "show_images", "smooth_images", "train_model"}
 SLOW |= {"RotatedMNIST", "draw_pattern", "scale_errors", "train_small"}
+
+
+STEMS = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
+
+
+def catalogue(every: int = 1) -> list:
+    """Return the parameters `stem` and `variant`: all lessons' variants, or every so many-th."""
+    found = [
+        pytest.param(stem, variant, id=f"{stem[:2]}: {variant.name}")
+        for stem in STEMS
+        for variant in load(stem)
+    ]
+    return found[::every]
 
 
 @functools.cache
