@@ -48,6 +48,7 @@ def ladder() -> Figure:
             axis.annotate(text, at, (aside, 0), textcoords="offset points", **side)
         axis.plot([], [], color=PALETTE[colour], marker=marker, label=f"{column} digits")
     axis.set_xticks(range(len(STEPS)), STEPS.values())
+    axis.set_xlim(-0.5, len(STEPS) - 0.5)  # room for the numbers beside the marks
     axis.set(ylabel="read correctly, in %", ylim=(None, 104), title="One step after the other")
     axis.grid(axis="y", color=PALETTE["line"], linewidth=0.5)
     axis.legend(loc="lower right")
