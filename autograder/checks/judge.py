@@ -63,6 +63,18 @@ def _load(stem: str) -> Lesson:
     return Lesson.load(Course.find().lesson_path(stem))
 
 
+def _stand_together(one: FunctionType, other: FunctionType) -> bool:
+    return one.__code__.co_filename == other.__code__.co_filename
+
+
+def _among(names: dict, function: FunctionType) -> FunctionType:
+    """Return the function with these names in place of those that it would look up."""
+    body, defaults, closure = function.__code__, function.__defaults__, function.__closure__
+    made = FunctionType(body, names, function.__name__, defaults, closure)
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
+
+
 class Judge:
     """Collects the hidden properties of one exercise and scores a notebook by them.
 
@@ -108,13 +120,11 @@ class Judge:
         A notebook in which `sum` or `math` is a number must not break the test itself.
         """
         names = {k: v for k, v in self.notebook.items() if k not in code.BUILTINS}
-        return FunctionType(
-            test.__code__,
-            names | reference.modules(self.lesson),
-            test.__name__,
-            test.__defaults__,
-            test.__closure__,
-        )
+        names |= reference.modules(self.lesson)
+        for name, helper in list(names.items()):  # those of the same cell use names as well
+            if isinstance(helper, FunctionType) and _stand_together(helper, test):
+                names[name] = _among(names, helper)
+        return _among(names, test)
 
     def score(self) -> float:
         """Print which property holds and which not, and return the points earned.

@@ -212,9 +212,10 @@ def test_names_that_a_student_shadows_do_not_disturb_the_test() -> None:
     notebook = {"In": [""], "sum": 3, "torch": 5, "math": None}
     judge = Judge(STEM, "third-power", notebook)
     # As in a notebook, the property's globals are the student's.
-    source = "def test(lesson, given):\n    assert sum([1, 2]) == 3 and math.pi and torch.tensor(1)"
+    source = "def helper(*, start=0):\n    return sum([1, 2], start) + math.pi\n"
+    source += "def test(lesson, given):\n    assert sum([1]) and torch.tensor(1) and helper() > 6"
     exec(source, notebook)
-    judge.property("uses sum, math and torch", points=1)(notebook["test"])
+    judge.property("uses sum, math and torch, as its helper does", points=1)(notebook["test"])
     assert judge.score() == 1
 
 
