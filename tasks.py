@@ -59,7 +59,7 @@ JOBS = {
 HELP = """jobs:
   demo    build the course, grade a small made-up class, say where to look next
   test    lint, freshness of the generated files, and the tests
-  proof   the same with everything that the tests take samples of; takes an hour or more
+  proof   the same with everything that the tests take samples of; half an hour and more
   check   only the freshness of the generated files and the leak check
   lint    only ruff and mypy: rules, formatting, types
   book    build the book of rendered solutions into _build/book
