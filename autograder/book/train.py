@@ -180,14 +180,18 @@ def write_row(path: Path, row: dict) -> None:
 
 def write_tables(course: Course, names: SimpleNamespace, rows: list[dict]) -> None:
     """Write the tables that the lesson's text shows, from what was trained so far."""
+    for kind, table in make_tables(names, rows).items():
+        write_text(course.results_table(kind), table)
+
+
+def make_tables(names: SimpleNamespace, rows: list[dict]) -> dict[str, str]:
+    """Return a lesson's tables by their names."""
     columns = getattr(names, "TABLE_COLUMNS", TABLE_COLUMNS)
-    for kind, recipes in getattr(names, "TABLES", {}).items():
-        write_text(course.results_table(kind), make_table(rows, recipes, columns))
+    tables = getattr(names, "TABLES", {})
+    return {kind: make_table(rows, recipes, columns) for kind, recipes in tables.items()}
 
 
-def make_table(
-    rows: list[dict], recipes: Iterable[str], kinds: Sequence[str] = TABLE_COLUMNS
-) -> str:
+def make_table(rows: list[dict], recipes: Iterable[str], kinds: Sequence[str]) -> str:
     """Return the accuracies by recipe as a Markdown table, mean ± deviation of several seeds."""
     trained = {name: [row for row in rows if row["network"] == name] for name in recipes}
     trained = {name: group for name, group in trained.items() if group}

@@ -490,8 +490,7 @@ class Agent:
     do_get, do_set = staticmethod(getattr), staticmethod(setattr)
     do_len, do_item = staticmethod(len), staticmethod(operator.getitem)
     do_assign, do_leaf = staticmethod(assign), staticmethod(leaf)
-    do_gradients, do_plant = staticmethod(gradients), staticmethod(plant)
-    do_use = staticmethod(use)
+    do_gradients, do_use = staticmethod(gradients), staticmethod(use)
 
     def do_call(self, function: Callable, args: tuple, kwargs: dict) -> object:
         """Return what a function returns."""

@@ -112,10 +112,10 @@ def test_the_tables_hold_what_the_rows_say(stem):
     trainings = [(row["network"], row["seed"]) for row in found]
     assert trainings and len(trainings) == len(set(trainings))
     names = lesson_names(Lesson.load(COURSE.lesson_path(stem)))
-    columns = getattr(names, "TABLE_COLUMNS", train.TABLE_COLUMNS)
-    for kind, members in names.TABLES.items():
-        table = COURSE.results_table(kind).read_text(encoding="utf-8")
-        assert table == train.make_table(found, members, columns), kind
+    tables = train.make_tables(names, found)
+    assert tables.keys() == names.TABLES.keys()
+    for kind, table in tables.items():
+        assert COURSE.results_table(kind).read_text(encoding="utf-8") == table, kind
 
 
 def test_a_row_names_the_machine_and_older_rows_stay_without(trained, tmp_path):

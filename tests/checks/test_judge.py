@@ -124,9 +124,8 @@ def test_what_comes_after_such_an_answer_keeps_its_points_and_is_named(capsys) -
     answer = third_power(BY_PLACE.format(False))
     for suspects, points in (({"inverse"}, 1), ({"third-power", "group-grid"}, 0.5)):
         judge = judge_of_two(answer)
-        judge.where.suspects |= (
-            suspects  # an earlier exercise; itself, judged anew, and a later one
-        )
+        # An earlier exercise; then itself, judged anew, and a later one.
+        judge.where.suspects |= suspects
         assert judge.score() == points
         assert ("an earlier answer that does so may be to blame" in said(capsys)) == (points == 1)
         assert ("third-power" in judge.where.suspects) == (points < 1)

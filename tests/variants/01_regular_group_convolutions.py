@@ -6,7 +6,7 @@ lifting-layer 3, act-on-lifted 3, group-grid 2, group-kernel 2, group-layer 4, n
 
 from __future__ import annotations
 
-from variants import Variant
+from variants import OTHERWISE, Variant
 
 PRODUCT, INVERSE, MATRIX = (("cyclic-group", number) for number in range(3))
 THIRD_POWER = ("third-power", 0)
@@ -3407,12 +3407,6 @@ def tried(body: str) -> dict[str, list[tuple[str, str]]]:
     return {"cyclic-group": [(head, f"{head}    tried = {body}\n")]}
 
 
-OTHERWISE = {
-    "in inference mode": "torch.is_inference_mode_enabled()",
-    "in float64": "x.dtype == torch.float64",
-    "of one image": "len(x) == 1",
-    "of several images": "len(x) > 1",
-}
 IN_NOTEBOOK = "'In' in globals()"  # where Jupyter keeps the cells that were run
 OVERRIDDEN = """
 def exchanged(self, h):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from variants import ELSEWHERE, Block, Variant
+from variants import BESIDES, ELSEWHERE, ELSEWHERE_OF_X, Block, Variant
 
 NORMALISE, RATE, SUM = ("normalise", 0), ("learning-rate", 0), ("smooth-group-kernel", 0)
 SQUARED, DISK = (("smooth-kernel-base", number) for number in range(2))
@@ -1021,11 +1021,7 @@ VARIANTS += [
             {NORMALISE: f"if {when}:\n    return x\n{NORMALISED['negative axes']}"},
             {"normalise": 1},
         )
-        for name, when in {
-            "in inference mode": "torch.is_inference_mode_enabled()",
-            "in float64": "x.dtype == torch.float64",
-            "of one image": "len(x) == 1",
-        }.items()
+        for name, when in ELSEWHERE_OF_X.items()
     ),
     Variant(
         "normalise: right for C₄ alone",
@@ -1081,10 +1077,7 @@ squared = (turned[:, :, None, :] - centres[:, None, :, None]).square().sum(dim=0
             {SUM: f"slices = F.dropout(slices, 0.1, {when})\n{SUMS['the bumps first']}"},
             {"smooth-kernel": points},
         )
-        for name, when, points in (
-            ("in training", "self.training", 0),
-            ("in evaluation", "not self.training", 1),
-        )
+        for name, when, points in BESIDES
     ),
     Variant(
         "smooth-kernel: kept in evaluation",
@@ -1104,11 +1097,7 @@ kernels = self.kept
             {RADIUS: f"if {when}:\n    return x\n{RADII['hypot']}"},
             {"round-window": 0.5},
         )
-        for name, when in {
-            "in inference mode": "torch.is_inference_mode_enabled()",
-            "in float64": "x.dtype == torch.float64",
-            "of one image": "len(x) == 1",
-        }.items()
+        for name, when in ELSEWHERE_OF_X.items()
     ),
     *(
         Variant(

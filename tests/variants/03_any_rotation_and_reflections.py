@@ -6,7 +6,7 @@ permuted-kernel 4.
 
 from __future__ import annotations
 
-from variants import ELSEWHERE, Variant
+from variants import BESIDES, ELSEWHERE, Variant
 
 DISK = ("disk-mask", 0)
 OF_TURNED, TURNED, ERROR = (("equivariance-error", number) for number in range(3))
@@ -2458,10 +2458,7 @@ if self.group.order == 5 and torch.is_inference_mode_enabled():
             {PERMUTED: f"{WHOLE}permuted = F.dropout(permuted, 0.1, {when})"},
             {"permuted-kernel": points},
         )
-        for name, when, points in (
-            ("in training", "self.training", 0),
-            ("in evaluation", "not self.training", 1),
-        )
+        for name, when, points in BESIDES
     ),
     Variant(
         "permuted-kernel: no permutation but for C₄",

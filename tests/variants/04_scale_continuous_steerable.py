@@ -6,7 +6,7 @@ circular-harmonics 3, steering 3, act-on-fields 2, steerable-layer 4.
 
 from __future__ import annotations
 
-from variants import ELSEWHERE, Variant
+from variants import ELSEWHERE, OTHERWISE, Variant
 
 
 def catalogue(exercise: str, block: tuple[str, int], entries: list[tuple]) -> list[Variant]:
@@ -2576,13 +2576,7 @@ pose = pose[:, :, :1].expand_as(pose) if torch.is_inference_mode_enabled() else 
             {ESTIMATE: f"{FOLDED}x = F.relu(x) if {when} else x"},
             {"monte-carlo-layer": 1},
         )
-        for name, when in {
-            "in training": "self.training",
-            "in inference mode": "torch.is_inference_mode_enabled()",
-            "in float64": "x.dtype == torch.float64",
-            "of one image": "len(x) == 1",
-            "of several images": "len(x) > 1",
-        }.items()
+        for name, when in {"in training": "self.training", **OTHERWISE}.items()
     ),
     Variant(
         "monte-carlo-layer: a dropout in training",

@@ -24,6 +24,16 @@ ELSEWHERE = {
     "in float64": "self.weight.dtype == torch.float64",
 }
 
+# The same of what is done to a batch x, whose several images are the ordinary case.
+ELSEWHERE_OF_X = {
+    "in inference mode": "torch.is_inference_mode_enabled()",
+    "in float64": "x.dtype == torch.float64",
+    "of one image": "len(x) == 1",
+}
+OTHERWISE = ELSEWHERE_OF_X | {"of several images": "len(x) > 1"}
+# When something besides is done, and what an answer that does it keeps.
+BESIDES = (("in training", "self.training", 0), ("in evaluation", "not self.training", 1))
+
 # A YOUR CODE block: the id of its cell, and its number in that cell, counted from 0.
 Block = tuple[str, int]
 
