@@ -168,6 +168,8 @@ def step(command: list[str], failure: str, env: dict[str, str] | None = None) ->
     start = time.monotonic()
     # UTF-8 mode: on Windows, output to a pipe would otherwise be in a code page without "·" or "→".
     environment = os.environ | {"PYTHONUTF8": "1"} | (env or {})
+    # Tests and grading start hundreds of Pythons, each of which would compile the course anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     except OSError as error:

@@ -90,6 +90,12 @@ def _ask_once_for_the_version_of_gradebooks() -> None:
     api.get_alembic_version = functools.cache(api.get_alembic_version)
 
 
+@functools.cache
+def lesson_of(stem: str) -> Lesson:
+    """Return a lesson of this course."""
+    return Lesson.load(Course(ROOT).lesson_path(stem))
+
+
 @pytest.fixture
 def in_the_course(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Where and how a catalogued solution is judged."""
@@ -108,7 +114,7 @@ def names_with_small_digits(stem: str, folder: Path) -> Iterator[SimpleNamespace
         patch.setenv("COURSE_DATA", str(folder / "data"))
         patch.chdir(folder)
         with torch.random.fork_rng():
-            names = lesson_names(Lesson.load(Course(ROOT).lesson_path(stem)))
+            names = lesson_names(lesson_of(stem))
         yield names
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, lesson_of
 
 from autograder.course import Course
 from autograder.lesson import Lesson
@@ -16,7 +16,7 @@ from autograder.lesson.code import MAGIC
 
 Definition = ast.FunctionDef | ast.ClassDef
 FILES = sorted(ROOT.glob("autograder/**/*.py"))
-LESSONS = [Lesson.load(Course(ROOT).lesson_path(stem)) for stem in Course(ROOT).lessons()]
+LESSONS = [lesson_of(stem) for stem in Course(ROOT).lessons()]
 ERRORS = {"CourseError", "ValueError"}
 SHAPE = re.compile(r"\[[^\]]*\]|[Ss]hape")
 

@@ -146,6 +146,13 @@ def test_tests_stand_where_the_package_does() -> None:
     assert set(HOUSE) <= folders
 
 
+def test_no_folder_of_tests_is_passed_over(pytestconfig: pytest.Config) -> None:
+    """pytest looks into no folder with such a name; of its own accord, into none called build."""
+    patterns = pytestconfig.getini("norecursedirs")
+    for path in (ROOT / "tests").glob("*/test_*.py"):
+        assert not any(path.parent.match(pattern) for pattern in patterns), path
+
+
 def test_what_is_looked_for_would_be_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c", "a"]]
     assert floors({"a": {"b"}, "b": {"c"}, "c": set()}) == {"a": 3, "b": 2, "c": 1}

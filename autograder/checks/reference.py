@@ -185,9 +185,9 @@ def _changes(lesson: Lesson, answers: Mapping[str, str], cells: list[str]) -> It
         names = code.names_defined(lesson.cell(id).source)
         at = len(cells) - 1 - cells[::-1].index(answer) if answer in cells else len(cells)
         for number, source in enumerate(cells[at:]):
-            for node in code.statements(source):
+            for node, bound in code.bindings(source):
                 itself = number == 0 and isinstance(node, ast.FunctionDef | ast.ClassDef)
-                if not itself and names & (code.bound_by(node) | members.owners(node)):
+                if not itself and names & (bound | members.owners(node)):
                     yield ast.unparse(node)
 
 

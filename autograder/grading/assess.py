@@ -30,7 +30,7 @@ from autograder.lesson import Lesson
 from autograder.marks.records import version_of
 from autograder.sandbox import kernels
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.pythons import StartFailed, make_starter
+from autograder.sandbox.pythons import Starter, StartFailed, make_starter
 from autograder.submissions.cells import grade_id
 from autograder.submissions.matching import require_lesson
 from autograder.submissions.reading import Submission, parse_notebook
@@ -126,18 +126,9 @@ class _Grader:
     def get(cls, assignment: Assignment, limits: Limits, how: How) -> _Grader:
         """Return the grader for this assignment, made anew if the last one was for another."""
         key = (assignment, limits, how)
-        if cls._last is not None and cls._last[0] == key:
-            return cls._last[1]
-        cls.close_last()
-        cls._last = (key, cls(assignment, limits, how))
+        if cls._last is None or cls._last[0] != key:
+            cls._last = (key, cls(assignment, limits, how))
         return cls._last[1]
-
-    @classmethod
-    def close_last(cls) -> None:
-        """Stop what the kept grader has started."""
-        if cls._last is not None:
-            last, cls._last = cls._last, None
-            last[1].starter.close()
 
     def __init__(self, assignment: Assignment, limits: Limits, how: How) -> None:
         self.assignment, self.lesson, self.limits = assignment, assignment.lesson, limits
@@ -149,15 +140,8 @@ class _Grader:
         self.private: list[PrivateProperty] = []
         if assignment.private is not None:
             self.private = parse(assignment.private, Path(f"{assignment.stem}.py"), self.lesson)
-        self.modules = sorted(m.__name__ for m in reference.modules(self.lesson).values())
-        self.starter = make_starter(
-            limits,
-            modules=[*kernels.MODULES, *self.modules],
-            data=Path(how.data) if how.data else None,
-            env=ENVIRONMENT,
-            sandboxed=how.sandboxed,
-            forked=how.forked,
-        )
+        modules = sorted(m.__name__ for m in reference.modules(self.lesson).values())
+        self.how, self.modules = how, (*kernels.MODULES, *modules)
 
     def assess(self, submission: Submission, seed: int) -> Assessment:
         """Grade one submission."""
@@ -227,20 +211,41 @@ class _Grader:
     def run(self, notebook: NotebookNode, seed: int) -> NotebookRuns:
         """Run a restored submission in place; return how that went."""
         needed = needed_cells(notebook, self.lesson, {cell.id for cell in self.release.cells})
-        runs = NotebookRuns(
-            notebook, needed, self.lesson, self.private, seed, self.limits, self.starter
-        )
+        starter = _starter(self.limits, self.how, self.modules)
+        runs = NotebookRuns(notebook, needed, self.lesson, self.private, seed, self.limits, starter)
         runs.run()
         return runs
 
 
-_stopping = threading.Lock()
+# What has started Pythons, one at most. It knows nothing of an assignment but the modules that it
+# imports, so it is kept for the next that imports the same: a Python needs seconds to get warm.
+_kept: dict[object, Starter] = {}
+_keeping = threading.RLock()
+
+
+def _starter(limits: Limits, how: How, modules: tuple[str, ...]) -> Starter:
+    """Return what starts the Pythons of an assignment's submissions."""
+    data = Path(how.data) if how.data and Path(how.data).is_dir() else None
+    key = (limits, how.sandboxed, how.forked, data, modules)
+    with _keeping:
+        if key not in _kept:
+            stop()
+            _kept[key] = make_starter(
+                limits,
+                modules=modules,
+                data=data,
+                env=ENVIRONMENT,
+                sandboxed=how.sandboxed,
+                forked=how.forked,
+            )
+        return _kept[key]
 
 
 def stop() -> None:
     """Stop what this process keeps for the next submission; returns when it has ended."""
-    with _stopping:
-        _Grader.close_last()
+    with _keeping:
+        while _kept:
+            _kept.popitem()[1].close()
 
 
 atexit.register(stop)

@@ -12,7 +12,7 @@ import browser as browsers
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, names_with_small_digits
+from conftest import ROOT, is_proof, names_with_small_digits
 from PIL import Image
 
 from autograder.book import breaks
@@ -169,7 +169,7 @@ def radians(degrees: float) -> torch.Tensor:
 @pytest.mark.parametrize("state", STATES)
 def test_the_numbers_are_those_of_the_lesson(page, lesson, state) -> None:
     layer, group = made(lesson, *state)
-    for angle in ANGLES:
+    for angle in ANGLES if is_proof() else ANGLES[::2]:
         if group.order > 1 and angle * group.order / 360 % 1 == 0.5:
             continue  # equally far from two elements, the lesson's `group_index` takes no one shift
         error = lesson.equivariance_error(layer, group, radians(angle), digit()).item()

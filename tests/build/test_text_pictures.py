@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -184,9 +185,13 @@ def test_matplotlib_is_imported_only_to_draw(drawn: Course) -> None:
 
 
 def test_the_course_s_pictures_are_small_and_all_of_them_are_drawn() -> None:
-    assert {path.stem for path in COMMITTED} == set(PICTURES)
-    sizes = [path.stat().st_size for path in COMMITTED]
-    assert max(sizes) <= 45_000 and sum(sizes) <= 300_000
+    sizes = {path.stem: path.stat().st_size for path in COMMITTED}
+    assert set(sizes) == set(PICTURES)
+    assert max(sizes.values()) <= 45_000
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.py")}
+    shown = [re.findall(r"\(picture:([a-z-]+)\)", text) for text in texts.values()]
+    assert {name for names in shown for name in names} == set(sizes)
+    assert all(sum(sizes[name] for name in names) <= 250_000 for names in shown)
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)

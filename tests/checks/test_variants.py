@@ -10,7 +10,7 @@ import contextlib
 import io
 
 import pytest
-from conftest import is_proof
+from conftest import is_proof, lesson_of
 from variants import Variant, load
 from variants.judging import (
     STEMS,
@@ -18,7 +18,6 @@ from variants.judging import (
     difference,
     full_points,
     gaps,
-    lesson_of,
     points_inside,
     to_judge,
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import is_proof
+from conftest import is_proof, lesson_of
 from variants import ELSEWHERE, Variant
-from variants.judging import catalogue, full_points, lesson_of, visible_failures
+from variants.judging import catalogue, full_points, visible_failures
 
 pytestmark = pytest.mark.usefixtures("in_the_course")
 
@@ -43,7 +43,7 @@ FAIL_VISIBLY = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stem", "variant"), catalogue(1 if is_proof() else 6))
+@pytest.mark.parametrize(("stem", "variant"), catalogue(1 if is_proof() else 12))
 def test_what_a_student_sees_pass_has_its_points(stem: str, variant: Variant) -> None:
     lesson = lesson_of(stem)
     full = full_points(lesson)

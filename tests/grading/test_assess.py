@@ -26,7 +26,7 @@ from autograder.checks.places import Outside
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.grading import grade
-from autograder.grading.assess import Assignment, How, assess
+from autograder.grading.assess import Assignment, How, assess, stop
 from autograder.grading.plan import GradeOptions, read_assignment
 from autograder.lesson import Lesson
 from autograder.marks.gradebook import open_api
@@ -294,6 +294,7 @@ def test_a_python_that_does_not_start_is_one_clear_error(
     built_course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submissions(built_course, 1)
+    stop()  # or else the Python of the test before is warm already
     monkeypatch.setattr(pythons, "WARM", "raise SystemExit")
     assignment = assignment_of(built_course, TINY)
     submission = submission_of(built_course, TINY, "s0")

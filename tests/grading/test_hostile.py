@@ -1,7 +1,7 @@
 """Hostile submissions in one class with honest ones: nothing gained, nobody hurt, nothing left.
 
-Grading the whole catalogue takes its time, so every sixth attack is tried; `make proof` tries all.
-COURSE_ATTACKS=agent tries those of one family, or whose names hold a word.
+Grading the whole catalogue takes its time, so every twelfth attack is tried; `make proof` tries
+all. COURSE_ATTACKS=agent tries those of one family, or whose names hold a word.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from autograder.submissions.made import fill_in, write_submission
 from autograder.submissions.reading import read_notebook
 
 CHOSEN = os.environ.get("COURSE_ATTACKS", "")
-EVERY = 1 if CHOSEN or is_proof() else 6
+EVERY = 1 if CHOSEN or is_proof() else 12
 SAMPLE = [a for a in CATALOGUE if CHOSEN in f"{a.family} {a.name}"][::EVERY]
 LESSONS = (TINY, TENSORS)
 FULL = {

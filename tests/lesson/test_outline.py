@@ -6,7 +6,7 @@ import io
 import re
 from contextlib import redirect_stdout
 
-from conftest import ROOT
+from conftest import ROOT, lesson_of
 
 from autograder.course import Course
 from autograder.lesson import Lesson
@@ -15,7 +15,7 @@ from autograder.lesson.outline import defined_name, minutes_by_chapter
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course(ROOT)
-LESSON = Lesson.load(COURSE.lesson_path(STEM))
+LESSON = lesson_of(STEM)
 
 
 # ---------------------------------------------------------------------------------- chapters

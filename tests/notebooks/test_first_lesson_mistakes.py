@@ -12,14 +12,12 @@ from contextlib import redirect_stdout
 from types import SimpleNamespace
 
 import pytest
-from conftest import ROOT, names_with_small_digits
+from conftest import lesson_of, names_with_small_digits
 from variants import Variant
 
-from autograder.course import Course
-from autograder.lesson import Lesson
 from autograder.lesson.markers import strip_hidden
 
-LESSON = Lesson.load(Course(ROOT).lesson_path("01_regular_group_convolutions"))
+LESSON = lesson_of("01_regular_group_convolutions")
 
 PRODUCT, INVERSE, MATRIX = (("cyclic-group", number) for number in range(3))
 LIFT_ELEMENTS, LIFT_GRID = (("lifting-kernel-base", number) for number in range(2))

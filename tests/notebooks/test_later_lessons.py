@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, lesson_of
 
 from autograder.course import Course
-from autograder.lesson import Lesson
 
 COURSE = Course(ROOT)
-LESSONS = {stem: Lesson.load(COURSE.lesson_path(stem)) for stem in COURSE.lessons()}
+LESSONS = {stem: lesson_of(stem) for stem in COURSE.lessons()}
 FIRST, *LATER = LESSONS
 
 

@@ -10,15 +10,14 @@ import statistics
 import nbformat
 import pytest
 import torch
-from conftest import names_with_small_digits
+from conftest import lesson_of, names_with_small_digits
 
 from autograder.course import Course
-from autograder.lesson import Lesson
 from autograder.lesson.markers import END_MARKER, START_MARKER, blocks
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course.find(__file__)
-LESSON = Lesson.load(COURSE.lesson_path(STEM))
+LESSON = lesson_of(STEM)
 ORDERS = (4, 8, 12, 16)
 
 # The course's public names, as its specification gives them.

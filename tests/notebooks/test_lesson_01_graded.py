@@ -8,19 +8,19 @@ import shutil
 
 import nbformat
 import pytest
+from conftest import lesson_of
 from mishaps import saved_by_colab
 from variants import Variant, load
 
 from autograder.course import Course
 from autograder.demo import copy_course
 from autograder.grading.grade import grade_lesson
-from autograder.lesson import Lesson
 from autograder.marks.results import Result
 from autograder.submissions.made import fill_in, write_submission
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course.find(__file__)
-LESSON = Lesson.load(COURSE.lesson_path(STEM))
+LESSON = lesson_of(STEM)
 FULL = {item.id: item.points for item in LESSON.exercises if not item.manual}
 SAMPLE = ("group kernel: rot90 and roll", "lifting grid: no inverse", "lifting layer: not folded")
 

@@ -7,16 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import lesson_of
 from steerable import TOLERANCE, Theirs
 
 from autograder.book.names import lesson_names
 from autograder.checks.oracles import dihedral
-from autograder.course import Course
-from autograder.lesson import Lesson
 
 STEM = "03_any_rotation_and_reflections"
-LESSON = Lesson.load(Course(ROOT).lesson_path(STEM))
+LESSON = lesson_of(STEM)
 
 
 @pytest.fixture(scope="module")

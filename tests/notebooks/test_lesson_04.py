@@ -7,11 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import lesson_of
 
 from autograder.book.names import lesson_names
-from autograder.course import Course
-from autograder.lesson import Lesson
 
 STEM = "04_scale_continuous_steerable"
 
@@ -20,7 +18,7 @@ STEM = "04_scale_continuous_steerable"
 def names() -> SimpleNamespace:
     """What the solution defines."""
     with torch.random.fork_rng():
-        return lesson_names(Lesson.load(Course(ROOT).lesson_path(STEM)))
+        return lesson_names(lesson_of(STEM))
 
 
 def noise(*shape: int) -> torch.Tensor:

@@ -23,14 +23,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torchvision
-from conftest import ROOT, names_with_small_digits
+from conftest import ROOT, lesson_of, names_with_small_digits
 from variants import Variant
 
-from autograder.course import Course
-from autograder.lesson import Lesson
 from autograder.lesson.markers import stub_blocks
 
-LESSON = Lesson.load(Course(ROOT).lesson_path("01_regular_group_convolutions"))
+LESSON = lesson_of("01_regular_group_convolutions")
 PAGE = (ROOT / "solutions" / "stuck.md").read_text(encoding="utf-8")
 KEYS = re.findall(r"^- \*\*`(.+)`\*\*$", PAGE, re.MULTILINE)
 

@@ -7,10 +7,9 @@ import runpy
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, lesson_of
 
 from autograder.course import Course
-from autograder.lesson import Lesson
 from autograder.lesson.markers import stub_blocks
 from autograder.pages import similar
 from autograder.pages.similar import OWN, answers_of, fragments_of, places_to_look, statements
@@ -19,7 +18,7 @@ from autograder.submissions.reading import read_notebook
 
 STEM = "01_regular_group_convolutions"
 COURSE = Course(ROOT)
-LESSON = Lesson.load(COURSE.lesson_path(STEM))
+LESSON = lesson_of(STEM)
 NONE: frozenset[str] = frozenset()
 CELL = """def f(h):
     ## YOUR CODE STARTS HERE ##

@@ -20,14 +20,12 @@ from nbformat import NotebookNode
 
 from autograder.checks.examiner import run_hidden
 from autograder.checks.places import SEED_VARIABLE, Outside
-from autograder.course import Course
 from autograder.grading.needed import needed_cells
 from autograder.lesson import Lesson
 from autograder.lesson.cells import Cell
 from autograder.lesson.markers import BEGIN_HIDDEN, END_HIDDEN, strip_hidden
 from variants import FOLDER, Variant, load
 
-COURSE = Course.find(__file__)
 # Names whose statements draw, train or measure; what they make is not there for later statements
 # either.
 SLOW = {"display", "get_model", "plt", "show", "show_images", "smooth_images", "train_model"}
@@ -45,12 +43,6 @@ def catalogue(every: int = 1) -> list:
         for variant in load(stem)
     ]
     return found[::every]
-
-
-@functools.cache
-def lesson_of(stem: str) -> Lesson:
-    """Return a lesson of this course."""
-    return Lesson.load(COURSE.lesson_path(stem))
 
 
 def full_points(lesson: Lesson) -> dict[str, float]:
