@@ -42,7 +42,7 @@ from autograder.submissions.made import (
 from autograder.submissions.reading import read_notebook
 from autograder.texts import say
 
-TIMEOUT = 10  # seconds; waiting for the endless loop longer would show nothing more
+TIMEOUT = 4  # seconds; waiting for the endless loop longer would show nothing more
 MARKER = ".made-by-demo"
 NEXT = """
 Look next at:
