@@ -116,6 +116,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_assignment(parser, "all that have marks")
     parser.add_argument(
+        "assignment",
+        metavar="LESSON",
+        nargs="?",
+        default=argparse.SUPPRESS,
+        help="the same as --assignment LESSON",
+    )
+    parser.add_argument(
         "--roster",
         metavar="FILE",
         type=Path,
@@ -200,7 +207,7 @@ def pack_lesson(course: Course, args: argparse.Namespace) -> int:
     Raises CourseError if no lesson is named, or there is no such lesson.
     """
     if not args.assignment:
-        raise CourseError(f"--for {args.platform} takes one lesson: name it with --assignment")
+        raise CourseError(f"name the lesson, as in `export --for {args.platform} LESSON`")
     stem = course.known_lesson(args.assignment)
     output = args.output or course.root / "_build" / HOSTS[args.platform].format(stem=stem)
     if args.platform == "gradescope":

@@ -37,7 +37,7 @@ def autograder(_built: Course, tmp_path_factory: pytest.TempPathFactory) -> Path
         patch.chdir(course.root)
         words = ["export", "--for", "gradescope", "--visibility", "after_published"]
         assert cli.main(words) == 1, "which lesson?"
-        assert cli.main([*words, "--assignment", TINY]) == 0
+        assert cli.main([*words, TINY]) == 0
     home = root / "autograder"
     with zipfile.ZipFile(course.root / "_build" / f"{TINY}-gradescope.zip") as pack:
         assert {"setup.sh", "run_autograder"} <= set(pack.namelist())
