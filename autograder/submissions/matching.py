@@ -104,6 +104,7 @@ class StudentCell(CellText):
     origin: the cell of the release that it comes from; None for one of the student's own.
     lost_attachment: whether it had an attachment that is no picture.
     odd_spaces, odd_signs: whether its code held spaces, or signs, that Python does not read.
+    odd_imports: whether it imports what is not there and not needed.
     """
 
     kind: str
@@ -115,6 +116,7 @@ class StudentCell(CellText):
     lost_attachment: bool = False
     odd_spaces: bool = False
     odd_signs: bool = False
+    odd_imports: bool = False
 
     @property
     def is_foreign(self) -> bool:

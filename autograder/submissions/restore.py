@@ -16,6 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.submissions import mending, merged
+from autograder.submissions.lacking import without_needless_imports
 from autograder.submissions.matching import (
     NOTES,
     StudentCell,
@@ -49,6 +50,11 @@ def restore(submission: NotebookNode, release: NotebookNode) -> NotebookNode:
         if readable != cell.text:
             cell.odd_signs = True
             cell.set_text(readable)
+        if cell.kind == "code" and cell.origin is not None and cell.origin.is_answer:
+            lean = without_needless_imports(cell.text)
+            if lean != cell.text:
+                cell.odd_imports = True
+                cell.set_text(lean)
     mending.join(cells, notes)
     chosen = _choose(cells)
     places = [cells.index(chosen[template]) for template in templates if template in chosen]
@@ -141,6 +147,8 @@ def _damages(cells: list[StudentCell], chosen: Chosen, templates: list[Template]
             notes.append(f"The cell {name} held spaces that Python does not read; put right.")
         if cell.odd_signs and template.is_answer:
             notes.append(f"The cell {name} held signs that only look like Python's; put right.")
+        if cell.odd_imports and template.is_answer:
+            notes.append(f"The cell {name} imports what is neither there nor needed; left out.")
         if cell.lost_attachment and template.is_answer:
             notes.append(f"An attachment of the cell {name} that is no picture was left out.")
     return notes

@@ -536,8 +536,17 @@ def reads_a_file_of_its_own(release, lesson):
 
 
 @mishap("evens-test imports a package that grading has not", lost={"evens": 0})
+def needs_what_only_colab_has(release, lesson):
+    line = "from google.colab import userdata; n = int(userdata.get('n'))"
+    return with_line_in_evens(release, lesson, line)
+
+
+@mishap("evens-answer imports what is neither there nor needed; left out")
 def imports_what_only_colab_has(release, lesson):
-    return with_line_in_evens(release, lesson, "from google.colab import drive")
+    made = with_line_in_evens(release, lesson, "import wandb")
+    cell = known_cell(made, "evens-answer")
+    cell.source = f'from google.colab import drive\ndrive.mount("/content")\n{cell.source}'
+    return made
 
 
 @mishap()
