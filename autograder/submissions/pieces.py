@@ -111,7 +111,7 @@ def plain_signs(source: str) -> str:
     """Return code with Python's own signs in place of those that only look like them.
 
     Such signs come from formulas, word processors and other keyboards: − for -, “ for ", （ for (.
-    Those in strings and comments stay.
+    Those in strings and comments stay. The fence of a block of code in Markdown is taken away.
     """
 
     def plain(match: re.Match) -> str:
@@ -121,7 +121,13 @@ def plain_signs(source: str) -> str:
         inner = text[1:-1] if len(text) > 1 else ""
         return _PLAIN[text[0]] + inner + (_PLAIN[text[-1]] if len(text) > 1 else "")
 
-    return _ODD.sub(plain, source)
+    return _ODD.sub(plain, _without_fence(source))
+
+
+def _without_fence(source: str) -> str:
+    first, *lines = source.strip().split("\n")
+    is_fenced = first.startswith("```") and lines[-1:] and lines[-1].strip() == "```"
+    return "\n".join(lines[:-1]) if is_fenced else source
 
 
 def pieces(source: str) -> list[Piece]:

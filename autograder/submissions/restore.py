@@ -146,7 +146,7 @@ def _damages(cells: list[StudentCell], chosen: Chosen, templates: list[Template]
         if cell.odd_spaces and template.is_answer:
             notes.append(f"The cell {name} held spaces that Python does not read; put right.")
         if cell.odd_signs and template.is_answer:
-            notes.append(f"The cell {name} held signs that only look like Python's; put right.")
+            notes.append(f"The cell {name} held signs that are not Python's; put right.")
         if cell.odd_imports and template.is_answer:
             notes.append(f"The cell {name} imports what is neither there nor needed; left out.")
         if cell.lost_attachment and template.is_answer:

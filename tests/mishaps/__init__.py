@@ -474,15 +474,23 @@ def spaces_from_a_web_page(release, lesson):
     return fill_in(release, lesson, mistake(lesson, "numbers", "        doubled = 2", odd))
 
 
-@mishap("numbers held signs that only look like Python's")
+@mishap("numbers held signs that are not Python's")
 def minus_sign_from_a_formula(release, lesson):
     return fill_in(release, lesson, mistake(lesson, "numbers", "negated = -a", "negated = \u2212a"))
 
 
-@mishap("evens-answer held signs that only look like Python's")
+@mishap("evens-answer held signs that are not Python's")
 def quotes_and_brackets_of_a_word_processor(release, lesson):
     odd = "about = \u201cit\u2019s even \u2212\u201d\n            result.append\uff08i\uff09"
     return fill_in(release, lesson, mistake(lesson, "evens-answer", "result.append(i)", odd))
+
+
+@mishap("evens-answer held signs that are not Python's")
+def copied_from_a_chat_with_its_fence(release, lesson):
+    made = fill_in(release, lesson)
+    cell = known_cell(made, "evens-answer")
+    cell.source = f"```python\n{cell.source}\n```\n"
+    return made
 
 
 @mishap("A block of numbers stood alone in a cell below; it is filled in.")
