@@ -47,13 +47,13 @@ def _missing(node: ast.stmt) -> set[str]:
     match node:
         case ast.Import(names=names):
             modules = [alias.name for alias in names]
-        case ast.ImportFrom(names=names, module=str(module), level=0):
+        case ast.ImportFrom(module=str(module), level=0):
             modules = [module]
         case _:
             return set()
     if any(map(_is_there, modules)):
         return set()
-    return {alias.asname or alias.name.partition(".")[0] for alias in names} - {"*"}
+    return code.bound_by(node) - {"*"}
 
 
 @functools.lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from conftest import lesson_of
 
 from autograder.checks import Judge, PropertyFailed, reference
 from autograder.checks.given import Given
@@ -28,7 +29,7 @@ def _in_the_course(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def lesson() -> Lesson:
-    return Lesson.load(COURSE.lesson_path(STEM))
+    return lesson_of(STEM)
 
 
 def third_power(body: str) -> str:
@@ -58,7 +59,7 @@ def test_an_answer_is_tried_among_the_lesson_s_definitions(capsys) -> None:
 
 @pytest.mark.parametrize("stem", COURSE.lessons())
 def test_no_solution_of_the_answer_or_of_a_later_one_is_where_it_is_tried(stem: str) -> None:
-    lesson = Lesson.load(COURSE.lesson_path(stem))
+    lesson = lesson_of(stem)
     ids = [cell.id for cell in lesson.cells if cell.grade == "solution"]
     for number, id in enumerate(ids):
         sources = reference.sources(lesson, {id: "mine = 1"}, ["def helper():\n    pass"])
@@ -97,7 +98,7 @@ BY_PLACE = "group.product(g2, g) if ('In' in globals()) == {} else g"
 
 def judge_of_two(*cells: str) -> Judge:
     """Return a judge with two properties for a notebook with the lesson's group in it."""
-    lesson = Lesson.load(COURSE.lesson_path(STEM))
+    lesson = lesson_of(STEM)
     names = reference.namespace(lesson, {})
     judge = judge_of(solutions(lesson)["cyclic-group"], *cells, **names)
     judge.properties[0] = replace(judge.properties[0], points=0.5)
@@ -162,7 +163,7 @@ def test_one_place_counts_for_all_properties() -> None:
 
 
 def test_another_answer_that_is_to_blame_is_no_suspicion(capsys) -> None:
-    lesson = Lesson.load(COURSE.lesson_path(STEM))
+    lesson = lesson_of(STEM)
     wrong = solutions(lesson)["cyclic-group"].replace("h + h_prime", "h - h_prime")
     assert judge_of_two(wrong, third_power("group.product(g2, g)")).score() == 1
     assert "to blame" not in capsys.readouterr().out

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from conftest import lesson_of
 
 from autograder.checks import members, reference
-from autograder.course import Course
 from autograder.lesson import Lesson
 from autograder.submissions.made import solutions
 
-COURSE = Course.find(__file__)
 BASE = "lifting-kernel-base"
 
 
 @pytest.fixture(scope="module")
 def lesson() -> Lesson:
-    return Lesson.load(COURSE.lesson_path("01_regular_group_convolutions"))
+    return lesson_of("01_regular_group_convolutions")
 
 
 def changed(lesson: Lesson, old: str, new: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 from agents import forked
+from conftest import lesson_of
 from torch import nn
 
 from autograder.checks import agent, reference, remote
@@ -24,7 +25,6 @@ from autograder.checks.given import Given
 from autograder.checks.places import Outside
 from autograder.checks.properties import PropertyFailed
 from autograder.checks.remote import Names, NoAnswer, Ref, RemoteError, Session
-from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.grading.sessions import boot
 from autograder.lesson import Lesson
@@ -447,7 +447,7 @@ GUESS = f"{TRIES}.append(1) or len({TRIES})"
 
 @pytest.fixture(scope="module")
 def first_lesson() -> Lesson:
-    return Lesson.load(Course.find(__file__).lesson_path("01_regular_group_convolutions"))
+    return lesson_of("01_regular_group_convolutions")
 
 
 def test_an_answer_that_asks_where_it_runs_counts_where_it_does_worst(first_lesson: Lesson) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import nbformat
 import pytest
-from conftest import ROOT, TINY
+from conftest import ROOT, TINY, lesson_of
 from nbformat.v4 import new_code_cell
 
 from autograder.course import Course
@@ -84,7 +84,7 @@ def test_no_cell_takes_long(source: str) -> None:
 
 @pytest.fixture(scope="module")
 def lesson() -> Lesson:
-    return Lesson.load(Course(ROOT).lesson_path(LESSON))
+    return lesson_of(LESSON)
 
 
 def chosen(notebook: nbformat.NotebookNode, lesson: Lesson, released: set[str]) -> list[str]:
