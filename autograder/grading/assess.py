@@ -6,28 +6,25 @@ The gradebook, feedback pages and tables are made from what it returns, by grade
 
 from __future__ import annotations
 
-import atexit
-import functools
 import hashlib
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.checks import reference
 from autograder.checks.private import PrivateProperty, parse
 from autograder.errors import LOG, LOG_FILE, CourseError, collected_log, described
+from autograder.grading.model import Assessment, Assignment, How
 from autograder.grading.needed import needed_cells
 from autograder.grading.remarks import remarks
 from autograder.grading.runs import NotebookRuns
 from autograder.grading.schemes import mark_schemes, with_mark_schemes
 from autograder.grading.surviving import ENVIRONMENT
-from autograder.lesson import Lesson
-from autograder.marks.records import version_of
+from autograder.lesson.code import modules_imported
 from autograder.sandbox import kernels
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.pythons import Starter, StartFailed, make_starter
@@ -36,66 +33,6 @@ from autograder.submissions.matching import require_lesson
 from autograder.submissions.reading import Submission, parse_notebook
 from autograder.submissions.restore import restore
 from autograder.submissions.safe import safe_notebook
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A lesson as the grader needs it, by value.
-
-    source, release: its notebooks as JSON.
-    private: the text of the instructor's own hidden tests, None if there are none.
-    others: the releases of the course's other lessons, to recognise a notebook of one of them.
-    """
-
-    lesson: Lesson
-    source: str
-    release: str
-    private: str | None = None
-    others: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def stem(self) -> str:
-        """The lesson's name."""
-        return self.lesson.stem
-
-    @functools.cached_property
-    def version(self) -> str:
-        """The lesson's version; see version_of."""
-        return version_of(self.source)
-
-
-@dataclass(frozen=True)
-class How:
-    """How student code runs; see make_starter. `data`: a folder of data sets on the machine."""
-
-    sandboxed: bool = True
-    forked: bool = True
-    data: str | None = None
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """What grading one submission gave.
-
-    checksum: SHA-256 of the submission's bytes; version: the lesson's; seed: the hidden tests'.
-    problem: why nothing could be graded, as a clause, or None.
-    notes: one sentence for each thing a person should know.
-    notebook: the executed notebook as JSON, None if there is a problem.
-    limits: the limits that were hit.
-    seconds: what took how long: "in all", and its parts.
-    log: what was logged meanwhile: tracebacks, for the instructor.
-    """
-
-    checksum: str
-    version: str
-    seed: int
-    problem: str | None = None
-    notes: tuple[str, ...] = ()
-    notebook: str | None = None
-    limits: tuple[str, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    log: str = ""
-
 
 # One submission at a time in each process: output, random numbers and limits are the process's.
 _one_at_a_time = threading.RLock()
@@ -140,8 +77,8 @@ class _Grader:
         self.private: list[PrivateProperty] = []
         if assignment.private is not None:
             self.private = parse(assignment.private, Path(f"{assignment.stem}.py"), self.lesson)
-        modules = sorted(m.__name__ for m in reference.modules(self.lesson).values())
-        self.how, self.modules = how, (*kernels.MODULES, *modules)
+        self.how, self.modules = how, (*kernels.MODULES, *modules_imported(self.lesson))
+        self.starter.begin()
 
     def assess(self, submission: Submission, seed: int) -> Assessment:
         """Grade one submission."""
@@ -211,10 +148,15 @@ class _Grader:
     def run(self, notebook: NotebookNode, seed: int) -> NotebookRuns:
         """Run a restored submission in place; return how that went."""
         needed = needed_cells(notebook, self.lesson, {cell.id for cell in self.release.cells})
-        starter = _starter(self.limits, self.how, self.modules)
-        runs = NotebookRuns(notebook, needed, self.lesson, self.private, seed, self.limits, starter)
+        lesson, limits = self.lesson, self.limits
+        runs = NotebookRuns(notebook, needed, lesson, self.private, seed, limits, self.starter)
         runs.run()
         return runs
+
+    @property
+    def starter(self) -> Starter:
+        """What starts the submissions' Pythons."""
+        return _starter(self.limits, self.how, self.modules)
 
 
 # What has started Pythons, one at most. It knows nothing of an assignment but the modules that it
@@ -238,6 +180,8 @@ def _starter(limits: Limits, how: How, modules: tuple[str, ...]) -> Starter:
                 sandboxed=how.sandboxed,
                 forked=how.forked,
             )
+            # Not atexit, which is left out at the end of a process that was forked.
+            Finalize(None, stop, exitpriority=0)
         return _kept[key]
 
 
@@ -246,6 +190,3 @@ def stop() -> None:
     with _keeping:
         while _kept:
             _kept.popitem()[1].close()
-
-
-atexit.register(stop)

@@ -12,8 +12,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from multiprocessing import forkserver
 from typing import Any
 
 from pebble import CONSTS, ProcessExpired, ProcessPool
@@ -37,6 +38,9 @@ class Here:
     tries = 1
     lost: tuple[type[BaseException], ...] = ()  # nothing can be lost
 
+    def prepare(self, modules: Sequence[str]) -> None:
+        """Nothing to prepare: it would have to be waited for."""
+
     def submit(self, function: Callable, *args: object) -> Future:
         """Call at once."""
         future: Future = Future()
@@ -58,9 +62,17 @@ class Processes:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        # Spawned, not forked: this process has threads, and a gradebook open.
-        context = multiprocessing.get_context("spawn")
+        # Not forked from this process, which has threads, and a gradebook open; but on Linux from
+        # one that has imported what they need, once for all.
+        self.forked = sys.platform == "linux"
+        context = multiprocessing.get_context("forkserver" if self.forked else "spawn")
         self.pool = ProcessPool(workers, initializer=_quietly, context=context)
+
+    def prepare(self, modules: Sequence[str]) -> None:
+        """Begin to import modules that the calls will need, and do not wait for it."""
+        if self.forked:
+            forkserver.set_forkserver_preload([*modules])
+            forkserver.ensure_running()
 
     def submit(self, function: Callable, *args: object) -> Future:
         """Call in one of the processes."""
@@ -119,6 +131,9 @@ class Cluster:
                 f"the Dask scheduler at {address} has no workers: start some with `dask worker "
                 f"{address} --nthreads 1`"
             )
+
+    def prepare(self, modules: Sequence[str]) -> None:
+        """Nothing to prepare: workers import what they need with the first call."""
 
     def submit(self, function: Callable, *args: object) -> Future:
         """Call on one of the workers; another takes over when it is lost."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -17,10 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.grading import executors
-from autograder.grading.assess import assess
-from autograder.grading.plan import GradeOptions, make_plan
+from autograder.grading.model import Assessment
+from autograder.grading.plan import GradeOptions, make_plan, require_ready
 from autograder.grading.writer import MarksWriter, log_path, write_grades
 from autograder.lesson import Lesson
+from autograder.lesson.code import modules_imported
 from autograder.marks.classlist import ClassList
 from autograder.marks.gradebook import database_name, open_api
 from autograder.marks.options import add_assignment, add_gradebook, add_students
@@ -215,7 +217,26 @@ def grade_lesson(
     """
     options = options or GradeOptions()
     lesson = Lesson.load(course.lesson_path(stem))
+    require_ready(course, lesson, options)
+    students = chosen_submissions(course, [stem], options.students)[stem]
+    jobs = min(options.jobs, len(students) or 1)
+    with executors.open_executor(options.executor, jobs) as executor:
+        if not all(course.autograded_notebook(each, stem).is_file() for each in students):
+            executor.prepare(("autograder.grading.assess", *modules_imported(lesson)))
+        return grade_in(executor, course, lesson, options, on_start, on_end)
+
+
+def grade_in(
+    executor: executors.Here | executors.Processes | executors.Cluster,
+    course: Course,
+    lesson: Lesson,
+    options: GradeOptions,
+    on_start: Callable[[str], object],
+    on_end: Callable[[str], object],
+) -> list[Result]:
+    """Grade the submissions of one lesson in an executor; see `grade_lesson`."""
     plan = make_plan(course, lesson, options)
+    stem = lesson.stem
     earlier = read_records(plan.api, stem)
     writer = MarksWriter(plan, earlier)
     skipped: set[str] = set()
@@ -237,14 +258,22 @@ def grade_lesson(
             else:
                 yield student, (submission, plan.assignment, plan.seed, plan.limits, plan.how)
 
-    jobs = min(options.jobs, len(plan.students) or 1)
     try:
-        with executors.open_executor(options.executor, jobs) as executor:
-            for student, graded in executors.results(executor, assess, tasks(), on_start):
-                writer.write(student, graded)
-                on_end(student)
+        for student, graded in executors.results(executor, assess, tasks(), on_start):
+            writer.write(student, graded)
+            on_end(student)
     finally:
         write_grades(plan.api, course, lesson)
     results = read_results(plan.api, lesson, plan.students, frozenset(skipped))
     before = {student: record.verdicts for student, record in earlier.items()}
     return [replace(result, earlier=before.get(result.student, {})) for result in results]
+
+
+def assess(*args: Any) -> Assessment:
+    """Grade one submission (see assess.py), in another process perhaps.
+
+    Imported when it is called: where only marks are written down, nobody needs PyTorch.
+    """
+    from autograder.grading import assess
+
+    return assess.assess(*args)

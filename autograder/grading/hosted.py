@@ -21,9 +21,10 @@ from nbgrader.utils import determine_grade
 
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.grading.assess import Assessment, How, assess
+from autograder.grading.assess import assess
 from autograder.grading.hidden_tests import chosen_seed, private_folder, private_text
 from autograder.grading.in_notebook import GradingExecute
+from autograder.grading.model import Assessment, How
 from autograder.grading.plan import course_limits, read_assignment
 from autograder.lesson import Lesson
 from autograder.lesson.cells import Exercise

@@ -14,9 +14,9 @@ from autograder.build.notebooks import source_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.grading import executors
-from autograder.grading.assess import Assignment, How
 from autograder.grading.hidden_tests import chosen_seed, private_folder, private_text
 from autograder.grading.in_notebook import GradingExecute
+from autograder.grading.model import Assignment, How
 from autograder.lesson import Lesson
 from autograder.marks.classlist import ClassList
 from autograder.marks.dates import apply_class_list
@@ -36,7 +36,7 @@ class GradeOptions:
     students: whom; None for everybody.
     force: also what was graded and has not changed since.
     db_url, timeout, seed: in the place of what nbgrader_config.py says.
-    sandbox, forked: see assess.How.
+    sandbox, forked: see model.How.
     jobs: how many submissions at once.
     executor: "local", or the address of a Dask scheduler.
     """
@@ -86,10 +86,7 @@ def make_plan(course: Course, lesson: Lesson, options: GradeOptions) -> Plan:
 
     Raises CourseError if the lesson cannot be graded at all.
     """
-    require_built(course, lesson)
     students = chosen_submissions(course, [lesson.stem], options.students)[lesson.stem]
-    if options.sandbox and options.executor == executors.LOCAL:
-        find_bwrap()
     api = open_api(course, options.db_url, options.timeout, options.seed)
     settings = GradingExecute.configured(api.config)
     seed = chosen_seed(course, settings.seed)
@@ -102,6 +99,13 @@ def make_plan(course: Course, lesson: Lesson, options: GradeOptions) -> Plan:
     assignment = read_assignment(course, lesson, private)
     limits = course_limits(api)
     return Plan(course, api, assignment, students, seed, limits, how, classes)
+
+
+def require_ready(course: Course, lesson: Lesson, options: GradeOptions) -> None:
+    """Raise CourseError if it can be seen at once that a lesson cannot be graded."""
+    require_built(course, lesson)
+    if options.sandbox and options.executor == executors.LOCAL:
+        find_bwrap()
 
 
 def require_built(course: Course, lesson: Lesson) -> None:

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from autograder.checks.examiner import Examiner, Hearing
 from autograder.checks.private import PrivateProperty
 from autograder.grading.execute import SubmissionClient, outputs_of
-from autograder.grading.sessions import boot, definitions
+from autograder.grading.sessions import WITH_AGENT, boot, definitions
 from autograder.grading.surviving import NOT_RUN, error
 from autograder.lesson import Lesson
 from autograder.sandbox.kernels import CourseKernelManager
@@ -91,7 +91,7 @@ class NotebookRuns:
         for index in self.needed:
             self.notebook.cells[index].outputs = []
         channel = self.starter.channel()
-        manager = CourseKernelManager(self.starter, channel)
+        manager = CourseKernelManager(self.starter, channel, WITH_AGENT)
         examiner = Examiner(
             self.lesson,
             lambda: channel.connection(limits.patience),

@@ -14,6 +14,12 @@ from autograder.sandbox.limits import Limits
 from autograder.sandbox.pythons import START, Starter, StartFailed
 
 AGENT = Path(agent.__file__).read_text(encoding="utf-8")
+# What a notebook's kernel runs before it begins: from then on it has the agent, as a module.
+WITH_AGENT = f"""
+import sys, types
+sys.modules["course_agent"] = types.ModuleType("course_agent")
+exec(compile({AGENT!r}, "<agent>", "exec"), vars(sys.modules["course_agent"]))
+"""
 
 
 def boot(address: object) -> str:
@@ -21,9 +27,7 @@ def boot(address: object) -> str:
 
     One expression, which leaves no name behind.
     """
-    made = f"space['Agent'].at({address!r}, globals())"
-    run = f"(exec(compile({AGENT!r}, '<agent>', 'exec'), space), {made}.serve())"
-    return f"(lambda space: {run} and None)({{'__name__': 'course_agent'}})"
+    return f"__import__('course_agent').Agent.at({address!r}, globals()).serve()"
 
 
 @contextlib.contextmanager

@@ -16,8 +16,8 @@ from nbgrader.utils import rmtree
 
 from autograder.course import Course
 from autograder.errors import LOG_FILE
-from autograder.grading.assess import Assessment
 from autograder.grading.executors import WorkerLost
+from autograder.grading.model import Assessment
 from autograder.grading.plan import Plan
 from autograder.lesson import Lesson
 from autograder.marks.gradebook import keep_settled, read_marks, save_marks, withdraw_marks

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from types import CodeType
 
+from autograder.lesson.markers import strip_hidden
 from autograder.lesson.model import Lesson
 
 # A line for IPython in a lesson's own cell; none of them defines anything.
@@ -73,6 +74,19 @@ def definitions(source: str) -> CodeType:
 def definitions_in(source: str) -> ast.Module:
     """Return the definitions of a cell; raise SyntaxError if it is not valid Python."""
     return ast.Module([node for node in ast.parse(source).body if is_definition(node)], [])
+
+
+def modules_imported(lesson: Lesson) -> list[str]:
+    """Return the names of the modules that a lesson imports at once, not in its functions."""
+    names = set()
+    for cell in lesson.cells:
+        for node in statements(strip_hidden(cell.source)) if cell.kind == "code" else ():
+            match node:
+                case ast.Import():
+                    names |= {alias.name for alias in node.names}
+                case ast.ImportFrom(module=str(module), level=0):
+                    names.add(module)
+    return sorted(names)
 
 
 def names_defined(source: str) -> set[str]:

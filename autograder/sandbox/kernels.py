@@ -8,12 +8,17 @@ made for this one kernel.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import math
 import signal
+import time
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import zmq
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -26,6 +31,7 @@ from autograder.sandbox.pythons import Running, Starter
 
 NAME = "course-kernel"
 MOST_WAITING = 100  # messages of a kernel that have arrived and were not read yet
+RECONNECT = 10  # milliseconds between looks whether a kernel has opened its sockets
 INSIDE = "inside.json"  # the connection file as the kernel sees it
 KERNEL = """
 from ipykernel.kernelapp import launch_new_instance
@@ -39,7 +45,12 @@ launch_new_instance(argv=["-f", {connection!r}, *options])
 # What a kernel imports, for a warm parent.
 MODULES = (
     *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.inprocess", "matplotlib_inline"),
-    *("matplotlib_inline.backend_inline", "IPython.core.completerlib", "comm", "debugpy"),
+    *(
+        "matplotlib_inline.backend_inline",
+        "IPython.core.completerlib",
+        "comm",
+        "ipykernel.debugger",
+    ),
 )
 
 
@@ -79,7 +90,8 @@ class CourseProvisioner(KernelProvisionerBase):
         """Start the kernel."""
         assert self.folder is not None
         starter = self.manager.starter
-        code = KERNEL.format(connection=f"{starter.inside(self.folder)}/{INSIDE}")
+        kernel = KERNEL.format(connection=f"{starter.inside(self.folder)}/{INSIDE}")
+        code = self.manager.first + kernel
         self.running = starter.start(code, self.manager.channel, self.folder)
         return self.connection_info
 
@@ -115,19 +127,40 @@ class CourseProvisioner(KernelProvisionerBase):
             remove_folder(self.folder)
 
 
+class CourseKernelClient(AsyncKernelClient):
+    """Speaks with one kernel."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel answers; raise RuntimeError if it does not.
+
+        The base class then listens for a fifth of a second, for what nbclient passes over anyway.
+        """
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while time.monotonic() < end:
+            with contextlib.suppress(TimeoutError, Empty):
+                await self.kernel_info(reply=True, timeout=1)
+                await self.get_iopub_msg(timeout=0.2)  # what cells print will be heard, too
+                return
+            if not await self.is_alive():
+                raise RuntimeError("the kernel has ended before it answered")
+        raise RuntimeError(f"the kernel has not answered in {timeout} seconds")
+
+
 class CourseKernelManager(AsyncKernelManager):
     """Manages one kernel that `starter` starts, at the other end of `channel`.
 
-    What the notebook or the machine's kernel specifications say plays no part.
+    `first`: code that is run before the kernel begins. What the notebook or the machine's kernel
+    specifications say plays no part.
     """
 
-    def __init__(self, starter: Starter, channel: Channel, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.starter, self.channel = starter, channel
+    def __init__(self, starter: Starter, channel: Channel, first: str = "", **kwargs: Any) -> None:
+        super().__init__(client_factory=CourseKernelClient, **kwargs)
+        self.starter, self.channel, self.first = starter, channel, first
         # What of a cell's output is kept has a limit, and so have the messages it comes in: those
         # that wait to be read are in this process. ZeroMQ ends a connection for a larger one.
         self.context.setsockopt(zmq.MAXMSGSIZE, 4 * starter.limits.output + MB)
         self.context.setsockopt(zmq.RCVHWM, MOST_WAITING)
+        self.context.setsockopt(zmq.RECONNECT_IVL, RECONNECT)
 
     @property
     def running(self) -> Running | None:

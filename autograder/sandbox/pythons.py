@@ -262,6 +262,9 @@ class Starter(contextlib.AbstractContextManager["Starter"]):
     def _start(self, code: str, channel: Channel, folder: Path | None, limits: Limits) -> Running:
         """Start a Python; see `start`."""
 
+    def begin(self) -> None:
+        """Begin with what takes time before a first Python can start; does not wait for it."""
+
     def start(
         self, code: str, channel: Channel, folder: Path | None = None, limits: Limits | None = None
     ) -> Running:
@@ -370,6 +373,10 @@ class ForkingStarter(Starter):
             self._stop_parent()
             raise
 
+    def begin(self) -> None:
+        """Begin to warm up."""
+        self.parent()
+
     def parent(self) -> WarmParent:
         """Return the warm parent, a new one if none runs."""
         if self._parent is None or self._parent.process.poll() is not None:
@@ -446,7 +453,7 @@ def make_starter(
 
 
 class WarmParent:
-    """A warm parent (see warm.py); StartFailed is raised if it does not start."""
+    """A warm parent (see warm.py), which forks when it has imported what it is to."""
 
     def __init__(self, starter: ForkingStarter) -> None:
         self.starter = starter
@@ -455,6 +462,10 @@ class WarmParent:
         program = [sys.executable, path, "-c", WARM, str(theirs.fileno()), *starter.modules]
         self.process = starter.begin_parent(program, theirs.fileno())
         theirs.close()
+        self.is_warm = False
+
+    def wait(self) -> None:
+        """Wait until it is warm; raise StartFailed if that fails."""
         self.control.settimeout(START)
         try:
             state = self.control.recv(1000).decode(errors="replace") or "it ended at once"
@@ -464,9 +475,12 @@ class WarmParent:
         if state != "warm":
             self.close()
             raise StartFailed(f"the warm Python did not start ({state})")
+        self.is_warm = True
 
     def fork(self, code: str, channel: SocketPair, folder: Path | None, limits: Limits) -> Running:
         """Fork a Python that runs `code`; raise StartFailed if that fails."""
+        if not self.is_warm:
+            self.wait()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours, theirs:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -490,5 +504,6 @@ class WarmParent:
     def close(self) -> None:
         """End it, and all that were forked from it."""
         self.control.close()
-        bubblewrap.kill_sandbox(self.process.pid)
-        self.process.wait()
+        if self.process.poll() is None:
+            bubblewrap.kill_sandbox(self.process.pid)
+            self.process.wait()

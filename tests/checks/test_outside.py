@@ -26,7 +26,7 @@ from autograder.checks.places import Outside
 from autograder.checks.properties import PropertyFailed
 from autograder.checks.remote import Names, NoAnswer, Ref, RemoteError, Session
 from autograder.errors import CourseError
-from autograder.grading.sessions import boot
+from autograder.grading.sessions import WITH_AGENT, boot
 from autograder.lesson import Lesson
 from autograder.sandbox.channels import Loopback
 from autograder.submissions.made import solutions
@@ -418,7 +418,9 @@ def test_a_secret_may_come_in_pieces() -> None:
     channel.close()
 
 
-def test_starting_the_agent_leaves_no_name_behind() -> None:
+def test_starting_the_agent_leaves_no_name_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "course_agent", None)  # so that it is gone afterwards
+    exec(WITH_AGENT, {})
     ours, theirs = socket.socketpair()
     agent.send(ours, {"op": "end"})
     names = {"x": 1}
