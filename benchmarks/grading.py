@@ -52,8 +52,8 @@ class Peak(threading.Thread):
         self.pid, self.megabytes, self.ended = pid, 0.0, threading.Event()
 
     def run(self) -> None:
-        """Look twice a second."""
-        while not self.ended.wait(0.5):
+        """Look now and then: looking takes a tenth of a second of a processor each time."""
+        while not self.ended.wait(5):
             with contextlib.suppress(psutil.Error):
                 process = psutil.Process(self.pid)
                 used = 0

@@ -72,6 +72,7 @@ class Session:
     functions: list[Callable] = field(default_factory=list, init=False)
     told: list[tuple[str, tuple]] = field(default_factory=list, init=False)
     received: int = field(default=0, init=False)
+    arrived: bytearray = field(default_factory=bytearray, init=False)  # and not looked at yet
     lost: bool = field(default=False, init=False)
 
     def __post_init__(self, total: float) -> None:
@@ -188,14 +189,15 @@ class Session:
         self.received += size
         if self.received > MAX_RECEIVED:
             raise agent.BadMessage("too much")
-        parts = bytearray()
-        while len(parts) < size:
+        while len(self.arrived) < size:
             self._wait()
-            part = self.connection.recv(min(size - len(parts), 2**20))
+            part = self.connection.recv(2**20)
             if not part:
                 raise OSError("the connection was closed")
-            parts += part
-        return bytes(parts)
+            self.arrived += part
+        data = bytes(self.arrived[:size])
+        del self.arrived[:size]
+        return data
 
     def _wait(self) -> None:
         """Wait until something can be read; raise TimeoutError if that takes too long."""
