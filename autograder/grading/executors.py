@@ -6,6 +6,7 @@ All of them run `assess.assess` and give the same results; this process alone wr
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import multiprocessing
 import os
@@ -66,10 +67,14 @@ class Processes:
         # one that has imported what they need, once for all.
         self.forked = sys.platform == "linux"
         context = multiprocessing.get_context("forkserver" if self.forked else "spawn")
-        self.pool = ProcessPool(workers, initializer=_quietly, context=context)
+        self.modules: list[str] = []
+        self.pool = ProcessPool(
+            workers, initializer=_start, initargs=(self.modules,), context=context
+        )
 
     def prepare(self, modules: Sequence[str]) -> None:
         """Begin to import modules that the calls will need, and do not wait for it."""
+        self.modules[:] = modules
         if self.forked:
             forkserver.set_forkserver_preload([*modules])
             forkserver.ensure_running()
@@ -80,12 +85,15 @@ class Processes:
 
     def close(self) -> None:
         """Stop all processes, whatever they are doing."""
-        self.pool.stop()  # see _quietly
+        self.pool.stop()  # see _start
         self.pool.join()
 
 
-def _quietly() -> None:
-    """Prepare a process: it ends, and takes along what it has started, when it is told or alone."""
+def _start(modules: Sequence[str]) -> None:
+    """Prepare a process: it ends, and takes along what it has started, when it is told or alone.
+
+    It imports modules before it takes calls, which it would do while all others wait.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader itself is interrupted, and says so
     parent = multiprocessing.parent_process()
     assert parent is not None  # this process was started by one
@@ -100,6 +108,9 @@ def _quietly() -> None:
     # Not in the handler itself: what it interrupts may hold a lock that ending needs.
     signal.signal(signal.SIGTERM, lambda number, frame: threading.Thread(target=end).start())
     threading.Thread(target=end, args=(parent.join,), daemon=True).start()
+    for name in modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 class Cluster:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -47,6 +49,26 @@ def test_every_task_is_done_and_an_exception_is_a_result(jobs: int) -> None:
     found = run(jobs, {n: (square, n) for n in range(-1, 9)})
     assert isinstance(found.pop(-1), ValueError)
     assert found == {n: n**2 for n in range(9)}
+
+
+def square_there(number: int) -> tuple[int, bool]:
+    """Return a square, and whether a module was imported before it was asked for."""
+    return number**2, "colorsys" in sys.modules
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", [sys.platform, "darwin"])
+def test_processes_import_ahead_on_every_system(
+    monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    executor = executors.Processes(2)
+    monkeypatch.undo()
+    with contextlib.closing(executor):
+        executor.prepare(["colorsys", "no_such_module"])
+        tasks = ((str(number), (number,)) for number in range(4))
+        found = dict(executors.results(executor, square_there, tasks))
+    assert found == {str(number): (number**2, True) for number in range(4)}
 
 
 @pytest.mark.slow
