@@ -6,11 +6,11 @@ The gradebook, feedback pages and tables are made from what it returns, by grade
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import threading
 import time
 from dataclasses import replace
-from multiprocessing.util import Finalize
 from pathlib import Path
 
 import nbformat
@@ -180,8 +180,6 @@ def _starter(limits: Limits, how: How, modules: tuple[str, ...]) -> Starter:
                 sandboxed=how.sandboxed,
                 forked=how.forked,
             )
-            # Not atexit, which is left out at the end of a process that was forked.
-            Finalize(None, stop, exitpriority=0)
         return _kept[key]
 
 
@@ -190,3 +188,6 @@ def stop() -> None:
     with _keeping:
         while _kept:
             _kept.popitem()[1].close()
+
+
+atexit.register(stop)

@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from multiprocessing import forkserver
 from typing import Any
 
 from pebble import CONSTS, ProcessExpired, ProcessPool
@@ -63,21 +62,17 @@ class Processes:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        # Not forked from this process, which has threads, and a gradebook open; but on Linux from
-        # one that has imported what they need, once for all.
-        self.forked = sys.platform == "linux"
-        context = multiprocessing.get_context("forkserver" if self.forked else "spawn")
+        # Spawned, not forked: this process has threads, and a gradebook open.
+        context = multiprocessing.get_context("spawn")
         self.modules: list[str] = []
         self.pool = ProcessPool(
             workers, initializer=_start, initargs=(self.modules,), context=context
         )
 
     def prepare(self, modules: Sequence[str]) -> None:
-        """Begin to import modules that the calls will need, and do not wait for it."""
+        """Let all processes import what the calls will need, and do not wait for it."""
         self.modules[:] = modules
-        if self.forked:
-            forkserver.set_forkserver_preload([*modules])
-            forkserver.ensure_running()
+        self.pool.schedule(int)  # they start with the first call, whichever it is
 
     def submit(self, function: Callable, *args: object) -> Future:
         """Call in one of the processes."""

@@ -265,6 +265,7 @@ def copied(graded: Graded, tmp_path: Path) -> Course:
 
 
 @pytest.mark.slow
+@pytest.mark.proof  # test_plugins.py grades a larger class with nbgrader's own steps
 def test_plain_nbgrader_gives_the_same_marks(graded: Graded, copied: Course) -> None:
     chosen = {"killed-kernel", "mended", "partial"}
     for folder in copied.submitted.iterdir():
