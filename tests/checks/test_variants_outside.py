@@ -1,6 +1,6 @@
 """Every catalogued solution gets the same points where the verdict is reached outside of it.
 
-That is in processes of their own, and takes six times as long as inside: every thirty-sixth
+That is in processes of their own, and takes six times as long as inside: every forty-eighth
 is judged, in `make proof` all of them, for its own exercise and for one more.
 """
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("in_the_course")
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-@pytest.mark.parametrize(("stem", "variant"), catalogue(1 if is_proof() else 36))
+@pytest.mark.parametrize(("stem", "variant"), catalogue(1 if is_proof() else 48))
 def test_a_variant_gets_the_same_points_outside(stem: str, variant: Variant) -> None:
     lesson = lesson_of(stem)
     exercises = to_judge(lesson, variant)

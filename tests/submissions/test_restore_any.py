@@ -262,9 +262,9 @@ def test_alone_in_a_notebook_without_metadata(first_case: Case) -> None:
 @pytest.mark.parametrize("how", ["jupyter", "vs code", "stripped"])
 def test_split_at_any_line(first_case: Case, how: str) -> None:
     rng = random.Random(how)
-    for name in set(first_case.answers) - set(first_case.written):
+    for name in sorted(set(first_case.answers) - set(first_case.written)):
         count = known_cell(first_case.perfect, name).source.count("\n")
-        for at in rng.sample(range(1, count + 1), 6):
+        for at in rng.sample(range(1, count + 1), 6 if is_proof() else 2):
             made = deepcopy(first_case.perfect)
             cell = known_cell(made, name)
             lines = cell.source.split("\n")
