@@ -38,8 +38,8 @@ class Here:
     tries = 1
     lost: tuple[type[BaseException], ...] = ()  # nothing can be lost
 
-    def prepare(self, modules: Sequence[str]) -> None:
-        """Nothing to prepare: it would have to be waited for."""
+    def begin(self) -> None:
+        """Nothing to begin with: it would have to be waited for."""
 
     def submit(self, function: Callable, *args: object) -> Future:
         """Call at once."""
@@ -60,18 +60,14 @@ class Processes:
     tries = TRIES
     lost: tuple[type[BaseException], ...] = (ProcessExpired,)
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, modules: Sequence[str]) -> None:
         self.workers = workers
         # Spawned, not forked: this process has threads, and a gradebook open.
         context = multiprocessing.get_context("spawn")
-        self.modules: list[str] = []
-        self.pool = ProcessPool(
-            workers, initializer=_start, initargs=(self.modules,), context=context
-        )
+        self.pool = ProcessPool(workers, initializer=_start, initargs=(modules,), context=context)
 
-    def prepare(self, modules: Sequence[str]) -> None:
+    def begin(self) -> None:
         """Let all processes import what the calls will need, and do not wait for it."""
-        self.modules[:] = modules
         self.pool.schedule(int)  # they start with the first call, whichever it is
 
     def submit(self, function: Callable, *args: object) -> Future:
@@ -138,8 +134,8 @@ class Cluster:
                 f"{address} --nthreads 1`"
             )
 
-    def prepare(self, modules: Sequence[str]) -> None:
-        """Nothing to prepare: workers import what they need with the first call."""
+    def begin(self) -> None:
+        """Nothing to begin with: workers import what they need with the first call."""
 
     def submit(self, function: Callable, *args: object) -> Future:
         """Call on one of the workers; another takes over when it is lost."""
@@ -151,15 +147,23 @@ class Cluster:
         self.client.close()
 
 
-def open_executor(where: str, jobs: int) -> contextlib.closing[Here | Processes | Cluster]:
-    """Return an executor: "local", with so many processes, or at a Dask scheduler's address."""
+Anywhere = Here | Processes | Cluster
+
+
+def open_executor(
+    where: str, jobs: int, modules: Sequence[str] = ()
+) -> contextlib.closing[Anywhere]:
+    """Return an executor: "local", with so many processes, or at a Dask scheduler's address.
+
+    `modules`: what the calls need, which processes of this machine import before the first.
+    """
     if where != LOCAL:
         return contextlib.closing(Cluster(where))
-    return contextlib.closing(Here() if jobs == 1 else Processes(jobs))
+    return contextlib.closing(Here() if jobs == 1 else Processes(jobs, modules))
 
 
 def results(
-    executor: Here | Processes | Cluster,
+    executor: Anywhere,
     function: Callable,
     tasks: Iterable[tuple[str, tuple]],
     on_start: Callable[[str], object] = lambda key: None,

@@ -19,7 +19,7 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.grading import executors
 from autograder.grading.model import Assessment
-from autograder.grading.plan import GradeOptions, make_plan, require_ready
+from autograder.grading.plan import GradeOptions, Plan, make_plan, require_ready
 from autograder.grading.writer import MarksWriter, log_path, write_grades
 from autograder.lesson import Lesson
 from autograder.lesson.code import modules_imported
@@ -220,23 +220,23 @@ def grade_lesson(
     require_ready(course, lesson, options)
     students = chosen_submissions(course, [stem], options.students)[stem]
     jobs = min(options.jobs, len(students) or 1)
-    with executors.open_executor(options.executor, jobs) as executor:
+    modules = ("autograder.grading.assess", *modules_imported(lesson))
+    with executors.open_executor(options.executor, jobs, modules) as executor:
         if not all(course.autograded_notebook(each, stem).is_file() for each in students):
-            executor.prepare(("autograder.grading.assess", *modules_imported(lesson)))
-        return grade_in(executor, course, lesson, options, on_start, on_end)
+            executor.begin()
+        plan = make_plan(course, lesson, options, students)
+        return grade_in(executor, plan, options.force, on_start, on_end)
 
 
 def grade_in(
-    executor: executors.Here | executors.Processes | executors.Cluster,
-    course: Course,
-    lesson: Lesson,
-    options: GradeOptions,
+    executor: executors.Anywhere,
+    plan: Plan,
+    force: bool,
     on_start: Callable[[str], object],
     on_end: Callable[[str], object],
 ) -> list[Result]:
-    """Grade the submissions of one lesson in an executor; see `grade_lesson`."""
-    plan = make_plan(course, lesson, options)
-    stem = lesson.stem
+    """Do in an executor what is planned; see `grade_lesson`."""
+    course, lesson, stem = plan.course, plan.lesson, plan.lesson.stem
     earlier = read_records(plan.api, stem)
     writer = MarksWriter(plan, earlier)
     skipped: set[str] = set()
@@ -249,7 +249,7 @@ def grade_in(
                 writer.give_up(student, str(error))
                 on_end(student)
                 continue
-            record = None if options.force else earlier.get(student)
+            record = None if force else earlier.get(student)
             if record is not None and writer.is_graded(student, record, submission.data):
                 skipped.add(student)
                 if not feedback_page(course, stem, student).is_file():

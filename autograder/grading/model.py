@@ -1,6 +1,6 @@
 """What those get who grade a submission, and what they give back: values, nothing that runs.
 
-The process that hands them out needs no PyTorch for it (see executors.py).
+The process that hands them out needs no PyTorch for it (see grade.py).
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ from autograder.marks.classlist import ClassList
 from autograder.marks.dates import apply_class_list
 from autograder.marks.gradebook import open_api, prepare_assignment
 from autograder.marks.moves import follow_changed_ids
-from autograder.marks.submitted import chosen_submissions
 from autograder.sandbox.bubblewrap import find_bwrap
 from autograder.sandbox.limits import Limits
 from autograder.submissions.reading import Submission, read_submission
@@ -81,12 +80,13 @@ class Plan:
         return read_submission(self.course.submitted_notebook(student, stem).parent, stem)
 
 
-def make_plan(course: Course, lesson: Lesson, options: GradeOptions) -> Plan:
-    """Return what is to be done for a lesson, with the gradebook prepared for it.
+def make_plan(
+    course: Course, lesson: Lesson, options: GradeOptions, students: Sequence[str]
+) -> Plan:
+    """Return what is to be done for a lesson and these students, with the gradebook prepared.
 
     Raises CourseError if the lesson cannot be graded at all.
     """
-    students = chosen_submissions(course, [lesson.stem], options.students)[lesson.stem]
     api = open_api(course, options.db_url, options.timeout, options.seed)
     settings = GradingExecute.configured(api.config)
     seed = chosen_seed(course, settings.seed)

@@ -78,15 +78,19 @@ def definitions_in(source: str) -> ast.Module:
 
 def modules_imported(lesson: Lesson) -> list[str]:
     """Return the names of the modules that a lesson imports at once, not in its functions."""
-    names = set()
-    for cell in lesson.cells:
-        for node in statements(strip_hidden(cell.source)) if cell.kind == "code" else ():
-            match node:
-                case ast.Import():
-                    names |= {alias.name for alias in node.names}
-                case ast.ImportFrom(module=str(module), level=0):
-                    names.add(module)
-    return sorted(names)
+    sources = [strip_hidden(cell.source) for cell in lesson.cells if cell.kind == "code"]
+    nodes = (node for source in sources for node in statements(source))
+    return sorted({name for node in nodes for name in modules_of(node)})
+
+
+def modules_of(node: ast.stmt) -> list[str]:
+    """Return the modules that a statement imports, or imports from, by their whole names."""
+    match node:
+        case ast.Import(names=names):
+            return [alias.name for alias in names]
+        case ast.ImportFrom(module=str(module), level=0):
+            return [module]
+    return []
 
 
 def names_defined(source: str) -> set[str]:

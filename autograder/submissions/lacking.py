@@ -44,14 +44,8 @@ def without_needless_imports(source: str) -> str:
 
 def _missing(node: ast.stmt) -> set[str]:
     """Return the names that an import binds, if nothing that it imports is there."""
-    match node:
-        case ast.Import(names=names):
-            modules = [alias.name for alias in names]
-        case ast.ImportFrom(module=str(module), level=0):
-            modules = [module]
-        case _:
-            return set()
-    if any(map(_is_there, modules)):
+    modules = code.modules_of(node)
+    if not modules or any(map(_is_there, modules)):
         return set()
     return code.bound_by(node) - {"*"}
 

@@ -57,8 +57,9 @@ def square_there(number: int) -> tuple[int, bool]:
 
 @pytest.mark.slow
 def test_processes_import_ahead() -> None:
-    with executors.open_executor(executors.LOCAL, 2) as executor:
-        executor.prepare(["colorsys", "no_such_module"])
+    modules = ["colorsys", "no_such_module"]
+    with executors.open_executor(executors.LOCAL, 2, modules) as executor:
+        executor.begin()
         tasks = ((str(number), (number,)) for number in range(4))
         found = dict(executors.results(executor, square_there, tasks))
     assert found == {str(number): (number**2, True) for number in range(4)}

@@ -85,10 +85,8 @@ class Attacked:
         subprocess.run(command, cwd=course.root, env=environment, check=True, capture_output=True)
         self.scores = {}
         for stem in LESSONS:
-            lesson, students = (
-                Lesson.load(course.lesson_path(stem)),
-                submitted_students(course, stem),
-            )
+            lesson = Lesson.load(course.lesson_path(stem))
+            students = submitted_students(course, stem)
             self.scores[stem] = scores(read_results(open_api(course), lesson, students))
 
     def files(self) -> dict[str, bytes]:
